@@ -1,0 +1,177 @@
+//! Errors as the peer sees them, and the acknowledgement that carries them.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// What went wrong, as a stable code that a client may act on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum ErrorCode {
+    /// No valid token or API key, or no login to the agent.
+    Unauthorized,
+    /// Known, but not allowed.
+    Forbidden,
+    /// Unknown agent or wrong password; which of the two is not said.
+    InvalidCredentials,
+    /// A field is missing or of the wrong type.
+    InvalidPayload,
+    /// No such command.
+    UnknownEvent,
+    /// `forward` before `setClient`.
+    NoClient,
+    /// No client of that id.
+    ClientNotFound,
+    /// No agent of that id.
+    AgentNotFound,
+    /// No conversation of that id.
+    ConversationNotFound,
+    /// No run of that id is open.
+    RunNotFound,
+    /// A run of that id is already open.
+    RunExists,
+    /// No interaction of that id.
+    InteractionNotFound,
+    /// Somebody else's answer was first.
+    AlreadyAnswered,
+    /// The conversation is followed already.
+    AlreadyJoined,
+    /// The conversation is not followed.
+    NotJoined,
+    /// Another one has this name.
+    NameTaken,
+    /// The conversation takes no more entries.
+    ReadOnly,
+    /// As many runs wait as may.
+    QueueFull,
+    /// Too many in too short a time.
+    RateLimited,
+    /// Larger than allowed.
+    PayloadTooLarge,
+    /// The manager cannot be reached now.
+    RemoteUnavailable,
+    /// The agent is stopped or cannot be started.
+    AgentUnavailable,
+    /// The database cannot be written or read.
+    StoreUnavailable,
+    /// The server is going down.
+    ServerStopping,
+    /// A defect of the server; its log has the cause.
+    Internal,
+}
+
+/// An error on the wire: `{code, message, details?, retryAfterMs?, event?}`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, thiserror::Error)]
+#[serde(rename_all = "camelCase")]
+#[error("{message}")]
+pub struct WireError {
+    /// Stable, for programs.
+    pub code: ErrorCode,
+    /// English, for people.
+    pub message: String,
+    /// More about it, for programs; its shape depends on `code`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub details: Option<serde_json::Value>,
+    /// When trying again makes sense, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after_ms: Option<u64>,
+    /// The command that it answers, where there is no acknowledgement.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event: Option<String>,
+}
+
+impl WireError {
+    /// An error with only code and message.
+    #[must_use]
+    pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), details: None, retry_after_ms: None, event: None }
+    }
+
+    /// The same with a hint when to try again.
+    #[must_use]
+    pub fn retry_after(mut self, delay: std::time::Duration) -> Self {
+        self.retry_after_ms = Some(u64::try_from(delay.as_millis()).unwrap_or(u64::MAX));
+        self
+    }
+}
+
+/// The acknowledgement of every command: `{success: true, data}` or `{success: false, error}`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Ack<T> {
+    /// It was done.
+    Ok {
+        /// Always `true`.
+        success: True,
+        /// What the command answers.
+        data: T,
+    },
+    /// It was refused and changed nothing.
+    Err {
+        /// Always `false`.
+        success: False,
+        /// Why.
+        error: WireError,
+    },
+}
+
+impl<T> Ack<T> {
+    /// As a result.
+    ///
+    /// # Errors
+    /// The peer's error.
+    pub fn into_result(self) -> Result<T, WireError> {
+        match self {
+            Self::Ok { data, .. } => Ok(data),
+            Self::Err { error, .. } => Err(error),
+        }
+    }
+}
+
+impl<T> From<Result<T, WireError>> for Ack<T> {
+    fn from(result: Result<T, WireError>) -> Self {
+        match result {
+            Ok(data) => Self::Ok { success: True, data },
+            Err(error) => Self::Err { success: False, error },
+        }
+    }
+}
+
+macro_rules! constant {
+    ($name:ident, $value:literal) => {
+        #[doc = concat!("The JSON value `", stringify!($value), "`.")]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+        #[serde(try_from = "bool", into = "bool")]
+        pub struct $name;
+
+        impl From<$name> for bool {
+            fn from(_: $name) -> Self {
+                $value
+            }
+        }
+
+        impl TryFrom<bool> for $name {
+            type Error = &'static str;
+            fn try_from(value: bool) -> Result<Self, Self::Error> {
+                if value == $value { Ok(Self) } else { Err(concat!("not ", stringify!($value))) }
+            }
+        }
+    };
+}
+constant!(True, true);
+constant!(False, false);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_acknowledgement_says_success_or_error() {
+        let ok: Ack<u8> = Ok(7).into();
+        let err: Ack<u8> = Err(WireError::new(ErrorCode::NoClient, "x")).into();
+
+        assert_eq!(serde_json::to_string(&ok).unwrap(), r#"{"success":true,"data":7}"#);
+        let text = r#"{"success":false,"error":{"code":"NO_CLIENT","message":"x"}}"#;
+        assert_eq!(serde_json::to_string(&err).unwrap(), text);
+        assert_eq!(serde_json::from_str::<Ack<u8>>(text).unwrap(), err);
+    }
+}

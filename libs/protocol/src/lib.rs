@@ -1,0 +1,20 @@
+//! Every event, id and error of longshore, once. No I/O.
+//!
+//! [`ids`], [`time`] and [`error`] are the vocabulary; [`agents`] holds the payloads of namespace
+//! `/agents` and [`clients`] those of `/clients`; [`catalogue`] lists every message, and
+//! [`document`] writes `asyncapi.yaml` and the TypeScript types from it.
+
+pub mod agents;
+pub mod clients;
+pub mod error;
+pub mod ids;
+pub mod limits;
+pub mod spec;
+pub mod time;
+
+pub use error::{Ack, ErrorCode, WireError};
+pub use ids::{
+    AgentId, ClientId, ConnectionId, ConversationId, EntryId, Epoch, InvalidId, MessageId, RunId,
+    Seq, ViewerId,
+};
+pub use time::Timestamp;
