@@ -21,7 +21,10 @@ pub struct ClientAuth {
 
 impl std::fmt::Debug for ClientAuth {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ClientAuth").field("token", &"***").field("client_key", &self.client_key).finish()
+        f.debug_struct("ClientAuth")
+            .field("token", &"***")
+            .field("client_key", &self.client_key)
+            .finish()
     }
 }
 

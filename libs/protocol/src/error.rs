@@ -1,7 +1,9 @@
 //! Errors as the peer sees them, and the acknowledgement that carries them.
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// What went wrong, as a stable code that a client may act on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -95,8 +97,9 @@ impl WireError {
 }
 
 /// The acknowledgement of every command: `{success: true, data}` or `{success: false, error}`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[serde(untagged)]
+#[schemars(inline)]
 pub enum Ack<T> {
     /// It was done.
     Ok {
@@ -127,6 +130,38 @@ impl<T> Ack<T> {
     }
 }
 
+// By hand, because serde reads an untagged enum by way of a buffer that raw JSON cannot come out of.
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Ack<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(bound = "T: Deserialize<'de>")]
+        struct Fields<T> {
+            success: bool,
+            #[serde(default, deserialize_with = "present")]
+            data: Option<T>,
+            #[serde(default)]
+            error: Option<WireError>,
+        }
+
+        /// `null` is a value here, not an absent field.
+        fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+            value: D,
+        ) -> Result<Option<T>, D::Error> {
+            T::deserialize(value).map(Some)
+        }
+
+        match Fields::deserialize(deserializer)? {
+            Fields { success: true, data: Some(data), .. } => Ok(Self::Ok { success: True, data }),
+            Fields { success: false, error: Some(error), .. } => {
+                Ok(Self::Err { success: False, error })
+            }
+            _ => Err(serde::de::Error::custom(
+                "an acknowledgement has `data` or `error`, as `success` says",
+            )),
+        }
+    }
+}
+
 impl<T> From<Result<T, WireError>> for Ack<T> {
     fn from(result: Result<T, WireError>) -> Self {
         match result {
@@ -139,8 +174,8 @@ impl<T> From<Result<T, WireError>> for Ack<T> {
 macro_rules! constant {
     ($name:ident, $value:literal) => {
         #[doc = concat!("The JSON value `", stringify!($value), "`.")]
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-        #[serde(try_from = "bool", into = "bool")]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+        #[serde(into = "bool")]
         pub struct $name;
 
         impl From<$name> for bool {
@@ -149,10 +184,15 @@ macro_rules! constant {
             }
         }
 
-        impl TryFrom<bool> for $name {
-            type Error = &'static str;
-            fn try_from(value: bool) -> Result<Self, Self::Error> {
-                if value == $value { Ok(Self) } else { Err(concat!("not ", stringify!($value))) }
+        impl JsonSchema for $name {
+            fn inline_schema() -> bool {
+                true
+            }
+            fn schema_name() -> Cow<'static, str> {
+                stringify!($name).into()
+            }
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                json_schema!({ "type": "boolean", "const": $value })
             }
         }
     };
@@ -173,5 +213,30 @@ mod tests {
         let text = r#"{"success":false,"error":{"code":"NO_CLIENT","message":"x"}}"#;
         assert_eq!(serde_json::to_string(&err).unwrap(), text);
         assert_eq!(serde_json::from_str::<Ack<u8>>(text).unwrap(), err);
+        assert_eq!(serde_json::from_str::<Ack<u8>>(r#"{"data":7,"success":true}"#).unwrap(), ok);
+    }
+
+    #[test]
+    fn an_acknowledgement_that_says_neither_is_refused() {
+        for bad in [
+            "7",
+            "{}",
+            r#"{"success":true}"#,
+            r#"{"success":false,"data":7}"#,
+            r#"{"success":1,"data":7}"#,
+        ] {
+            assert!(serde_json::from_str::<Ack<u8>>(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_answer_passes_through_as_the_bytes_that_came() {
+        let text = r#"{"success":true,"data":{"x":1.10, "y":null}}"#;
+
+        let ack: Ack<Box<serde_json::value::RawValue>> = serde_json::from_str(text).unwrap();
+
+        assert_eq!(serde_json::to_string(&ack).unwrap(), text);
+        let null = r#"{"success":true,"data":null}"#;
+        assert!(serde_json::from_str::<Ack<Box<serde_json::value::RawValue>>>(null).is_ok());
     }
 }

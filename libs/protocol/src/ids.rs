@@ -135,7 +135,18 @@ id!(/// One life of a log. It changes when the log is cleared or its store was r
 
 /// Position of an entry in its conversation's log: 1, 2, 3 … without holes. 0 stands before the first.
 #[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize, JsonSchema,
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Default,
+    Serialize,
+    Deserialize,
+    JsonSchema,
 )]
 #[serde(transparent)]
 pub struct Seq(pub u64);
@@ -144,10 +155,10 @@ impl Seq {
     /// Before the first entry.
     pub const ZERO: Self = Self(0);
 
-    /// The position after this one.
+    /// The position after this one. The last one is its own successor, because a peer may name any number.
     #[must_use]
     pub fn next(self) -> Self {
-        Self(self.0 + 1)
+        Self(self.0.saturating_add(1))
     }
 }
 

@@ -21,7 +21,12 @@ pub struct AgentSpec {
 
 /// What an agent's stdin and stdout mean.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase", deny_unknown_fields)]
+#[serde(
+    tag = "type",
+    rename_all = "camelCase",
+    rename_all_fields = "camelCase",
+    deny_unknown_fields
+)]
 pub enum Codec {
     /// Built in: answers what it is told, for trying longshore and for tests.
     Echo,
@@ -44,7 +49,12 @@ pub enum Codec {
 
 /// Where an agent's program runs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase", deny_unknown_fields)]
+#[serde(
+    tag = "type",
+    rename_all = "camelCase",
+    rename_all_fields = "camelCase",
+    deny_unknown_fields
+)]
 pub enum Host {
     /// A child process of the manager, in a process group of its own.
     Process {
@@ -104,7 +114,12 @@ impl AgentSpec {
                 quiet_ms: default_quiet_ms(),
                 empty_ms: default_empty_ms(),
             },
-            host: Some(Host::Process { command: command.into(), args, env: BTreeMap::new(), cwd: None }),
+            host: Some(Host::Process {
+                command: command.into(),
+                args,
+                env: BTreeMap::new(),
+                cwd: None,
+            }),
         }
     }
 

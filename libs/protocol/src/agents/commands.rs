@@ -6,6 +6,7 @@ use serde_json::value::RawValue;
 
 use super::{LoginSuccess, RunState};
 use crate::ids::{AgentId, ConnectionId, ConversationId, Epoch, MessageId, RunId, Seq, ViewerId};
+use crate::limits::{MAX_MESSAGE, PAGE};
 use crate::spec::AgentSpec;
 
 /// The handshake's `auth` object of namespace `/agents`.
@@ -115,6 +116,7 @@ pub struct Chat {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent_id: Option<AgentId>,
     /// 1 byte to 1 MiB of text, not only white space.
+    #[schemars(length(min = 1, max = MAX_MESSAGE))]
     pub message: String,
     /// The conversation; without one, the one called `default`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -192,6 +194,7 @@ pub struct GetHistory {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after_seq: Option<Seq>,
     /// At most this many, 1 to 500; 100 without.
+    #[schemars(range(min = 1, max = PAGE))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<u32>,
 }
@@ -219,6 +222,10 @@ pub struct HistoryEvent {
     #[schemars(with = "serde_json::Map<String, serde_json::Value>")]
     pub payload: Box<RawValue>,
 }
+
+/// `listAgents`: all agents of the manager. It has no fields; `{}` or no payload at all.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ListAgents {}
 
 /// Acknowledgement of `listAgents`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -273,7 +280,10 @@ pub struct AgentCreated {
 
 impl std::fmt::Debug for AgentCreated {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("AgentCreated").field("agent_id", &self.agent_id).field("password", &"***").finish()
+        f.debug_struct("AgentCreated")
+            .field("agent_id", &self.agent_id)
+            .field("password", &"***")
+            .finish()
     }
 }
 

@@ -32,7 +32,9 @@ impl EntryKind {
     /// The entry kind of that event name.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
-        [Self::ChatMessage, Self::RunEvent, Self::ChatEvent].into_iter().find(|k| k.as_str() == name)
+        [Self::ChatMessage, Self::RunEvent, Self::ChatEvent]
+            .into_iter()
+            .find(|k| k.as_str() == name)
     }
 }
 
@@ -181,7 +183,12 @@ pub struct ChatEvent {
 
 /// A stored `chatEvent` without its head.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(tag = "kind", content = "payload", rename_all = "camelCase", rename_all_fields = "camelCase")]
+#[serde(
+    tag = "kind",
+    content = "payload",
+    rename_all = "camelCase",
+    rename_all_fields = "camelCase"
+)]
 pub enum ChatEventBody {
     /// Something to know about the agent, such as its program having been restarted.
     Status {
