@@ -1,0 +1,80 @@
+//! What is measured. Every scenario is the same load on every system.
+
+mod chats;
+mod deltas;
+mod fan_out;
+mod logins;
+mod memory;
+mod replay;
+
+use crate::report::Figures;
+use crate::system::System;
+
+/// One measurement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scenario {
+    /// One viewer, one chat at a time, stored.
+    RoundTrip,
+    /// A hundred viewers with an agent each, one chat at a time each, stored.
+    Chats,
+    /// Ten viewers with an agent each, streaming.
+    Deltas,
+    /// A new viewer reads 10,000 entries.
+    Replay,
+    /// Viewers that are connected and logged in, and silent.
+    Memory,
+    /// A thousand agents are logged in to again on one connection.
+    Logins,
+    /// A hundred and a thousand viewers see one answer.
+    FanOut,
+}
+
+impl Scenario {
+    /// All of them, in the order of the report.
+    pub(crate) const ALL: [Self; 7] = [
+        Self::RoundTrip,
+        Self::Chats,
+        Self::Deltas,
+        Self::Replay,
+        Self::Memory,
+        Self::Logins,
+        Self::FanOut,
+    ];
+
+    /// Its name in the report and for `--only`.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::RoundTrip => "round-trip",
+            Self::Chats => "chats",
+            Self::Deltas => "deltas",
+            Self::Replay => "replay",
+            Self::Memory => "memory",
+            Self::Logins => "logins",
+            Self::FanOut => "fan-out",
+        }
+    }
+
+    /// Agents that the system needs for it.
+    pub(crate) fn agents(self) -> usize {
+        match self {
+            Self::RoundTrip | Self::Replay | Self::Memory | Self::FanOut => 1,
+            Self::Chats => 100,
+            Self::Deltas => 10,
+            Self::Logins => 1_000,
+        }
+    }
+
+    /// Runs it.
+    pub(crate) async fn run(self, system: &mut System, quick: bool) -> anyhow::Result<Figures> {
+        let scale = if quick { 10 } else { 1 };
+        match self {
+            Self::RoundTrip => chats::round_trip(system, 2_000 / scale).await,
+            Self::Chats => chats::throughput(system, 400 / scale).await,
+            Self::Deltas => deltas::run(system, 100_000 / scale).await,
+            Self::Replay => replay::run(system, 10_000 / scale).await,
+            Self::Memory => memory::run(system, &[1_000 / scale, 5_000 / scale]).await,
+            Self::Logins => logins::run(system).await,
+            Self::FanOut => fan_out::run(system, &[100 / scale, 1_000 / scale]).await,
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! A running relay of either kind, and viewers of it.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::process::Process;
+use crate::socket::{Packet, Socket};
+
+/// Which relay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SystemKind {
+    /// Ours.
+    Longshore,
+    /// `benches/peer`.
+    Node,
+}
+
+impl SystemKind {
+    /// Its name in the report.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Longshore => "longshore",
+            Self::Node => "node",
+        }
+    }
+}
+
+/// A controller, a manager, and agents that answer at once.
+pub(crate) struct System {
+    manager: Process,
+    controller: Process,
+    manager_url: String,
+    controller_url: String,
+    token: String,
+    api_key: String,
+    client_id: String,
+    /// Agent ids and passwords.
+    pub(crate) passwords: Vec<(String, String)>,
+    _data: tempfile::TempDir,
+}
+
+/// A figure of each tier.
+pub(crate) struct Tiers {
+    pub(crate) controller: f64,
+    pub(crate) manager: f64,
+}
+
+/// One connection to the controller.
+pub(crate) struct Viewer {
+    pub(crate) socket: Socket,
+    agent: String,
+    agents: Vec<String>,
+}
+
+impl System {
+    /// Starts both tiers as processes of their own and makes the agents.
+    pub(crate) async fn start(
+        kind: SystemKind,
+        binary: &Path,
+        agents: usize,
+    ) -> anyhow::Result<Self> {
+        match kind {
+            SystemKind::Longshore => Self::longshore(binary, agents).await,
+            SystemKind::Node => Self::node(agents).await,
+        }
+    }
+
+    async fn longshore(binary: &Path, agents: usize) -> anyhow::Result<Self> {
+        let data = tempfile::tempdir()?;
+        let tier = |name: &str| {
+            let directory = data.path().join(name).display().to_string();
+            [name, "--json", "--port", "0", "--data-dir", &directory].map(str::to_owned).to_vec()
+        };
+        let binary = binary.to_path_buf();
+        let manager = Process::start(&binary, &tier("manager")).await?;
+        let controller = Process::start(&binary, &tier("controller")).await?;
+        let mut system = Self {
+            manager_url: field(&manager, "url")?,
+            api_key: field(&manager, "apiKey")?,
+            controller_url: field(&controller, "url")?,
+            token: field(&controller, "token")?,
+            client_id: String::new(),
+            passwords: Vec::new(),
+            manager,
+            controller,
+            _data: data,
+        };
+        let client =
+            json!({"name": "bench", "endpoint": system.manager_url, "apiKey": system.api_key});
+        let client = system.post("/api/clients", &client).await?;
+        system.client_id = text(&client, "clientId")?;
+        for number in 0..agents {
+            let path = format!("/api/clients/{}/agents", system.client_id);
+            let spec = json!({"name": format!("echo-{number}"), "codec": {"type": "echo"}});
+            let agent = system.post(&path, &spec).await?;
+            system.passwords.push((text(&agent, "agentId")?, text(&agent, "password")?));
+        }
+        Ok(system)
+    }
+
+    async fn node(agents: usize) -> anyhow::Result<Self> {
+        let data = tempfile::tempdir()?;
+        let node = PathBuf::from("node");
+        let relay = "benches/peer/relay.mjs".to_owned();
+        let database = data.path().join("peer.db").display().to_string();
+        let manager =
+            Process::start(&node, &[relay.clone(), "manager".to_owned(), database]).await?;
+        let manager_url = field(&manager, "url")?;
+        let arguments = [relay, "controller".to_owned(), manager_url.clone()];
+        let controller = Process::start(&node, &arguments).await?;
+        Ok(Self {
+            controller_url: field(&controller, "url")?,
+            manager_url,
+            token: String::new(),
+            api_key: String::new(),
+            client_id: "bench".to_owned(),
+            passwords: (0..agents).map(|n| (format!("echo-{n}"), String::new())).collect(),
+            manager,
+            controller,
+            _data: data,
+        })
+    }
+
+    /// A viewer with this client and agent selected, and its history read.
+    pub(crate) async fn viewer(&self, agent: usize) -> anyhow::Result<Viewer> {
+        let mut viewer = self.stranger().await?;
+        viewer.login(agent).await?;
+        Ok(viewer)
+    }
+
+    /// A viewer with this client selected.
+    pub(crate) async fn stranger(&self) -> anyhow::Result<Viewer> {
+        let auth = json!({"token": self.token});
+        let mut socket = Socket::connect(&self.controller_url, "/clients", &auth).await?;
+        socket.call("setClient", &json!({"clientId": self.client_id})).await?;
+        let agents = self.passwords.iter().map(|(agent, _)| agent.clone()).collect();
+        Ok(Viewer { socket, agent: String::new(), agents })
+    }
+
+    /// A connection to the manager, as a controller's.
+    pub(crate) async fn controller_socket(&self) -> anyhow::Result<Socket> {
+        Socket::connect(&self.manager_url, "/agents", &json!({"token": self.api_key})).await
+    }
+
+    /// CPU seconds of each tier so far.
+    pub(crate) fn cpu(&self) -> anyhow::Result<Tiers> {
+        Ok(Tiers { controller: self.controller.cpu()?, manager: self.manager.cpu()? })
+    }
+
+    /// Resident KiB of each tier now.
+    pub(crate) fn rss(&self) -> anyhow::Result<Tiers> {
+        Ok(Tiers { controller: self.controller.rss()?, manager: self.manager.rss()? })
+    }
+
+    /// Ends both tiers.
+    pub(crate) async fn stop(&mut self) {
+        self.controller.kill().await;
+        self.manager.kill().await;
+    }
+
+    /// One HTTP request to the controller; its JSON answer.
+    async fn post(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
+        let host = self.controller_url.trim_start_matches("http://");
+        let mut stream = TcpStream::connect(host).await?;
+        let body = body.to_string();
+        let request = format!(
+            "POST {path} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {}\r\nConnection: close\r\n\
+             Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            self.token,
+            body.len()
+        );
+        stream.write_all(request.as_bytes()).await?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await?;
+        let (head, body) = answer.split_once("\r\n\r\n").context("an HTTP answer")?;
+        anyhow::ensure!(head.contains(" 20"), "POST {path}: {answer}");
+        Ok(serde_json::from_str(body)?)
+    }
+}
+
+impl Viewer {
+    /// Logs in and returns how many entries were replayed.
+    pub(crate) async fn login(&mut self, agent: usize) -> anyhow::Result<usize> {
+        self.agent.clone_from(&self.agents[agent]);
+        let login =
+            json!({"event": "login", "payload": {"agentId": self.agent}, "agentId": self.agent});
+        self.socket.emit("forward", &login).await?;
+        let mut entries = 0;
+        loop {
+            let packet = self.socket.next().await?;
+            if packet.is("historyEnd") {
+                return Ok(entries);
+            }
+            if let Packet::Ack(_, answer) = &packet {
+                anyhow::ensure!(answer.contains(r#""success":true"#), "login: {answer}");
+            }
+            entries += usize::from(matches!(packet, Packet::Event(_)));
+        }
+    }
+
+    /// Sends a chat without waiting.
+    pub(crate) async fn say(&mut self, message: &str) -> anyhow::Result<()> {
+        let payload = json!({"agentId": self.agent, "message": message});
+        let forward = json!({"event": "chat", "payload": payload, "agentId": self.agent});
+        self.socket.emit("forward", &forward).await?;
+        Ok(())
+    }
+
+    /// Waits for the agent's next answer.
+    pub(crate) async fn answer(&mut self) -> anyhow::Result<()> {
+        loop {
+            let packet = self.socket.next().await?;
+            if packet.is_answer() {
+                return Ok(());
+            }
+            if let Packet::Ack(_, answer) = &packet {
+                anyhow::ensure!(answer.contains(r#""success":true"#), "chat: {answer}");
+            }
+        }
+    }
+}
+
+fn field(process: &Process, name: &str) -> anyhow::Result<String> {
+    text(&serde_json::from_str(&process.greeting)?, name)
+}
+
+fn text(value: &Value, name: &str) -> anyhow::Result<String> {
+    Ok(value[name].as_str().with_context(|| format!("no {name} in {value}"))?.to_owned())
+}
