@@ -61,14 +61,15 @@ pub struct ClientSet {
 }
 
 /// `forward`: a command for the selected manager. Acknowledged with the manager's own answer.
-#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+///
+/// Its schema, in the catalogue, is a choice among those commands.
+#[derive(Debug, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Forward {
     /// Name of a command of namespace `/agents`.
     pub event: String,
     /// The command's payload; passed on as the bytes that came.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<serde_json::Map<String, serde_json::Value>>")]
     pub payload: Option<Box<RawValue>>,
     /// The agent that it is for; logged in to first with stored credentials where needed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -76,12 +77,11 @@ pub struct Forward {
 }
 
 /// `forwardedEvent`: an event of namespace `/agents`, payload untouched.
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct ForwardedEvent {
     /// Name of the event.
     pub event: String,
     /// Its payload.
-    #[schemars(with = "serde_json::Map<String, serde_json::Value>")]
     pub payload: Box<RawValue>,
 }
 

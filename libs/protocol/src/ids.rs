@@ -36,8 +36,8 @@ fn random(prefix: &str) -> Arc<str> {
 }
 
 macro_rules! id {
-    ($(#[$doc:meta])* $name:ident, $prefix:literal) => {
-        $(#[$doc])*
+    ($(#[doc = $doc:literal])* $name:ident, $prefix:literal) => {
+        $(#[doc = $doc])*
         ///
         /// Cheap to clone: the text is shared.
         #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
@@ -107,7 +107,7 @@ macro_rules! id {
                 json_schema!({
                     "type": "string",
                     "pattern": "^[A-Za-z0-9._:-]{1,128}$",
-                    "description": concat!("Opaque identifier, `", stringify!($name), "`."),
+                    "description": concat!($($doc),*).trim(),
                 })
             }
         }

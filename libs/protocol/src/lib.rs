@@ -5,7 +5,9 @@
 //! [`document`] writes `asyncapi.yaml` and the TypeScript types from it.
 
 pub mod agents;
+pub mod catalogue;
 pub mod clients;
+pub mod document;
 pub mod error;
 pub mod ids;
 pub mod limits;

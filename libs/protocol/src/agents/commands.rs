@@ -214,12 +214,11 @@ pub struct History {
 }
 
 /// One entry of a page, as the event that it is.
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct HistoryEvent {
     /// Name of the event.
     pub event: String,
     /// Its payload, byte for byte as it was live.
-    #[schemars(with = "serde_json::Map<String, serde_json::Value>")]
     pub payload: Box<RawValue>,
 }
 
