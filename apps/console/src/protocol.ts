@@ -312,7 +312,12 @@ export interface ForAgent {
   agentId: AgentId;
 }
 
-/** `forward`: a command of namespace `/agents` for the selected manager. `agentId` names the agent that it is for, which the payload then need not; it is logged in to first where needed. */
+/**
+ * `forward`: a command of namespace `/agents` for the selected manager.
+ *
+ * `agentId` names the agent that it is for, which the payload then need not.
+ * It is logged in to first where needed.
+ */
 export type Forward =
   /** Log in to an agent and follow a conversation of it */
   | {
@@ -840,3 +845,19 @@ export type AgentsClientToServerEvents = {
     ack: (answer: Ack<AgentsCommandMap[E]["data"]>) => void,
   ) => void;
 };
+
+/** Commands inside `forward`, with the data of a success. */
+export interface ForwardCommandMap {
+  /** Log in to an agent and follow a conversation of it. */
+  login: { payload: ForwardLogin; data: LoginSuccess };
+  /** Stop following an agent. */
+  logout: { payload: ForAgent; data: LogoutSuccess };
+  /** Say something to an agent. */
+  chat: { payload: Chat; data: ChatAccepted };
+  /** End a run that waits or runs. */
+  cancelRun: { payload: CancelRun; data: RunCancelled };
+  /** Read a page of a conversation. */
+  getHistory: { payload: GetHistory; data: History };
+  /** List the manager's agents. */
+  listAgents: { payload: ListAgents; data: Agents };
+}

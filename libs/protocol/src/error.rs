@@ -70,9 +70,10 @@ pub struct WireError {
     pub code: ErrorCode,
     /// English, for people.
     pub message: String,
-    /// More about it, for programs; its shape depends on `code`.
+    /// More about it, for programs; its shape depends on `code`. Boxed, because it is rare and an error is passed around.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub details: Option<serde_json::Value>,
+    #[schemars(description = "More about it, for programs; its shape depends on `code`.")]
+    pub details: Option<Box<serde_json::Value>>,
     /// When trying again makes sense, in milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after_ms: Option<u64>,

@@ -69,8 +69,8 @@ impl JsonSchema for Forward {
         });
         let choices: Vec<Value> = choices.collect();
         json_schema!({
-            "description": "`forward`: a command of namespace `/agents` for the selected manager. `agentId` names the \
-                agent that it is for, which the payload then need not; it is logged in to first where needed.",
+            "description": "`forward`: a command of namespace `/agents` for the selected manager.\n\n`agentId` names the \
+                agent that it is for, which the payload then need not.\nIt is logged in to first where needed.",
             "oneOf": choices,
         })
     }

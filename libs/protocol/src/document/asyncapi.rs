@@ -159,8 +159,8 @@ fn describe(message: &Message, schemas: &mut Schemas) -> Value {
 
 fn acknowledgement(message: &Message, shape: &Shape, schemas: &mut Schemas) -> Value {
     json!({
-        "name": format!("acknowledgement of {}", message.name),
-        "summary": format!("What `{}` is acknowledged with", message.name),
+        "title": format!("Acknowledgement of {}", message.name),
+        "summary": format!("What `{}` is answered with", message.name),
         "payload": schemas.of(shape),
         "examples": examples(shape),
         "tags": [Tag::Acknowledgement.reference()],
@@ -170,7 +170,7 @@ fn acknowledgement(message: &Message, shape: &Shape, schemas: &mut Schemas) -> V
 fn examples(shape: &Shape) -> Value {
     let example = |sample: Sample| {
         let payload: Value = serde_json::from_str(&sample.json).expect("samples are JSON");
-        json!({ "name": sample.name, "payload": payload })
+        json!({ "summary": sample.name, "payload": payload })
     };
     shape.samples().into_iter().map(example).collect()
 }

@@ -2,7 +2,7 @@
 
 use schemars::SchemaGenerator;
 use schemars::generate::SchemaSettings;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::catalogue::Shape;
 
@@ -67,6 +67,7 @@ fn tidy(schema: &mut Value) {
                 }
             }
             drop_null_choice(fields);
+            set_reference_apart(fields);
             fields.values_mut().for_each(tidy);
         }
         Value::Array(items) => items.iter_mut().for_each(tidy),
@@ -85,10 +86,17 @@ fn drop_null_choice(fields: &mut Map<String, Value>) {
     }
 }
 
+/// What stands beside a reference would be ignored.
+fn set_reference_apart(fields: &mut Map<String, Value>) {
+    if fields.len() > 1
+        && let Some(reference) = fields.shift_remove("$ref")
+    {
+        fields.insert("allOf".into(), json!([{ "$ref": reference }]));
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]
@@ -96,6 +104,7 @@ mod tests {
         let schema = json!({ "properties": {
             "plain": { "type": ["string", "null"], "maxLength": 3 },
             "reference": { "description": "x", "anyOf": [{ "$ref": "#/a" }, { "type": "null" }] },
+            "described": { "description": "x", "$ref": "#/a" },
             "choice": { "anyOf": [{ "$ref": "#/a" }, { "type": "integer", "format": "uint32" }] },
         } });
 
@@ -104,6 +113,7 @@ mod tests {
             json!({ "properties": {
                 "plain": { "type": "string", "maxLength": 3 },
                 "reference": { "description": "x", "allOf": [{ "$ref": "#/a" }] },
+                "described": { "description": "x", "allOf": [{ "$ref": "#/a" }] },
                 "choice": { "anyOf": [{ "$ref": "#/a" }, { "type": "integer", "format": "int64" }] },
             } })
         );

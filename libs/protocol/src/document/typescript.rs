@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::GENERATED;
 use super::schemas::Schemas;
 use crate::agents::{AgentsAuth, Origin};
-use crate::catalogue::{Message, Namespace, Shape};
+use crate::catalogue::{Forwarded, Message, Namespace, Shape};
 use crate::clients::ClientAuth;
 
 /// What every command is acknowledged with: the one generic type, which schemas do not have.
@@ -27,6 +27,7 @@ pub fn typescript() -> String {
     let mut schemas = Schemas::new();
     let maps: String =
         Namespace::ALL.into_iter().map(|namespace| event_maps(namespace, &mut schemas)).collect();
+    let forwarded = forward_map(&mut schemas);
     schemas.of_type::<ClientAuth>();
     schemas.of_type::<AgentsAuth>();
     schemas.of_type::<Origin>();
@@ -36,7 +37,7 @@ pub fn typescript() -> String {
         out.push('\n');
         out.push_str(&declaration(&name, &schema));
     }
-    out + ACKNOWLEDGEMENT + &maps
+    out + ACKNOWLEDGEMENT + &maps + &forwarded
 }
 
 fn declaration(name: &str, schema: &Value) -> String {
@@ -173,34 +174,29 @@ fn event_maps(namespace: Namespace, schemas: &mut Schemas) -> String {
         Namespace::Agents => "Agents",
     };
     let path = namespace.path();
-    let mut type_name = |shape: &Shape| type_of(&schemas.of(shape), 2);
-
     // One event name may have two meanings: its listener gets either.
     let mut listeners: BTreeMap<usize, (&Message, Vec<String>)> = BTreeMap::new();
     for event in &events {
         let first = events.iter().position(|other| other.name == event.name).unwrap_or_default();
-        listeners.entry(first).or_insert((event, Vec::new())).1.push(type_name(&event.payload));
+        listeners
+            .entry(first)
+            .or_insert((event, Vec::new()))
+            .1
+            .push(named(&event.payload, schemas));
     }
-    let listeners = listeners.values().map(|(event, payloads)| {
-        let Message { name, summary, .. } = event;
-        format!("  /** {summary}. */\n  {name}: (payload: {}) => void;\n", payloads.join(" | "))
-    });
+    let listeners: Vec<String> = listeners
+        .values()
+        .map(|(event, payloads)| {
+            let Message { name, summary, .. } = event;
+            format!("  /** {summary}. */\n  {name}: (payload: {}) => void;\n", payloads.join(" | "))
+        })
+        .collect();
     let events =
         block(prefix, "ServerToClientEvents", &format!("Events of namespace `{path}`."), listeners);
 
-    let rows = commands.iter().map(|command| {
-        let Message { name, summary, .. } = command;
-        let data = command.answer.map(|answer| type_name(&answer.data)).unwrap_or_default();
-        let payload = type_name(&command.payload);
-        format!("  /** {summary}. */\n  {name}: {{ payload: {payload}; data: {data} }};\n")
-    });
-    let map = block(
-        prefix,
-        "CommandMap",
-        &format!("Commands of namespace `{path}`, with the data of a success."),
-        rows,
-    );
-
+    let about = format!("Commands of namespace `{path}`, with the data of a success.");
+    let rows: Vec<String> = commands.iter().map(|command| row(command, None, schemas)).collect();
+    let map = block(prefix, "CommandMap", &about, rows);
     let emitters = format!(
         "\n/** The same as functions, for `Socket`. */\nexport type {prefix}ClientToServerEvents = {{\n  \
          [E in keyof {prefix}CommandMap]: (\n    payload: {prefix}CommandMap[E][\"payload\"],\n    \
@@ -209,11 +205,30 @@ fn event_maps(namespace: Namespace, schemas: &mut Schemas) -> String {
     events + &map + &emitters
 }
 
-fn block(prefix: &str, name: &str, about: &str, members: impl Iterator<Item = String>) -> String {
-    format!(
-        "\n/** {about} */\nexport interface {prefix}{name} {{\n{}}}\n",
-        members.collect::<String>()
-    )
+/// The commands that go inside `forward`, as a viewer sends them.
+fn forward_map(schemas: &mut Schemas) -> String {
+    let forwardable =
+        Namespace::Agents.messages().iter().filter(|message| message.is_forwardable());
+    let rows: Vec<String> =
+        forwardable.map(|command| row(command, command.forwarded, schemas)).collect();
+    block("Forward", "CommandMap", "Commands inside `forward`, with the data of a success.", rows)
+}
+
+fn row(command: &Message, forwarded: Option<Forwarded>, schemas: &mut Schemas) -> String {
+    let Message { name, summary, .. } = command;
+    let payload = named(&forwarded.map_or(command.payload, |forwarded| forwarded.payload), schemas);
+    let data =
+        forwarded.map(|forwarded| forwarded.data).or(command.answer.map(|answer| answer.data));
+    let data = data.map(|shape| named(&shape, schemas)).unwrap_or_default();
+    format!("  /** {summary}. */\n  {name}: {{ payload: {payload}; data: {data} }};\n")
+}
+
+fn named(shape: &Shape, schemas: &mut Schemas) -> String {
+    type_of(&schemas.of(shape), 2)
+}
+
+fn block(prefix: &str, name: &str, about: &str, members: Vec<String>) -> String {
+    format!("\n/** {about} */\nexport interface {prefix}{name} {{\n{}}}\n", members.concat())
 }
 
 #[cfg(test)]

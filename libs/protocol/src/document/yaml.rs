@@ -57,9 +57,9 @@ fn string(out: &mut String, text: &str, indent: usize) {
         out.push_str(" |-");
         for part in text.split('\n') {
             if part.is_empty() {
-                out.push('\n')
+                out.push('\n');
             } else {
-                line(out, indent)
+                line(out, indent);
             }
             out.push_str(part);
         }
