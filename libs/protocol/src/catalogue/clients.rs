@@ -23,7 +23,8 @@ pub(super) const MESSAGES: &[Message] = &[
              With `agentId`, the controller logs in to that agent first, with the password that it keeps. \
              `login` subscribes this connection to the agent's events and replays its history; `logout` ends that.\n\n\
              While the manager cannot be reached, a `chat` with a `messageId` and a `cancelRun` wait for up to 30 s; \
-             everything else is refused at once with `REMOTE_UNAVAILABLE` and `retryAfterMs`.",
+             everything else is refused at once with `REMOTE_UNAVAILABLE` and `retryAfterMs`. A command may also be refused \
+             with what the manager refuses it with.",
         )
         .refused_with(&[
             ErrorCode::NoClient,

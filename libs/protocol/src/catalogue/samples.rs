@@ -2,8 +2,9 @@
 //!
 //! Together they tell one short story: someone asks the agent `bc` what one and one is.
 
-mod agents;
 mod clients;
+mod commands;
+mod events;
 
 use std::str::FromStr;
 

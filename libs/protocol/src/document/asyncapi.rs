@@ -4,11 +4,16 @@
 //! namespace is a channel whose address is the namespace, an event is a message whose name is the event's, and an
 //! acknowledgement is the reply of an operation. Actions are the server's: it receives commands and sends events.
 
+mod access;
+mod tag;
+
+use access::{security_schemes, server};
 use serde_json::{Map, Value, json};
+use tag::{Tag, tags};
 
 use super::schemas::Schemas;
 use crate::agents::{AgentsAuth, Origin};
-use crate::catalogue::{Audience, Message, Namespace, Sample, Shape};
+use crate::catalogue::{Message, Namespace, Sample, Shape};
 use crate::clients::ClientAuth;
 use crate::error::ErrorCode;
 
@@ -60,31 +65,6 @@ fn id(namespace: Namespace) -> &'static str {
     namespace.path().trim_start_matches('/')
 }
 
-fn server(namespace: Namespace) -> Value {
-    let (title, port, description) = match namespace {
-        Namespace::Clients => ("Controller", "8081", "What people and their programs connect to."),
-        Namespace::Agents => (
-            "Manager",
-            "8080",
-            "Runs on the machine where its agents run; controllers connect to it.",
-        ),
-    };
-    let reference = |kind: &str| reference(&format!("/components/securitySchemes/{kind}"));
-    let (token, header) = scheme_ids(namespace);
-    json!({
-        "host": "{host}:{port}",
-        "pathname": "/socket.io/",
-        "protocol": "ws",
-        "title": title,
-        "description": description,
-        "variables": {
-            "host": { "default": "127.0.0.1", "description": "Loopback, unless told otherwise." },
-            "port": { "default": port },
-        },
-        "security": [reference(token), reference(header)],
-    })
-}
-
 fn channel(namespace: Namespace, schemas: &mut Schemas) -> Value {
     let (title, summary) = match namespace {
         Namespace::Clients => (
@@ -116,22 +96,27 @@ fn channel(namespace: Namespace, schemas: &mut Schemas) -> Value {
         "summary": summary,
         "servers": [reference(&format!("/servers/{}", id(namespace)))],
         "messages": messages,
-        "bindings": { "ws": {
-            "method": "GET",
-            "query": {
-                "type": "object",
-                "properties": {
-                    "EIO": { "type": "string", "const": "4", "description": "Version of Engine.IO." },
-                    "transport": { "type": "string", "enum": ["websocket", "polling"] },
-                },
-                "required": ["EIO", "transport"],
-            },
-            "bindingVersion": "0.1.0",
-        } },
+        "bindings": { "ws": websocket() },
         "x-handshake": {
             "description": "`auth` of the CONNECT packet. A wrong one is answered with CONNECT_ERROR, `Unauthorized`.",
             "auth": auth,
         },
+    })
+}
+
+/// There is no binding for Socket.IO; this is what its handshake is for a WebSocket.
+fn websocket() -> Value {
+    json!({
+        "method": "GET",
+        "query": {
+            "type": "object",
+            "properties": {
+                "EIO": { "type": "string", "const": "4", "description": "Version of Engine.IO." },
+                "transport": { "type": "string", "enum": ["websocket", "polling"] },
+            },
+            "required": ["EIO", "transport"],
+        },
+        "bindingVersion": "0.1.0",
     })
 }
 
@@ -183,7 +168,7 @@ fn operation(message: &Message) -> Value {
         "summary": message.summary,
     });
     let fields = operation.as_object_mut().expect("an object");
-    if !message.errors.is_empty() {
+    if message.is_command() {
         fields.insert("description".into(), refusals(message.errors).into());
     }
     fields.insert("tags".into(), tags(message));
@@ -202,8 +187,7 @@ fn operation(message: &Message) -> Value {
 }
 
 fn refusals(errors: &[ErrorCode]) -> String {
-    let code =
-        |code: &ErrorCode| format!("`{}`", serde_json::json!(code).as_str().unwrap_or_default());
+    let code = |code: &ErrorCode| format!("`{}`", json!(code).as_str().unwrap_or_default());
     let codes: Vec<String> = [ErrorCode::InvalidPayload].iter().chain(errors).map(code).collect();
     format!("May be refused with {}.", codes.join(", "))
 }
@@ -218,84 +202,6 @@ fn answer_key(message: &Message) -> String {
 
 fn reference(path: &str) -> Value {
     json!({ "$ref": format!("#{path}") })
-}
-
-fn scheme_ids(namespace: Namespace) -> (&'static str, &'static str) {
-    match namespace {
-        Namespace::Clients => ("accessToken", "accessTokenHeader"),
-        Namespace::Agents => ("apiKey", "apiKeyHeader"),
-    }
-}
-
-fn security_schemes() -> Value {
-    let describe = |namespace| {
-        let (token, header) = scheme_ids(namespace);
-        let what = match namespace {
-            Namespace::Clients => "An access token, `ls_…`",
-            Namespace::Agents => "The manager's API key, `lsm_…`",
-        };
-        let in_auth = json!({
-            "type": "apiKey",
-            "in": "password",
-            "description": format!("{what}, as `auth.token` of the handshake."),
-        });
-        let in_header = json!({
-            "type": "http",
-            "scheme": "bearer",
-            "description": format!("{what}, as `Authorization: Bearer …` of the handshake's request."),
-        });
-        [(token.to_owned(), in_auth), (header.to_owned(), in_header)]
-    };
-    Namespace::ALL.into_iter().flat_map(describe).collect()
-}
-
-/// What messages are grouped by.
-#[derive(Debug, Clone, Copy)]
-enum Tag {
-    Command,
-    Acknowledgement,
-    Event,
-    Entry,
-    Administration,
-}
-
-impl Tag {
-    const ALL: [Self; 5] =
-        [Self::Command, Self::Acknowledgement, Self::Event, Self::Entry, Self::Administration];
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Command => "command",
-            Self::Acknowledgement => "acknowledgement",
-            Self::Event => "event",
-            Self::Entry => "entry",
-            Self::Administration => "administration",
-        }
-    }
-
-    fn described(self) -> Value {
-        let description = match self {
-            Self::Command => "Sent by the client; acknowledged.",
-            Self::Acknowledgement => "The answer to a command.",
-            Self::Event => "Sent by the server.",
-            Self::Entry => "Stored: has a `seq`, is replayed byte for byte.",
-            Self::Administration => {
-                "From a controller on its own account only, never inside `forward`."
-            }
-        };
-        json!({ "name": self.name(), "description": description })
-    }
-
-    fn reference(self) -> Value {
-        json!({ "name": self.name() })
-    }
-}
-
-fn tags(message: &Message) -> Value {
-    let kind = if message.is_command() { Tag::Command } else { Tag::Event };
-    let entry = message.stored.then_some(Tag::Entry);
-    let administration = (message.audience == Audience::Controllers).then_some(Tag::Administration);
-    [Some(kind), entry, administration].into_iter().flatten().map(Tag::reference).collect()
 }
 
 #[cfg(test)]

@@ -1,0 +1,178 @@
+//! Samples of the commands of namespace `/agents`, and of their answers.
+
+use super::{agent, conversation, epoch, id, raw, run};
+use crate::agents::{
+    AgentCreated, AgentInfo, AgentState, Agents, CancelKind, CancelRun, Chat, ChatAccepted,
+    ChatMessage, CreateAgent, Done, ForAgent, GetHistory, History, HistoryEvent, ListAgents,
+    LoggedIn, Login, LoginSuccess, RunCancelled, RunState,
+};
+use crate::catalogue::relayed::ForwardLogin;
+use crate::catalogue::shape::Sampled;
+use crate::ids::Seq;
+use crate::spec::AgentSpec;
+
+impl Sampled for Login {
+    fn samples() -> Vec<(&'static str, Self)> {
+        let first = Self {
+            agent_id: agent(),
+            password: Some("correct horse battery staple".into()),
+            resume_token: None,
+            conversation_id: None,
+            after_seq: None,
+            epoch: None,
+            limit: None,
+        };
+        let again = Self {
+            password: None,
+            resume_token: Some("h0sR2vQ8nYw3pT6bK1mZ".into()),
+            conversation_id: Some(conversation()),
+            after_seq: Some(Seq(4)),
+            epoch: Some(epoch()),
+            ..first.clone()
+        };
+        vec![("with the password", first), ("again, from a cursor", again)]
+    }
+}
+
+impl Sampled for ForwardLogin {
+    fn samples() -> Vec<(&'static str, Self)> {
+        vec![(
+            "from a cursor",
+            Self { after_seq: Some(Seq(4)), epoch: Some(epoch()), ..Self::default() },
+        )]
+    }
+}
+
+impl Sampled for LoggedIn {
+    fn samples() -> Vec<(&'static str, Self)> {
+        let with_token = |success| Self { success, resume_token: "h0sR2vQ8nYw3pT6bK1mZ".into() };
+        LoginSuccess::samples()
+            .into_iter()
+            .map(|(name, success)| (name, with_token(success)))
+            .collect()
+    }
+}
+
+impl Sampled for ForAgent {
+    fn samples() -> Vec<(&'static str, Self)> {
+        vec![("one agent", Self { agent_id: agent() })]
+    }
+}
+
+impl Sampled for Done {
+    fn samples() -> Vec<(&'static str, Self)> {
+        vec![("done", Self {})]
+    }
+}
+
+impl Sampled for Chat {
+    fn samples() -> Vec<(&'static str, Self)> {
+        let chat = Self {
+            agent_id: None,
+            message: "1 + 1".into(),
+            conversation_id: None,
+            message_id: Some(id("msg_3f8a61d0c5b7e294aa01")),
+            run_id: None,
+        };
+        vec![("a question", chat)]
+    }
+}
+
+impl Sampled for ChatAccepted {
+    fn samples() -> Vec<(&'static str, Self)> {
+        let started = Self {
+            conversation_id: conversation(),
+            run_id: run(),
+            seq: Seq(1),
+            state: RunState::Started,
+            position: None,
+        };
+        let queued =
+            Self { seq: Seq(3), state: RunState::Queued, position: Some(1), ..started.clone() };
+        vec![("begun at once", started), ("the next one", queued)]
+    }
+}
+
+impl Sampled for CancelRun {
+    fn samples() -> Vec<(&'static str, Self)> {
+        vec![("cancel", Self { run_id: run(), agent_id: None })]
+    }
+}
+
+impl Sampled for RunCancelled {
+    fn samples() -> Vec<(&'static str, Self)> {
+        vec![("it ran", Self { kind: CancelKind::CancelledRunning })]
+    }
+}
+
+impl Sampled for GetHistory {
+    fn samples() -> Vec<(&'static str, Self)> {
+        let newest = Self {
+            agent_id: None,
+            conversation_id: None,
+            before_seq: None,
+            after_seq: None,
+            limit: Some(100),
+        };
+        let older = Self {
+            conversation_id: Some(conversation()),
+            before_seq: Some(Seq(3)),
+            ..newest.clone()
+        };
+        vec![("the newest", newest), ("older ones", older)]
+    }
+}
+
+impl Sampled for History {
+    fn samples() -> Vec<(&'static str, Self)> {
+        let said = ChatMessage::samples()
+            .into_iter()
+            .map(|(_, said)| HistoryEvent { event: "chatMessage".into(), payload: raw(&said) });
+        let page =
+            Self { epoch: epoch(), head_seq: Seq(4), events: said.collect(), has_more: true };
+        vec![("two entries", page)]
+    }
+}
+
+impl Sampled for ListAgents {
+    fn samples() -> Vec<(&'static str, Self)> {
+        vec![("all", Self {})]
+    }
+}
+
+impl Sampled for Agents {
+    fn samples() -> Vec<(&'static str, Self)> {
+        let bc = AgentInfo {
+            agent_id: agent(),
+            name: "bc".into(),
+            state: AgentState::Running,
+            client_count: 1,
+        };
+        let echo = AgentInfo {
+            agent_id: id("ag_c4071e8f2b9d63a5507c"),
+            name: "echo".into(),
+            state: AgentState::Idle,
+            client_count: 0,
+        };
+        vec![("two agents", Self { agents: vec![bc, echo] })]
+    }
+}
+
+impl Sampled for CreateAgent {
+    fn samples() -> Vec<(&'static str, Self)> {
+        let program = AgentSpec::lines("bc", "bc", vec!["-l".into(), "-q".into()]);
+        vec![
+            ("a program", Self { spec: program }),
+            ("built in", Self { spec: AgentSpec::echo("echo") }),
+        ]
+    }
+}
+
+impl Sampled for AgentCreated {
+    fn samples() -> Vec<(&'static str, Self)> {
+        vec![(
+            "created",
+            Self { agent_id: agent(), password: "wN4cR7tY0pL2sK9dF6gH3jB8vX1zQ5mE".into() },
+        )]
+    }
+}
