@@ -1,6 +1,6 @@
 //! The contract as files: `asyncapi.yaml`, the console's TypeScript types, and a golden file per message.
 //!
-//! All of it is made from the [catalogue](crate::catalogue) and nothing else. The files are checked in;
+//! All of it is made from the [`catalogue`] and nothing else. The files are checked in;
 //! a test compares them with [`files`], and `make contract` writes them anew.
 
 mod asyncapi;

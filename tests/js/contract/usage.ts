@@ -1,6 +1,6 @@
 // What a frontend does with the generated types. Compiled and never run: it fails when they no longer fit their use.
 
-import type { Socket } from "socket.io-client";
+import type { Socket } from 'socket.io-client'
 import type {
   Ack,
   AgentsClientToServerEvents,
@@ -10,78 +10,78 @@ import type {
   Forward,
   ForwardCommandMap,
   ForwardedEvent,
-} from "../../../apps/console/src/protocol";
+} from '../../../apps/console/src/protocol'
 
-type Controller = Socket<ClientsServerToClientEvents, ClientsClientToServerEvents>;
-type Manager = Socket<AgentsServerToClientEvents, AgentsClientToServerEvents>;
+type Controller = Socket<ClientsServerToClientEvents, ClientsClientToServerEvents>
+type Manager = Socket<AgentsServerToClientEvents, AgentsClientToServerEvents>
 
 /** `forward` as one function that knows what each command takes and answers. */
 export function forward<E extends keyof ForwardCommandMap>(
   socket: Controller,
   event: E,
-  payload: ForwardCommandMap[E]["payload"],
-): Promise<Ack<ForwardCommandMap[E]["data"]>> {
-  const command = { event, payload } as Forward;
-  return socket.emitWithAck("forward", command) as Promise<Ack<ForwardCommandMap[E]["data"]>>;
+  payload: ForwardCommandMap[E]['payload'],
+): Promise<Ack<ForwardCommandMap[E]['data']>> {
+  const command = { event, payload } as Forward
+  return socket.emitWithAck('forward', command) as Promise<Ack<ForwardCommandMap[E]['data']>>
 }
 
 export async function converse(socket: Controller, clientId: string, agentId: string): Promise<number> {
-  const selected = await socket.emitWithAck("setClient", { clientId });
-  if (!selected.success) throw new Error(`${selected.error.code}: ${selected.error.message}`);
+  const selected = await socket.emitWithAck('setClient', { clientId })
+  if (!selected.success) throw new Error(`${selected.error.code}: ${selected.error.message}`)
 
-  await socket.emitWithAck("forward", { event: "login", agentId });
-  socket.emit("forward", { event: "chat", agentId, payload: { message: "1 + 1" } }, (answer) => {
-    if (answer.success) answer.data satisfies object;
-  });
-  const accepted = await forward(socket, "chat", { agentId, message: "1 + 1", messageId: "msg_1" });
-  return accepted.success ? accepted.data.seq : -1;
+  await socket.emitWithAck('forward', { event: 'login', agentId })
+  socket.emit('forward', { event: 'chat', agentId, payload: { message: '1 + 1' } }, (answer) => {
+    if (answer.success) answer.data satisfies object
+  })
+  const accepted = await forward(socket, 'chat', { agentId, message: '1 + 1', messageId: 'msg_1' })
+  return accepted.success ? accepted.data.seq : -1
 }
 
 /** One line for people; the compiler knows which payload goes with which event. */
 export function line(forwarded: ForwardedEvent): string {
   switch (forwarded.event) {
-    case "chatMessage": {
-      const said = forwarded.payload;
-      return said.from === "user" ? `${said.user ?? "?"}: ${said.text}` : `${said.agentName}: ${said.response.result}`;
+    case 'chatMessage': {
+      const said = forwarded.payload
+      return said.from === 'user' ? `${said.user ?? '?'}: ${said.text}` : `${said.agentName}: ${said.response.result}`
     }
-    case "runEvent":
-      return `${forwarded.payload.runId} ${forwarded.payload.state} ${forwarded.payload.reason ?? ""}`;
-    case "chatEvent":
+    case 'runEvent':
+      return `${forwarded.payload.runId} ${forwarded.payload.state} ${forwarded.payload.reason ?? ''}`
+    case 'chatEvent':
       switch (forwarded.payload.kind) {
-        case "assistantDelta":
-          return `${forwarded.payload.sequence} ${forwarded.payload.payload.delta}`;
-        case "status":
-          return `${forwarded.payload.seq} ${forwarded.payload.payload.message}`;
-        case "raw":
-          return forwarded.payload.payload.text;
+        case 'assistantDelta':
+          return `${forwarded.payload.sequence} ${forwarded.payload.payload.delta}`
+        case 'status':
+          return `${forwarded.payload.seq} ${forwarded.payload.payload.message}`
+        case 'raw':
+          return forwarded.payload.payload.text
       }
-    case "historyEnd":
-      return `up to ${forwarded.payload.toSeq} of ${forwarded.payload.epoch}`;
-    case "loginSuccess":
-    case "loginError":
-    case "error":
-      return forwarded.payload.message;
-    case "logoutSuccess":
-      return forwarded.payload.agentId;
+    case 'historyEnd':
+      return `up to ${forwarded.payload.toSeq} of ${forwarded.payload.epoch}`
+    case 'loginSuccess':
+    case 'loginError':
+    case 'error':
+      return forwarded.payload.message
+    case 'logoutSuccess':
+      return forwarded.payload.agentId
   }
 }
 
 export function watch(controller: Controller, manager: Manager): void {
-  controller.on("forwardedEvent", (event) => console.log(line(event)));
-  controller.on("remoteReconnecting", ({ attempt, delayMs }) => console.log(attempt, delayMs));
-  manager.on("historyEnd", ({ epoch, toSeq, recovered }) => console.log(epoch, toSeq, recovered));
-  manager.on("chatEvent", (event) => console.log(event.kind, event.timestamp));
+  controller.on('forwardedEvent', (event) => console.log(line(event)))
+  controller.on('remoteReconnecting', ({ attempt, delayMs }) => console.log(attempt, delayMs))
+  manager.on('historyEnd', ({ epoch, toSeq, recovered }) => console.log(epoch, toSeq, recovered))
+  manager.on('chatEvent', (event) => console.log(event.kind, event.timestamp))
 }
 
-declare const console: { log(...values: unknown[]): void };
+declare const console: { log(...values: unknown[]): void }
 
 export function mistakes(socket: Controller): void {
   // @ts-expect-error there is no such command
-  socket.emit("setClients", { clientId: "c" }, () => {});
+  socket.emit('setClients', { clientId: 'c' }, () => {})
   // @ts-expect-error the id is missing
-  socket.emit("setClient", {}, () => {});
+  socket.emit('setClient', {}, () => {})
   // @ts-expect-error administration is not forwarded
-  socket.emit("forward", { event: "deleteAgent", payload: { agentId: "a" } }, () => {});
+  socket.emit('forward', { event: 'deleteAgent', payload: { agentId: 'a' } }, () => {})
   // @ts-expect-error a chat says something
-  socket.emit("forward", { event: "chat", agentId: "a" }, () => {});
+  socket.emit('forward', { event: 'chat', agentId: 'a' }, () => {})
 }
