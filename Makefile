@@ -1,0 +1,90 @@
+# `make run` starts longshore, `make test` runs every check there is. Both install what they need.
+
+CARGO ?= cargo
+VENV := .venv
+CONTRACT := tests/js/contract
+export RUSTDOCFLAGS := -D warnings
+
+# Debian packages that the tests use, with a command or a file that shows that each is there: the
+# programs that play agents, and what the Rust interoperability client links against.
+NEEDS := bc=bc busybox=busybox pkg-config=pkg-config
+
+.PHONY: run test contract bench deps packages rust fmt clippy rust-test doc deny js python document
+
+run:
+	$(CARGO) run --release -p longshore -- up
+
+test: deps fmt clippy rust-test doc js python document deny
+	@echo "all checks passed"
+
+## What the tests need
+
+deps: packages $(VENV)/ready tests/js/node_modules $(CONTRACT)/node_modules
+
+packages:
+	@missing=""; \
+	for need in $(NEEDS); do command -v $${need#*=} >/dev/null || missing="$$missing $${need%%=*}"; done; \
+	pkg-config --exists openssl 2>/dev/null || missing="$$missing libssl-dev"; \
+	python3 -m venv --help >/dev/null 2>&1 && python3 -c 'import ensurepip' 2>/dev/null || missing="$$missing python3-venv"; \
+	command -v node >/dev/null || missing="$$missing nodejs npm"; \
+	if [ -n "$$missing" ]; then \
+		echo "installing$$missing"; \
+		sudo=$$([ "$$(id -u)" = 0 ] || echo sudo); \
+		$$sudo apt-get update -qq && $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $$missing; \
+	fi
+
+$(VENV)/ready: tests/python/requirements.txt
+	python3 -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --requirement $<
+	touch $@
+
+tests/js/node_modules $(CONTRACT)/node_modules: %/node_modules: %/package.json %/package-lock.json
+	cd $* && npm ci --no-audit --no-fund
+	touch $@
+
+## The checks
+
+fmt:
+	$(CARGO) fmt --all --check
+
+clippy:
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+
+rust-test: target/debug/longshore
+	if $(CARGO) nextest --version >/dev/null 2>&1; then \
+		$(CARGO) nextest run --workspace --locked && $(CARGO) test --workspace --locked --doc --quiet; \
+	else \
+		$(CARGO) test --workspace --locked --quiet; \
+	fi
+
+.PHONY: target/debug/longshore
+target/debug/longshore:
+	$(CARGO) build -p longshore --locked
+
+doc:
+	$(CARGO) doc --workspace --no-deps --locked --quiet
+
+js: target/debug/longshore tests/js/node_modules
+	cd tests/js && npm test
+
+python: target/debug/longshore $(VENV)/ready
+	$(VENV)/bin/python tests/python/test_conversation.py
+
+document: $(CONTRACT)/node_modules
+	cd $(CONTRACT) && npm test
+
+deny:
+	@if command -v cargo-deny >/dev/null; then \
+		$(CARGO) deny --workspace check; \
+	else \
+		echo "cargo-deny is not installed: its checks are skipped (cargo install cargo-deny --locked)"; \
+	fi
+
+## Others
+
+# Rewrites asyncapi.yaml, the console's types and the golden files from libs/protocol.
+contract:
+	$(CARGO) run -p protocol --example contract
+
+bench:
+	$(CARGO) run --release -p benches

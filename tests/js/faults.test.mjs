@@ -1,0 +1,166 @@
+// Whatever dies: nothing acknowledged is lost, nothing is said twice, the order stays.
+
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+
+import { addAgent, apart, controller, eventually, manager, register } from './lib/server.mjs'
+import { Proxy } from './lib/proxy.mjs'
+import { Viewer, assertOrderly, assertRunsEnded } from './lib/viewer.mjs'
+
+const viewer = (server, more = {}) => new Viewer(server.controller, { token: server.token, ...more })
+
+/** Types `count` messages, each until it is acknowledged; calls `meanwhile` after the given number. */
+async function type(v, agentId, count, at, meanwhile) {
+  const said = []
+  for (let i = 0; i < count; i += 1) {
+    if (i === at) meanwhile()
+    said.push({ text: `message ${i}`, ...(await v.insist(agentId, `message ${i}`)) })
+  }
+  return said
+}
+
+/** Everything typed is in the log once, in order, and every run has ended. */
+async function assertAllSaid(v, agentId, said) {
+  const last = said.at(-1)
+  await v.until((x) => x.events.some((e) => e.event === 'runEvent' && e.payload.runId === last.runId && e.payload.state === 'done'))
+  assertOrderly(v, agentId)
+  assertRunsEnded(v, agentId)
+  const texts = v.messages(agentId).filter((m) => m.from === 'user').map((m) => m.text)
+  assert.deepEqual(texts, said.map((s) => s.text))
+}
+
+test('the manager is killed and restarted while a browser watches and types', async () => {
+  const { manager: first, controller: c, clientId, agentId } = await apart()
+  const [writer, watcher] = [viewer(c), viewer(c, { transport: 'polling' })]
+  await Promise.all([writer, watcher].map((v) => v.follow(clientId, agentId)))
+
+  let restarted
+  const said = await type(writer, agentId, 60, 20, () => {
+    restarted = first.kill().then(() => manager({ dataDir: first.dataDir, port: first.port }))
+  })
+  await restarted
+  await Promise.all([writer, watcher].map((v) => assertAllSaid(v, agentId, said)))
+
+  for (const event of ['remoteDisconnected', 'remoteReconnecting', 'remoteReconnected']) {
+    assert.deepEqual((await watcher.event(event)).payload.clientId, clientId)
+  }
+  const late = viewer(c)
+  await late.follow(clientId, agentId)
+  assert.deepEqual(late.entries(agentId), writer.entries(agentId))
+})
+
+test('a run that was open when the manager died is closed, once, and not run again', async () => {
+  const { manager: first, controller: c, clientId, agentId } = await apart()
+  const v = viewer(c)
+  await v.follow(clientId, agentId)
+  const { runId } = await v.chat(agentId, '/stall')
+  await v.until((x) => x.events.some((e) => e.payload?.runId === runId && e.payload.state === 'started'))
+
+  await first.kill()
+  await manager({ dataDir: first.dataDir, port: first.port })
+  const end = await v.ended(runId)
+
+  assert.deepEqual([end.state, end.reason], ['failed', 'server_restart'])
+  const next = await v.insist(agentId, 'and on')
+  assert.equal((await v.ended(next.runId)).state, 'done')
+  assertOrderly(v, agentId)
+  assertRunsEnded(v, agentId)
+})
+
+test('the controller is killed and restarted while a browser watches and types', async () => {
+  const { controller: first, clientId, agentId } = await apart()
+  const [writer, watcher] = [viewer(first), viewer(first)]
+  for (const v of [writer, watcher]) {
+    await v.follow(clientId, agentId)
+    v.stay(clientId, agentId)
+  }
+
+  let restarted
+  const said = await type(writer, agentId, 60, 20, () => {
+    restarted = first.kill().then(() => controller({ dataDir: first.dataDir, port: first.port }))
+  })
+  await restarted
+
+  await Promise.all([writer, watcher].map((v) => assertAllSaid(v, agentId, said)))
+})
+
+test('one cut of the TCP connection between the tiers loses nothing', async () => {
+  const [m, c] = await Promise.all([manager(), controller()])
+  const proxy = await Proxy.before(m.info.manager)
+  const clientId = await register(c, m, proxy.url)
+  const { agentId } = await eventually(() => addAgent(c, clientId))
+  const v = viewer(c)
+  await v.follow(clientId, agentId)
+
+  const said = await type(v, agentId, 60, 20, () => proxy.cut())
+
+  await assertAllSaid(v, agentId, said)
+  assert.ok(proxy.accepted >= 2)
+})
+
+test('many cuts at random between the tiers lose nothing', async () => {
+  const [m, c] = await Promise.all([manager(), controller()])
+  const proxy = await Proxy.before(m.info.manager)
+  const clientId = await register(c, m, proxy.url)
+  const { agentId } = await eventually(() => addAgent(c, clientId))
+  const v = viewer(c)
+  await v.follow(clientId, agentId)
+  const { runId } = await v.chat(agentId, '/lines 500')
+
+  const said = await type(v, agentId, 30, 0, () => {})
+  for (let i = 0; i < 5; i += 1) {
+    proxy.cut()
+    said.push({ text: `after cut ${i}`, ...(await v.insist(agentId, `after cut ${i}`)) })
+  }
+
+  await v.ended(runId)
+  await assertAllSaid(v, agentId, [{ text: '/lines 500' }, ...said])
+})
+
+test('one cut between browser and controller loses nothing', async () => {
+  const { controller: c, clientId, agentId } = await apart()
+  const proxy = await Proxy.before(c.controller)
+  const v = new Viewer(proxy.url, { token: c.token })
+  await v.follow(clientId, agentId)
+  v.stay(clientId, agentId)
+
+  const said = await type(v, agentId, 40, 15, () => proxy.cut())
+
+  await assertAllSaid(v, agentId, said)
+  assert.ok(proxy.accepted >= 2)
+})
+
+test('a manager that is down at setClient time is served when it comes', async () => {
+  const { manager: first, controller: c, clientId, agentId } = await apart()
+  await first.kill()
+  const v = await viewer(c).connected()
+
+  assert.equal((await v.ok('setClient', { clientId })).clientId, clientId)
+  const error = await v.refused('forward', { event: 'listAgents', payload: {} })
+  assert.equal(error.code, 'REMOTE_UNAVAILABLE')
+  assert.ok(error.retryAfterMs >= 0)
+  const waiting = v.insist(agentId, 'patience')
+  await v.event('remoteReconnecting')
+  await manager({ dataDir: first.dataDir, port: first.port })
+  await v.event('remoteReconnected')
+  const accepted = await waiting
+  await v.forward('login', agentId)
+  await v.ended(accepted.runId)
+
+  assert.deepEqual(v.answers(agentId), ['patience'])
+})
+
+test('a controller that starts before its manager, and a key that is corrected', async () => {
+  const [m, c] = await Promise.all([manager(), controller()])
+  const body = { name: 'wrong', endpoint: m.info.manager, apiKey: 'lsm_wrong' }
+  const { body: client } = await c.rest('POST', '/api/clients', body)
+  const v = await viewer(c).connected()
+  await v.ok('setClient', { clientId: client.clientId })
+  await v.event('remoteReconnectError')
+
+  const patched = await c.rest('PATCH', `/api/clients/${client.clientId}`, { apiKey: m.info.apiKey })
+
+  assert.equal(patched.status, 200)
+  await v.event('remoteReconnected')
+  await v.ok('forward', { event: 'listAgents', payload: {} })
+})
