@@ -1,1 +1,21 @@
-//! placeholder
+//! The server side of a Socket.IO namespace, for controller and manager alike.
+//!
+//! [`listen`] and [`server`] accept connections and end those that do not read; [`namespace`] lets clients in and hands
+//! their commands on in wire order, as the bytes that came; an [`outbox`] is the one writer of a connection and feeds it from
+//! [`feed`]s, shared [`tail`]s of logs, and from [`history`] further back. Who is allowed what is not decided here.
+
+pub mod feed;
+pub mod history;
+pub mod listen;
+pub mod namespace;
+pub mod outbox;
+pub mod server;
+pub mod sink;
+pub mod tail;
+
+pub use feed::Feed;
+pub use history::{BoxFuture, History, Page};
+pub use namespace::{Command, Commands, Connection, Handshake, Reply, Service, mount};
+pub use outbox::{Message, Outbox, Start, raw};
+pub use sink::Envelope;
+pub use tail::{Item, Limits};

@@ -1,0 +1,214 @@
+//! A conversation's tail, shared by the one who writes it and the connections that read it.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use protocol::{AgentId, ConversationId, Epoch, Seq};
+use tokio::sync::Notify;
+
+use crate::tail::{Cursor, Item, Limits, Read, Tail};
+
+/// A tail and those who want to know when it grows. Behind one short, synchronous lock: the writer appends, readers
+/// copy shared items out; nothing is awaited under it.
+#[derive(Debug)]
+pub struct Feed {
+    agent: AgentId,
+    conversation: ConversationId,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    tail: Tail,
+    followers: Vec<Arc<Follower>>,
+}
+
+impl Feed {
+    /// A feed whose log has got as far as `head`, of which the entries after `start` are going to be appended.
+    #[must_use]
+    pub fn new(
+        agent: AgentId,
+        conversation: ConversationId,
+        epoch: Epoch,
+        start: Seq,
+        head: Seq,
+        limits: Limits,
+    ) -> Arc<Self> {
+        let tail = Tail::new(epoch, start, head, limits);
+        let inner = Mutex::new(Inner { tail, followers: Vec::new() });
+        Arc::new(Self { agent, conversation, inner })
+    }
+
+    /// The agent that the conversation is with.
+    #[must_use]
+    pub fn agent(&self) -> &AgentId {
+        &self.agent
+    }
+
+    /// The conversation.
+    #[must_use]
+    pub fn conversation(&self) -> &ConversationId {
+        &self.conversation
+    }
+
+    /// The life of the log, and its newest entry.
+    #[must_use]
+    pub fn head(&self) -> (Epoch, Seq) {
+        let inner = self.lock();
+        (inner.tail.epoch().clone(), inner.tail.head())
+    }
+
+    /// The newest entry that is here: where to resume.
+    #[must_use]
+    pub fn last(&self) -> Seq {
+        self.lock().tail.last()
+    }
+
+    /// How many connections follow it.
+    #[must_use]
+    pub fn followers(&self) -> usize {
+        self.lock().followers.len()
+    }
+
+    /// Appends items and wakes the followers.
+    pub fn append(&self, items: impl IntoIterator<Item = Item>) {
+        let mut inner = self.lock();
+        let mut grown = false;
+        for item in items {
+            grown |= inner.tail.append(item);
+        }
+        if grown {
+            inner.ring();
+        }
+    }
+
+    /// The log has got as far as `head`, although the entries are still on their way.
+    pub fn announce(&self, head: Seq) {
+        self.lock().tail.announce(head);
+    }
+
+    /// The log began anew: every follower starts over.
+    pub fn reset(&self, epoch: Epoch, start: Seq, head: Seq) {
+        let mut inner = self.lock();
+        inner.tail.reset(epoch, start, head);
+        inner.ring();
+    }
+
+    /// Registers a connection's bell. It rings once at once.
+    pub(crate) fn follow(self: &Arc<Self>, bell: &Arc<Bell>) -> Following {
+        let follower = Arc::new(Follower {
+            conversation: self.conversation.clone(),
+            rung: AtomicBool::new(false),
+            bell: Arc::clone(bell),
+        });
+        follower.ring();
+        self.lock().followers.push(Arc::clone(&follower));
+        Following { feed: Arc::clone(self), follower }
+    }
+
+    /// Looks at the tail.
+    pub(crate) fn with_tail<T>(&self, look: impl FnOnce(&Tail) -> T) -> T {
+        look(&self.lock().tail)
+    }
+
+    pub(crate) fn read(&self, cursor: &mut Cursor, max: usize) -> Read {
+        self.lock().tail.read(cursor, max)
+    }
+
+    /// A panic under the lock leaves a tail that is whole: items are appended one by one.
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    fn ring(&self) {
+        for follower in &self.followers {
+            follower.ring();
+        }
+    }
+}
+
+/// A registered follower; dropping it deregisters.
+#[derive(Debug)]
+pub(crate) struct Following {
+    feed: Arc<Feed>,
+    follower: Arc<Follower>,
+}
+
+impl Following {
+    pub(crate) fn feed(&self) -> &Feed {
+        &self.feed
+    }
+
+    /// Says that the ring was heard: the next news rings again. To be called before reading.
+    pub(crate) fn heard(&self) {
+        self.follower.rung.store(false, Ordering::SeqCst);
+    }
+
+    /// Rings the own bell, to come back later.
+    pub(crate) fn ring(&self) {
+        self.follower.ring();
+    }
+
+    pub(crate) fn ringer(&self) -> Ringer {
+        Ringer(Arc::clone(&self.follower))
+    }
+}
+
+impl Drop for Following {
+    fn drop(&mut self) {
+        self.feed.lock().followers.retain(|other| !Arc::ptr_eq(other, &self.follower));
+    }
+}
+
+/// Rings a follower's bell from elsewhere.
+#[derive(Debug, Clone)]
+pub(crate) struct Ringer(Arc<Follower>);
+
+impl Ringer {
+    pub(crate) fn ring(&self) {
+        self.0.ring();
+    }
+}
+
+#[derive(Debug)]
+struct Follower {
+    conversation: ConversationId,
+    rung: AtomicBool,
+    bell: Arc<Bell>,
+}
+
+impl Follower {
+    fn ring(&self) {
+        if !self.rung.swap(true, Ordering::SeqCst) {
+            self.bell.ring(self.conversation.clone());
+        }
+    }
+}
+
+/// A connection's list of conversations with news. Each is in it at most once, so it is as long as what is followed.
+#[derive(Debug, Default)]
+pub(crate) struct Bell {
+    ready: Mutex<VecDeque<ConversationId>>,
+    notify: Notify,
+}
+
+impl Bell {
+    fn ring(&self, conversation: ConversationId) {
+        self.ready.lock().unwrap_or_else(PoisonError::into_inner).push_back(conversation);
+        self.notify.notify_one();
+    }
+
+    /// The next conversation with news. Cancel safe.
+    pub(crate) async fn next(&self) -> ConversationId {
+        loop {
+            let next = self.ready.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+            match next {
+                Some(conversation) => return conversation,
+                None => self.notify.notified().await,
+            }
+        }
+    }
+}

@@ -1,0 +1,329 @@
+//! A Socket.IO namespace: who may connect, and what is said on it, in order.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::extract::ConnectInfo;
+use axum::http::HeaderMap;
+use protocol::limits::MAX_FRAME;
+use protocol::{Ack, ConnectionId, ErrorCode, WireError};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+use socketioxide::SocketIo;
+use socketioxide::adapter::LocalAdapter;
+use socketioxide::extract::{SocketRef, TryData};
+use socketioxide::handler::{ConnectHandler, FromConnectParts, MessageHandler};
+use socketioxide::socket::Socket;
+use socketioxide_core::Value;
+use tokio::sync::mpsc;
+use tokio_util::task::TaskTracker;
+
+use crate::history::{BoxFuture, History};
+use crate::outbox::{self, Message, Outbox, raw};
+use crate::sink::{Envelope, SocketSink};
+
+/// Commands of one connection that may wait; beyond, they are refused with `RATE_LIMITED`.
+const INBOX: usize = 4_096;
+/// Bytes of commands of one connection that may wait; beyond, they are refused with `RATE_LIMITED`.
+const INBOX_BYTES: usize = 2 * MAX_FRAME;
+
+/// What a client says when it connects.
+#[derive(Debug)]
+pub struct Handshake {
+    /// The CONNECT packet's payload; `null` without one.
+    pub auth: serde_json::Value,
+    /// Headers of the HTTP request.
+    pub headers: HeaderMap,
+    /// Where it comes from, if the server knows.
+    pub peer: Option<SocketAddr>,
+}
+
+impl Handshake {
+    /// The token: `auth.token`, or that of an `Authorization: Bearer` header.
+    #[must_use]
+    pub fn token(&self) -> Option<&str> {
+        let header = || self.headers.get("authorization")?.to_str().ok()?.strip_prefix("Bearer ");
+        self.auth.get("token").and_then(serde_json::Value::as_str).or_else(header)
+    }
+}
+
+/// What an application does with a namespace.
+pub trait Service: Send + Sync + 'static {
+    /// Who a connection belongs to.
+    type Identity: Send + 'static;
+    /// How events of `/agents` are told.
+    const ENVELOPE: Envelope;
+
+    /// Lets a client in, or says why not; that text is what its `connect_error` has.
+    fn authenticate(
+        self: Arc<Self>,
+        handshake: Handshake,
+    ) -> BoxFuture<Result<Self::Identity, String>>;
+
+    /// Serves one connection until its commands end.
+    fn serve(self: Arc<Self>, connection: Connection<Self::Identity>) -> BoxFuture<()>;
+
+    /// Where a connection's entries come from when they are no longer in a feed.
+    fn history(&self) -> Arc<dyn History>;
+}
+
+/// One open connection.
+#[derive(Debug)]
+pub struct Connection<I> {
+    /// New each time.
+    pub id: ConnectionId,
+    /// As [`Service::authenticate`] said.
+    pub identity: I,
+    /// Where it comes from, if the server knows.
+    pub peer: Option<SocketAddr>,
+    /// What it is told.
+    pub outbox: Outbox,
+    /// What it says.
+    pub commands: Commands,
+}
+
+/// A connection's commands, in the order in which they came.
+#[derive(Debug)]
+pub struct Commands {
+    receiver: mpsc::Receiver<Box<Command>>,
+    outbox: Outbox,
+}
+
+impl Commands {
+    /// The next command; `None` when the connection is gone. Waits for room for its answer. Cancel safe.
+    pub async fn next(&mut self) -> Option<Command> {
+        self.outbox.room().await;
+        self.receiver.recv().await.map(|command| *command)
+    }
+}
+
+/// A command and where its answer goes.
+#[derive(Debug)]
+pub struct Command {
+    /// Its name.
+    pub name: String,
+    /// Its arguments, as the bytes that came.
+    pub arguments: Vec<Box<RawValue>>,
+    /// Where its answer goes.
+    pub reply: Reply,
+    _weight: Weight,
+}
+
+impl Command {
+    /// The first argument; an empty object without one.
+    ///
+    /// # Errors
+    /// `INVALID_PAYLOAD` that names the field.
+    pub fn payload<T: DeserializeOwned>(&self) -> Result<T, WireError> {
+        let json = self.arguments.first().map_or("{}", |payload| payload.get());
+        serde_json::from_str(json)
+            .map_err(|error| WireError::new(ErrorCode::InvalidPayload, error.to_string()))
+    }
+}
+
+/// Where the answer of one command goes: its acknowledgement, or events where none was asked for.
+#[derive(Debug, Clone)]
+pub struct Reply {
+    /// The connection.
+    pub outbox: Outbox,
+    name: Arc<str>,
+    ack: Option<i64>,
+}
+
+impl Reply {
+    /// Acknowledges with what the command answers, if an acknowledgement was asked for.
+    pub fn ok(self, data: &impl Serialize) {
+        self.answer(raw(&Ack::from(Ok(data))));
+    }
+
+    /// Acknowledges with an error, or tells it as event `error`.
+    pub fn err(self, mut error: WireError) {
+        if self.ack.is_some() {
+            self.answer(raw(&Ack::<()>::from(Err(error))));
+        } else {
+            error.event = Some(self.name.to_string());
+            self.outbox.event("error", &error);
+        }
+    }
+
+    /// Either of the two.
+    pub fn result<T: Serialize>(self, result: Result<T, WireError>) {
+        match result {
+            Ok(data) => self.ok(&data),
+            Err(error) => self.err(error),
+        }
+    }
+
+    /// Acknowledges with somebody else's acknowledgement, as its bytes.
+    pub fn answer(self, answer: Box<RawValue>) {
+        if let Some(id) = self.ack {
+            self.outbox.send(Message::Ack(id, answer));
+        }
+    }
+
+    /// Whether an acknowledgement was asked for.
+    #[must_use]
+    pub fn wants_ack(&self) -> bool {
+        self.ack.is_some()
+    }
+}
+
+/// Opens a namespace. The tasks of its connections are `tasks`', so that a server can wait for them.
+pub fn mount<S: Service>(io: &SocketIo, path: &'static str, service: Arc<S>, tasks: &TaskTracker) {
+    let for_connections = (Arc::clone(&service), tasks.clone());
+    let on_connect = move |socket: SocketRef| {
+        let (service, tasks) = for_connections.clone();
+        async move {
+            let seed = socket.extensions.remove::<Seed<S::Identity>>();
+            let seed =
+                seed.and_then(|seed| seed.lock().unwrap_or_else(PoisonError::into_inner).take());
+            if let Some(connection) = seed {
+                tasks.spawn(service.serve(connection));
+            }
+        }
+    };
+    let tasks = tasks.clone();
+    // Handlers are registered here, before CONNECT is answered: what a client says right after it finds them.
+    let middleware = move |Shared(socket): Shared, TryData(auth): TryData<serde_json::Value>| {
+        let (service, tasks) = (Arc::clone(&service), tasks.clone());
+        async move {
+            let parts = socket.req_parts();
+            let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0);
+            let handshake =
+                Handshake { auth: auth.unwrap_or_default(), headers: parts.headers.clone(), peer };
+            let identity = Arc::clone(&service).authenticate(handshake).await?;
+            open(&service, &socket, identity, peer, &tasks);
+            Ok::<(), String>(())
+        }
+    };
+    io.ns(path, on_connect.with(middleware));
+}
+
+/// Made by the middleware, taken by the connect handler, which runs once the client has been let in.
+type Seed<I> = Arc<Mutex<Option<Connection<I>>>>;
+
+fn open<S: Service>(
+    service: &Arc<S>,
+    socket: &Arc<Socket<LocalAdapter>>,
+    identity: S::Identity,
+    peer: Option<SocketAddr>,
+    tasks: &TaskTracker,
+) {
+    let id = ConnectionId::random();
+    let sink = SocketSink(Arc::clone(socket));
+    let (outbox, task) = outbox::spawn(sink, S::ENVELOPE, service.history());
+    tasks.spawn(async move { task.await.unwrap_or_default() });
+    let (sender, receiver) = mpsc::channel(INBOX);
+    let inbox = Arc::new(Inbox {
+        outbox: outbox.clone(),
+        sender: Mutex::new(Some(sender)),
+        bytes: Arc::default(),
+    });
+    let gone = Arc::clone(&inbox);
+    socket.on_fallback(Incoming(inbox));
+    socket.on_disconnect(async move |_: SocketRef| gone.close());
+    let commands = Commands { receiver, outbox: outbox.clone() };
+    let connection = Connection { id, identity, peer, outbox, commands };
+    let seed: Seed<S::Identity> = Arc::new(Mutex::new(Some(connection)));
+    socket.extensions.insert(seed);
+}
+
+/// The way from the socket's read loop to the connection's task. The read loop cannot wait, so what does not fit is
+/// refused at once.
+struct Inbox {
+    outbox: Outbox,
+    sender: Mutex<Option<mpsc::Sender<Box<Command>>>>,
+    bytes: Arc<AtomicUsize>,
+}
+
+impl Inbox {
+    fn close(&self) {
+        self.sender.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+
+    fn push(&self, value: &Value, ack: Option<i64>) {
+        let reply = |name: &str| Reply { outbox: self.outbox.clone(), name: name.into(), ack };
+        let Value::Str(text, attachments) = value else { return };
+        let Ok(packet) = serde_json::from_str::<Vec<&RawValue>>(text.as_str()) else {
+            return reply("")
+                .err(WireError::new(ErrorCode::InvalidPayload, "An event is a JSON array"));
+        };
+        let name = packet.first().and_then(|name| serde_json::from_str::<String>(name.get()).ok());
+        let Some(name) = name.filter(|name| is_event_name(name)) else {
+            return reply("").err(WireError::new(ErrorCode::UnknownEvent, "Unknown command"));
+        };
+        if attachments.as_ref().is_some_and(|attachments| !attachments.is_empty()) {
+            return reply(&name).err(WireError::new(
+                ErrorCode::InvalidPayload,
+                "Binary payloads are not supported",
+            ));
+        }
+        let Some(weight) = Weight::of(text.len(), &self.bytes) else {
+            return self.outbox.refuse(ack);
+        };
+        let arguments = packet.iter().skip(1).map(|&argument| argument.to_owned()).collect();
+        let reply = reply(&name);
+        let command = Box::new(Command { name, arguments, reply, _weight: weight });
+        let sender = self.sender.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(Err(mpsc::error::TrySendError::Full(_))) =
+            sender.as_ref().map(|sender| sender.try_send(command))
+        {
+            self.outbox.refuse(ack);
+        }
+    }
+}
+
+/// `[A-Za-z0-9_:-]{1,128}`: a name outside it may need an escape, which the library below cannot read.
+fn is_event_name(name: &str) -> bool {
+    (1..=128).contains(&name.len())
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_:-".contains(&b))
+}
+
+/// A command's share of [`INBOX_BYTES`], given back when it has been worked off.
+#[derive(Debug)]
+struct Weight {
+    bytes: usize,
+    all: Arc<AtomicUsize>,
+}
+
+impl Weight {
+    fn of(bytes: usize, all: &Arc<AtomicUsize>) -> Option<Self> {
+        let before = all.fetch_add(bytes, Ordering::Relaxed);
+        let weight = Self { bytes, all: Arc::clone(all) };
+        (before + bytes <= INBOX_BYTES).then_some(weight)
+    }
+}
+
+impl Drop for Weight {
+    fn drop(&mut self) {
+        self.all.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+/// Takes every event as the text that came. It is called in wire order and spawns nothing, so events stay in order.
+struct Incoming(Arc<Inbox>);
+
+/// A connecting socket, shared; the library's own extractor only lends it.
+struct Shared(Arc<Socket<LocalAdapter>>);
+
+impl FromConnectParts<LocalAdapter> for Shared {
+    type Error = Infallible;
+    fn from_connect_parts(
+        socket: &Arc<Socket<LocalAdapter>>,
+        _: &Option<Value>,
+    ) -> Result<Self, Infallible> {
+        Ok(Self(Arc::clone(socket)))
+    }
+}
+
+/// Tells this handler from the library's own.
+struct RawText;
+
+impl MessageHandler<LocalAdapter, RawText> for Incoming {
+    fn call(&self, _: Arc<Socket<LocalAdapter>>, value: Value, ack: Option<i64>) {
+        self.0.push(&value, ack);
+    }
+}

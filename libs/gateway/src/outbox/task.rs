@@ -1,0 +1,233 @@
+//! The task behind an outbox.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use protocol::limits::PAGE;
+use protocol::{Ack, ConversationId, ErrorCode, WireError};
+use serde_json::value::RawValue;
+use tokio::sync::mpsc;
+
+use super::follow::Follow;
+use super::{Message, Outbox, Shared, raw};
+use crate::feed::Bell;
+use crate::history::{BoxFuture, History, Page};
+use crate::sink::{Envelope, Refusal, Sink, wrap};
+use crate::tail::{Item, Read};
+
+/// Items of one conversation before another has its turn.
+const TURN: usize = 64;
+/// A full socket is offered the packet again after this, doubling up to [`LONGEST_WAIT`]. The library does not say when
+/// a socket has drained; a millisecond is what its buffer lasts a fast reader.
+const FIRST_WAIT: Duration = Duration::from_millis(1);
+/// A reader that is this slow is not kept waiting noticeably longer by it.
+const LONGEST_WAIT: Duration = Duration::from_millis(32);
+/// A client that sent too many commands is told to wait this long.
+const BREATH: Duration = Duration::from_millis(100);
+/// A page that could not be had is asked for again after this.
+const PAGE_RETRY: Duration = Duration::from_millis(500);
+
+/// Starts the task that writes to `sink`. It ends when the socket is gone or every [`Outbox`] handle is dropped.
+pub fn spawn(
+    sink: impl Sink,
+    envelope: Envelope,
+    history: Arc<dyn History>,
+) -> (Outbox, tokio::task::JoinHandle<()>) {
+    let (outbox, messages) = Outbox::channel();
+    let writer = Writer { sink, envelope, shared: Arc::clone(&outbox.shared) };
+    let task = Task {
+        writer,
+        history,
+        messages,
+        bell: Arc::default(),
+        follows: HashMap::new(),
+        fetches: FuturesUnordered::new(),
+        number: 0,
+    };
+    (outbox, tokio::spawn(task.run()))
+}
+
+type Fetched = (ConversationId, u64, Result<Page, WireError>);
+
+struct Task<S> {
+    writer: Writer<S>,
+    history: Arc<dyn History>,
+    messages: mpsc::Receiver<Box<Message>>,
+    bell: Arc<Bell>,
+    follows: HashMap<ConversationId, Follow>,
+    /// At most one for each followed conversation.
+    fetches: FuturesUnordered<BoxFuture<Fetched>>,
+    number: u64,
+}
+
+/// The socket is gone.
+struct Gone;
+
+impl<S: Sink> Task<S> {
+    async fn run(mut self) {
+        while let Ok(true) = self.turn().await {}
+        self.writer.sink.close();
+    }
+
+    async fn turn(&mut self) -> Result<bool, Gone> {
+        let shared = Arc::clone(&self.writer.shared);
+        tokio::select! {
+            biased;
+            message = self.messages.recv() => match message {
+                Some(message) => self.on_message(*message).await?,
+                None => return Ok(false),
+            },
+            Some((conversation, number, page)) = self.fetches.next(), if !self.fetches.is_empty() =>
+                self.on_page(&conversation, number, page).await?,
+            ack = shared.refused() => self.writer.refuse(ack).await?,
+            conversation = self.bell.next() => self.on_news(&conversation).await?,
+        }
+        Ok(true)
+    }
+
+    async fn on_message(&mut self, message: Message) -> Result<(), Gone> {
+        match message {
+            Message::Event(name, payload) => self.writer.event(name, &payload).await,
+            Message::Relayed(name, payload) => self.writer.relayed(&name, &payload).await,
+            Message::Ack(id, payload) => self.writer.ack(id, &payload).await,
+            Message::Follow(feed, start) => {
+                self.number += 1;
+                let follow = Follow::new(feed.follow(&self.bell), self.number, &start);
+                self.follows.insert(feed.conversation().clone(), follow);
+                Ok(())
+            }
+            Message::Unfollow(conversation) => {
+                self.follows.remove(&conversation);
+                Ok(())
+            }
+        }
+    }
+
+    async fn on_news(&mut self, conversation: &ConversationId) -> Result<(), Gone> {
+        let Some(follow) = self.follows.get_mut(conversation) else { return Ok(()) };
+        if follow.fetching {
+            return Ok(());
+        }
+        match follow.read(TURN) {
+            Read::Items(items) => {
+                tell(&mut self.writer, follow, items).await?;
+                follow.following.ring();
+            }
+            Read::Idle => {
+                if let Some(end) = follow.idle() {
+                    self.writer.relayed("historyEnd", &raw(&end)).await?;
+                }
+            }
+            Read::Reset => {
+                follow.start_over();
+                follow.following.ring();
+            }
+            Read::Behind(after) => {
+                follow.fetching = true;
+                let page = self.history.page(conversation, after, PAGE);
+                let (conversation, number) = (conversation.clone(), follow.number);
+                self.fetches.push(Box::pin(async move { (conversation, number, page.await) }));
+            }
+        }
+        Ok(())
+    }
+
+    async fn on_page(
+        &mut self,
+        conversation: &ConversationId,
+        number: u64,
+        page: Result<Page, WireError>,
+    ) -> Result<(), Gone> {
+        let Some(follow) = self.follows.get_mut(conversation) else { return Ok(()) };
+        if follow.number != number {
+            return Ok(());
+        }
+        follow.fetching = false;
+        let epoch = follow.following.feed().head().0;
+        match page {
+            Ok(page) if page.epoch == epoch && !page.items.is_empty() => {
+                let items = follow.take(page.items);
+                tell(&mut self.writer, follow, items).await?;
+                follow.following.ring();
+            }
+            // Of another life than the feed, or not to be had now: the feed is about to be told, or the log is back soon.
+            _ => {
+                let ringer = follow.following.ringer();
+                tokio::spawn(async move {
+                    tokio::time::sleep(PAGE_RETRY).await;
+                    ringer.ring();
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+async fn tell<S: Sink>(
+    writer: &mut Writer<S>,
+    follow: &mut Follow,
+    items: Vec<Item>,
+) -> Result<(), Gone> {
+    for item in items {
+        writer.relayed(&item.event, &item.payload).await?;
+        if let Some(end) = follow.told(&item) {
+            writer.relayed("historyEnd", &raw(&end)).await?;
+        }
+    }
+    Ok(())
+}
+
+struct Writer<S> {
+    sink: S,
+    envelope: Envelope,
+    shared: Arc<Shared>,
+}
+
+impl<S: Sink> Writer<S> {
+    async fn event(&mut self, name: &str, payload: &RawValue) -> Result<(), Gone> {
+        self.offer(|sink| sink.event(name, payload)).await
+    }
+
+    async fn relayed(&mut self, name: &str, payload: &RawValue) -> Result<(), Gone> {
+        match self.envelope {
+            Envelope::Direct => self.event(name, payload).await,
+            Envelope::Forwarded => self.event("forwardedEvent", &wrap(name, payload)).await,
+        }
+    }
+
+    async fn ack(&mut self, id: i64, payload: &RawValue) -> Result<(), Gone> {
+        self.offer(|sink| sink.ack(id, payload)).await
+    }
+
+    async fn refuse(&mut self, ack: Option<i64>) -> Result<(), Gone> {
+        let error =
+            WireError::new(ErrorCode::RateLimited, "Too many commands at once").retry_after(BREATH);
+        match ack {
+            Some(id) => self.ack(id, &raw(&Ack::<()>::from(Err(error)))).await,
+            None => self.event("error", &raw(&error)).await,
+        }
+    }
+
+    async fn offer(
+        &mut self,
+        mut packet: impl FnMut(&mut S) -> Result<(), Refusal>,
+    ) -> Result<(), Gone> {
+        let mut wait = FIRST_WAIT;
+        loop {
+            if self.shared.overrun() {
+                return Err(Gone);
+            }
+            match packet(&mut self.sink) {
+                Ok(()) => return Ok(()),
+                Err(Refusal::Closed) => return Err(Gone),
+                Err(Refusal::Full) => {
+                    tokio::time::sleep(wait).await;
+                    wait = (wait * 2).min(LONGEST_WAIT);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! The HTTP server that carries namespaces and REST.
+
+use std::future::IntoFuture;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use axum::Router;
+use axum::serve::ListenerExt;
+use protocol::limits::MAX_FRAME;
+use socketioxide::SocketIo;
+use socketioxide::layer::SocketIoLayer;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::listen::StallListener;
+
+/// Packets that one socket's buffer holds. An outbox waits when it is full, so it only has to outlast a wait of a
+/// millisecond.
+const BUFFER: usize = 1_024;
+/// Bytes that a WebSocket reads at once. Every idle connection has such a buffer, and most messages are small.
+const READ_BUFFER: usize = 1_024;
+/// How long the goodbye of sockets may take; one whose peer does not read would hang it.
+const GOODBYE: Duration = Duration::from_secs(1);
+
+/// The Socket.IO layer with limits that a relay needs.
+#[must_use]
+pub fn socket_io() -> (SocketIoLayer, SocketIo) {
+    SocketIo::builder()
+        .ping_interval(Duration::from_secs(25))
+        .ping_timeout(Duration::from_secs(20))
+        .connect_timeout(Duration::from_secs(10))
+        .max_buffer_size(BUFFER)
+        .max_payload(MAX_FRAME as u64)
+        .ws_max_message_size(MAX_FRAME)
+        .ws_max_frame_size(MAX_FRAME)
+        .ws_read_buffer_size(READ_BUFFER)
+        .build_layer()
+}
+
+/// Serves until `stop`, then says goodbye to every socket and waits for `tasks`, `grace` at most.
+///
+/// # Errors
+/// The listener failed.
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    io: SocketIo,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+    grace: Duration,
+) -> io::Result<()> {
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    // The tap does nothing; axum hands on the peer's address of its own and of tapped listeners only.
+    let listener = StallListener::new(listener).tap_io(|_| {});
+    let server = tokio::spawn(axum::serve(listener, service).into_future());
+    stop.cancelled().await;
+    server.abort();
+    tokio::time::timeout(GOODBYE, io.close()).await.ok();
+    tasks.close();
+    if tokio::time::timeout(grace, tasks.wait()).await.is_err() {
+        tracing::warn!(left = tasks.len(), "connections were left at the end of the grace period");
+    }
+    Ok(())
+}

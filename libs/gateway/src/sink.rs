@@ -1,0 +1,96 @@
+//! Where an outbox writes: a socket's bounded buffer.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde::ser::{SerializeTuple, Serializer};
+use serde_json::value::RawValue;
+use socketioxide::SendError;
+use socketioxide::SocketError;
+use socketioxide::adapter::LocalAdapter;
+use socketioxide::extract::AckSender;
+use socketioxide::handler::FromMessageParts;
+use socketioxide::socket::Socket;
+
+/// Why a packet was not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// The buffer is full; the packet may be offered again.
+    Full,
+    /// The socket is gone.
+    Closed,
+}
+
+/// A socket, as an outbox sees it. A test has another.
+pub trait Sink: Send + 'static {
+    /// Offers an event.
+    ///
+    /// # Errors
+    /// [`Refusal`]; the packet was not sent.
+    fn event(&mut self, name: &str, payload: &RawValue) -> Result<(), Refusal>;
+
+    /// Offers an acknowledgement.
+    ///
+    /// # Errors
+    /// [`Refusal`]; the packet was not sent.
+    fn ack(&mut self, id: i64, payload: &RawValue) -> Result<(), Refusal>;
+
+    /// Ends the connection.
+    fn close(&mut self);
+}
+
+/// How events of namespace `/agents` are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Envelope {
+    /// As they are.
+    Direct,
+    /// Wrapped into `forwardedEvent`.
+    Forwarded,
+}
+
+/// A socketioxide socket.
+#[derive(Debug)]
+pub(crate) struct SocketSink(pub(crate) Arc<Socket<LocalAdapter>>);
+
+impl Sink for SocketSink {
+    fn event(&mut self, name: &str, payload: &RawValue) -> Result<(), Refusal> {
+        self.0.emit(name, &One(payload)).map_err(|error| refusal(&error))
+    }
+
+    fn ack(&mut self, id: i64, payload: &RawValue) -> Result<(), Refusal> {
+        // An `AckSender` is consumed even when the buffer is full, so each offer makes its own.
+        let mut nothing = socketioxide_core::Value::Str("[]".into(), None);
+        let Ok(sender) =
+            AckSender::<LocalAdapter>::from_message_parts(&self.0, &mut nothing, &Some(id));
+        sender.send(&One(payload)).map_err(|error| refusal(&error))
+    }
+
+    fn close(&mut self) {
+        Arc::clone(&self.0).disconnect().ok();
+    }
+}
+
+fn refusal(error: &SendError) -> Refusal {
+    match error {
+        SendError::Socket(SocketError::InternalChannelFull) => Refusal::Full,
+        _ => Refusal::Closed,
+    }
+}
+
+/// One argument. A tuple, because the library spreads tuples over an event's arguments and nothing else.
+struct One<'a>(&'a RawValue);
+
+impl Serialize for One<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut tuple = serializer.serialize_tuple(1)?;
+        SerializeTuple::serialize_element(&mut tuple, self.0)?;
+        SerializeTuple::end(tuple)
+    }
+}
+
+/// `forwardedEvent`'s payload around another payload.
+pub(crate) fn wrap(event: &str, payload: &RawValue) -> Box<RawValue> {
+    let name = serde_json::to_string(event).expect("a string is JSON");
+    let json = format!(r#"{{"event":{name},"payload":{}}}"#, payload.get());
+    RawValue::from_string(json).expect("JSON within JSON")
+}
