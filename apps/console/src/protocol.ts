@@ -473,7 +473,10 @@ export interface HistoryEnd {
   count: number;
   /** Whether `limit` left out older entries. */
   hasMore: boolean;
-  /** Whether the replay began at the cursor. If not, what the viewer has is of another life of the log. */
+  /**
+   * Whether what the viewer had is still true. Not if its cursor was of another life of the log, or beyond its
+   * end: then the replay is the whole log, and replaces what the viewer has.
+   */
   recovered: boolean;
 }
 

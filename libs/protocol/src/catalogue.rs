@@ -127,7 +127,7 @@ pub struct Message {
     pub summary: &'static str,
     /// What the types cannot say; may be empty.
     pub description: &'static str,
-    /// What a command may be refused with, besides `INVALID_PAYLOAD`.
+    /// What a command may be refused with, besides [`Self::ALWAYS_POSSIBLE`].
     pub errors: &'static [ErrorCode],
     /// Its first argument.
     pub payload: Shape,
@@ -138,6 +138,10 @@ pub struct Message {
 }
 
 impl Message {
+    /// What every command may be refused with.
+    pub const ALWAYS_POSSIBLE: [ErrorCode; 3] =
+        [ErrorCode::InvalidPayload, ErrorCode::RateLimited, ErrorCode::Internal];
+
     const fn about(self, description: &'static str) -> Self {
         Self { description, ..self }
     }
@@ -207,6 +211,7 @@ mod tests {
 
     use super::*;
     use crate::agents::EntryKind;
+    use crate::names;
 
     #[test]
     fn only_commands_for_viewers_are_forwarded() {
@@ -222,6 +227,17 @@ mod tests {
         }
         assert!(is_command(Namespace::Clients, "setClient"));
         assert!(!is_command(Namespace::Clients, "connected"));
+    }
+
+    #[test]
+    fn the_table_has_every_name() {
+        for (namespace, names) in
+            [(Namespace::Clients, names::clients::ALL), (Namespace::Agents, names::agents::ALL)]
+        {
+            let table: HashSet<_> =
+                namespace.messages().iter().map(|message| message.name).collect();
+            assert_eq!(table, names.iter().copied().collect());
+        }
     }
 
     #[test]

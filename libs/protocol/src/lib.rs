@@ -1,6 +1,6 @@
 //! Every event, id and error of longshore, once. No I/O.
 //!
-//! [`ids`], [`time`] and [`error`] are the vocabulary; [`agents`] holds the payloads of namespace
+//! [`names`], [`ids`], [`time`] and [`error`] are the vocabulary; [`agents`] holds the payloads of namespace
 //! `/agents` and [`clients`] those of `/clients`; [`catalogue`] lists every message, and
 //! [`document`] writes `asyncapi.yaml` and the TypeScript types from it.
 
@@ -11,6 +11,7 @@ pub mod document;
 pub mod error;
 pub mod ids;
 pub mod limits;
+pub mod names;
 pub mod spec;
 pub mod time;
 

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::EntryHead;
 use crate::ids::{EntryId, MessageId, ViewerId};
+use crate::names::agents as names;
 
 /// Event name of an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -23,9 +24,9 @@ impl EntryKind {
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
-            Self::ChatMessage => "chatMessage",
-            Self::RunEvent => "runEvent",
-            Self::ChatEvent => "chatEvent",
+            Self::ChatMessage => names::CHAT_MESSAGE,
+            Self::RunEvent => names::RUN_EVENT,
+            Self::ChatEvent => names::CHAT_EVENT,
         }
     }
 

@@ -67,7 +67,8 @@ pub struct HistoryEnd {
     pub count: u64,
     /// Whether `limit` left out older entries.
     pub has_more: bool,
-    /// Whether the replay began at the cursor. If not, what the viewer has is of another life of the log.
+    /// Whether what the viewer had is still true. Not if its cursor was of another life of the log, or beyond its
+    /// end: then the replay is the whole log, and replaces what the viewer has.
     pub recovered: bool,
 }
 

@@ -7,17 +7,18 @@ use crate::clients::{
     RemoteReconnecting, SetClient,
 };
 use crate::error::{ErrorCode, WireError};
+use crate::names::clients as names;
 
 const HERE: Namespace = Namespace::Clients;
 
 pub(super) const MESSAGES: &[Message] = &[
-    HERE.command::<SetClient, ClientSet>("setClient", "Select the manager that `forward` goes to")
+    HERE.command::<SetClient, ClientSet>(names::SET_CLIENT, "Select the manager that `forward` goes to")
         .about(
             "Ends the subscriptions to agents of the client selected before. `clientSet` is sent besides the \
              acknowledgement.",
         )
         .refused_with(&[ErrorCode::ClientNotFound, ErrorCode::Forbidden]),
-    HERE.command::<Forward, ForwardAnswer>("forward", "Send a command to the selected manager")
+    HERE.command::<Forward, ForwardAnswer>(names::FORWARD, "Send a command to the selected manager")
         .about(
             "The payload reaches the manager as the bytes that came, and the acknowledgement is the manager's own. \
              With `agentId`, the controller logs in to that agent first, with the password that it keeps. \
@@ -31,18 +32,17 @@ pub(super) const MESSAGES: &[Message] = &[
             ErrorCode::UnknownEvent,
             ErrorCode::RemoteUnavailable,
             ErrorCode::PayloadTooLarge,
-            ErrorCode::RateLimited,
         ]),
-    HERE.event::<Connected>("connected", "The first event of every connection"),
-    HERE.event::<ClientSet>("clientSet", "A client was selected"),
-    HERE.event::<ForwardedEvent>("forwardedEvent", "An event of the selected manager")
+    HERE.event::<Connected>(names::CONNECTED, "The first event of every connection"),
+    HERE.event::<ClientSet>(names::CLIENT_SET, "A client was selected"),
+    HERE.event::<ForwardedEvent>(names::FORWARDED_EVENT, "An event of the selected manager")
         .about("Name and payload are those of namespace `/agents`; the payload is the bytes that the manager sent."),
-    HERE.event::<WireError>("error", "A command without acknowledgement was refused")
+    HERE.event::<WireError>(names::ERROR, "A command without acknowledgement was refused")
         .about("Says which in `event`. The connection stays open."),
-    HERE.event::<Remote>("remoteDisconnected", "The connection to the selected manager was lost")
+    HERE.event::<Remote>(names::REMOTE_DISCONNECTED, "The connection to the selected manager was lost")
         .about("The controller reconnects by itself; agents keep running meanwhile."),
-    HERE.event::<RemoteReconnecting>("remoteReconnecting", "The controller is about to try again"),
-    HERE.event::<Remote>("remoteReconnected", "The selected manager is back")
+    HERE.event::<RemoteReconnecting>(names::REMOTE_RECONNECTING, "The controller is about to try again"),
+    HERE.event::<Remote>(names::REMOTE_RECONNECTED, "The selected manager is back")
         .about("Agents are logged in again, and every conversation goes on where it was: nothing to do."),
-    HERE.event::<RemoteReconnectError>("remoteReconnectError", "An attempt to reconnect failed"),
+    HERE.event::<RemoteReconnectError>(names::REMOTE_RECONNECT_ERROR, "An attempt to reconnect failed"),
 ];

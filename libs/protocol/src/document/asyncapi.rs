@@ -188,7 +188,7 @@ fn operation(message: &Message) -> Value {
 
 fn refusals(errors: &[ErrorCode]) -> String {
     let code = |code: &ErrorCode| format!("`{}`", json!(code).as_str().unwrap_or_default());
-    let codes: Vec<String> = [ErrorCode::InvalidPayload].iter().chain(errors).map(code).collect();
+    let codes: Vec<String> = errors.iter().chain(&Message::ALWAYS_POSSIBLE).map(code).collect();
     format!("May be refused with {}.", codes.join(", "))
 }
 

@@ -34,7 +34,7 @@ impl Sampled for LoginError {
         };
         let often = Self {
             code: ErrorCode::RateLimited,
-            message: "Too many attempts".into(),
+            message: "Too many attempts. Try again later.".into(),
             retry_after_ms: Some(60_000),
             ..wrong.clone()
         };
@@ -139,9 +139,11 @@ impl Sampled for HistoryEnd {
             to_seq: Seq(4),
             count: 4,
             has_more: false,
-            recovered: false,
+            recovered: true,
         };
-        let rest = Self { from_seq: Seq(0), count: 0, recovered: true, ..whole.clone() };
-        vec![("the whole history", whole), ("nothing new", rest)]
+        let rest = Self { from_seq: Seq(0), count: 0, ..whole.clone() };
+        let other =
+            Self { epoch: id("ep_40aa97c1d2e85b3f6094"), recovered: false, ..whole.clone() };
+        vec![("the whole history", whole), ("nothing new", rest), ("a new life of the log", other)]
     }
 }
