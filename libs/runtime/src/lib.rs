@@ -1,1 +1,19 @@
-//! placeholder
+//! Agents as processes.
+//!
+//! A [`Session`] is one agent in one conversation: prompts go in, [`AgentEvent`]s come out. What
+//! is behind it is two independent choices of the agent's configuration: the host (where its
+//! program runs) and the codec (what its stdin and stdout mean). The crate knows nothing of
+//! sockets and of the store.
+//!
+//! Within a turn the order is: deltas and notes as they happen, then the answer, then the end.
+//! Nothing of a turn follows its [`AgentEvent::Ended`].
+
+mod codec;
+mod event;
+mod framing;
+mod host;
+mod session;
+mod size;
+
+pub use event::{AgentEvent, Outcome};
+pub use session::{Graces, Session, Stopped};

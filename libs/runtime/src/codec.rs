@@ -1,0 +1,34 @@
+//! What an agent's stdin and stdout mean. One file for each codec; each runs a session to its end.
+
+mod echo;
+mod lines;
+
+use std::path::PathBuf;
+
+use protocol::agents::RunReason;
+use protocol::spec::{AgentSpec, Codec};
+
+use crate::event::{AgentEvent, Outcome};
+use crate::session::{Graces, Inbox, Stopped};
+
+/// Runs a session until it is stopped.
+pub(crate) async fn run(spec: AgentSpec, workdir: PathBuf, graces: Graces, inbox: Inbox) {
+    let ended = match spec.codec {
+        Codec::Echo => echo::run(inbox).await,
+        Codec::Lines { .. } => match lines::Setting::from_spec(spec, workdir, graces) {
+            Ok(setting) => lines::run(setting, inbox).await,
+            Err(problem) => refuse(&problem, inbox).await,
+        },
+    };
+    // Every session ends by being stopped; there is nobody left to tell.
+    let _: Result<(), Stopped> = ended;
+}
+
+/// The agent cannot work as it is configured: every turn fails and says why.
+async fn refuse(problem: &str, mut inbox: Inbox) -> Result<(), Stopped> {
+    while let Some(prompt) = inbox.next_prompt().await {
+        let outcome = Outcome::failed(RunReason::AgentUnavailable, problem);
+        inbox.emit(AgentEvent::Ended { run: prompt.run, outcome }).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,84 @@
+//! What an agent does, as its conversation hears of it.
+
+use protocol::RunId;
+use protocol::agents::{ChatEventBody, OutputStream, RunReason};
+
+use crate::framing::Line;
+use crate::size;
+
+/// Something that an agent did.
+#[derive(Debug, Clone, PartialEq)]
+pub enum AgentEvent {
+    /// More of an answer, while it is being given. The deltas of a turn, one after the other,
+    /// are its answer; whoever missed some has it from the [`AgentEvent::Message`].
+    Delta {
+        /// The turn that it belongs to.
+        run: RunId,
+        /// What came.
+        text: String,
+    },
+    /// An answer, whole. One that is too long for one entry comes in several messages.
+    Message {
+        /// The turn that it ends; none for what an agent says without being asked.
+        run: Option<RunId>,
+        /// The answer, without the newline at its end.
+        text: String,
+    },
+    /// Something beside the answer.
+    Note {
+        /// The turn that it fell into, if any.
+        run: Option<RunId>,
+        /// What it was.
+        body: ChatEventBody,
+    },
+    /// A turn ended. The last event of its turn, exactly once, unless the session is stopped.
+    Ended {
+        /// The turn.
+        run: RunId,
+        /// How.
+        outcome: Outcome,
+    },
+}
+
+impl AgentEvent {
+    /// A note for people.
+    pub(crate) fn status(run: Option<&RunId>, message: String) -> Self {
+        Self::Note { run: run.cloned(), body: ChatEventBody::Status { message } }
+    }
+
+    /// A line that is no part of an answer. One that is too long for an entry is cut here, too:
+    /// control characters grow when they are written as JSON.
+    pub(crate) fn raw(run: Option<&RunId>, stream: OutputStream, line: Line) -> Self {
+        let kept = size::prefix_that_fits(&line.text, size::MAX_TEXT).len();
+        let truncated = line.is_cut() || kept < line.text.len();
+        let mut text = line.text;
+        text.truncate(kept);
+        let bytes = truncated.then_some(line.bytes);
+        Self::Note {
+            run: run.cloned(),
+            body: ChatEventBody::Raw { stream, text, truncated, bytes },
+        }
+    }
+}
+
+/// How a turn ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// Well.
+    Done,
+    /// Because somebody said so.
+    Cancelled,
+    /// Badly.
+    Failed {
+        /// Why, for programs.
+        reason: RunReason,
+        /// Why, for people.
+        error: String,
+    },
+}
+
+impl Outcome {
+    pub(crate) fn failed(reason: RunReason, error: impl Into<String>) -> Self {
+        Self::Failed { reason, error: error.into() }
+    }
+}

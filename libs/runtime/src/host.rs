@@ -1,0 +1,4 @@
+//! Where an agent's program runs.
+
+pub(crate) mod environment;
+pub(crate) mod process;

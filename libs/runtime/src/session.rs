@@ -1,0 +1,151 @@
+//! The handle of a running agent, and the worker's end of it.
+
+use std::path::Path;
+use std::time::Duration;
+
+use protocol::RunId;
+use protocol::spec::AgentSpec;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use crate::codec;
+use crate::event::AgentEvent;
+
+/// Events that may wait for the conversation. When it is full the worker stops reading, the pipe
+/// fills up and the agent blocks: an agent cannot produce faster than its conversation stores.
+const EVENTS: usize = 256;
+
+/// How long a program is given between one signal and the next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Graces {
+    /// From SIGINT, which says to give up the turn, to SIGTERM.
+    pub interrupt: Duration,
+    /// From SIGTERM, which says to exit, to SIGKILL.
+    pub terminate: Duration,
+}
+
+impl Default for Graces {
+    /// 2 s to notice an interrupt; 3 s to save what is to be saved, within a shutdown's 10 s.
+    fn default() -> Self {
+        Self { interrupt: Duration::from_secs(2), terminate: Duration::from_secs(3) }
+    }
+}
+
+/// The session has ended and takes no more prompts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the agent's session was stopped")]
+pub struct Stopped;
+
+/// A running agent of one conversation. A task of its own has the program, if there is one.
+///
+/// Dropping it stops the agent as [`Session::stop`] does, without waiting for it.
+#[derive(Debug)]
+pub struct Session {
+    prompts: mpsc::Sender<Prompt>,
+    cancelled: watch::Sender<Option<RunId>>,
+    stop: DropGuard,
+    worker: JoinHandle<()>,
+}
+
+impl Session {
+    /// Starts a session. A program is started with the first prompt; its working directory is
+    /// `workdir`, which is created, unless the agent's configuration names another.
+    ///
+    /// A configuration that cannot work is reported by every turn, as
+    /// [`AgentUnavailable`](protocol::agents::RunReason::AgentUnavailable).
+    #[must_use]
+    pub fn start(spec: &AgentSpec, workdir: &Path) -> (Self, mpsc::Receiver<AgentEvent>) {
+        Self::start_with(spec, workdir, Graces::default())
+    }
+
+    /// The same with other times between signals.
+    #[must_use]
+    pub fn start_with(
+        spec: &AgentSpec,
+        workdir: &Path,
+        graces: Graces,
+    ) -> (Self, mpsc::Receiver<AgentEvent>) {
+        // One turn at a time: a second prompt waits here until the worker is done with the first.
+        let (prompts, inbox_prompts) = mpsc::channel(1);
+        let (cancelled, inbox_cancelled) = watch::channel(None);
+        let (events, receiver) = mpsc::channel(EVENTS);
+        let stop = CancellationToken::new();
+        let inbox =
+            Inbox { prompts: inbox_prompts, cancelled: inbox_cancelled, stop: stop.clone(), events };
+        let worker = tokio::spawn(codec::run(spec.clone(), workdir.to_owned(), graces, inbox));
+        (Self { prompts, cancelled, stop: stop.drop_guard(), worker }, receiver)
+    }
+
+    /// Begins a turn. The caller sees to it that the one before has ended.
+    ///
+    /// # Errors
+    /// [`Stopped`] when the session has ended; the turn does not begin then.
+    pub async fn prompt(&self, run: RunId, text: String) -> Result<(), Stopped> {
+        self.prompts.send(Prompt { run, text }).await.map_err(|_| Stopped)
+    }
+
+    /// Ends a turn, by and by with force: the program's process group gets SIGINT, then SIGTERM,
+    /// then SIGKILL. Cancelling a turn that is not running changes nothing.
+    pub fn cancel(&self, run: &RunId) {
+        self.cancelled.send_replace(Some(run.clone()));
+    }
+
+    /// Ends the program with all its children and waits for that. An open turn gets no more
+    /// events: who stops a session knows why, and says so in the turn's stead.
+    pub async fn stop(self) {
+        drop(self.stop);
+        // A worker that panicked has no program left either: it is killed when dropped.
+        if let Err(error) = self.worker.await {
+            tracing::error!(%error, "agent session panicked");
+        }
+    }
+}
+
+/// A turn to begin.
+#[derive(Debug)]
+pub(crate) struct Prompt {
+    pub(crate) run: RunId,
+    pub(crate) text: String,
+}
+
+/// The worker's end of a session.
+#[derive(Debug)]
+pub(crate) struct Inbox {
+    pub(crate) prompts: mpsc::Receiver<Prompt>,
+    /// The turn cancelled last. A value and not a queue: it is there before the turn begins, too.
+    pub(crate) cancelled: watch::Receiver<Option<RunId>>,
+    pub(crate) stop: CancellationToken,
+    pub(crate) events: mpsc::Sender<AgentEvent>,
+}
+
+impl Inbox {
+    /// The next turn to begin, or nothing when the session is stopped.
+    pub(crate) async fn next_prompt(&mut self) -> Option<Prompt> {
+        tokio::select! {
+            biased;
+            () = self.stop.cancelled() => None,
+            prompt = self.prompts.recv() => prompt,
+        }
+    }
+
+    /// Sends an event; waits while the conversation is busy.
+    ///
+    /// # Errors
+    /// [`Stopped`] when the session is stopped, or nobody listens any more.
+    pub(crate) async fn emit(&self, event: AgentEvent) -> Result<(), Stopped> {
+        tokio::select! {
+            biased;
+            () = self.stop.cancelled() => Err(Stopped),
+            sent = self.events.send(event) => sent.map_err(|_| Stopped),
+        }
+    }
+}
+
+/// Resolves when the turn is cancelled, at once if it is already.
+pub(crate) async fn cancelled(signal: &mut watch::Receiver<Option<RunId>>, run: &RunId) {
+    if signal.wait_for(|cancelled| cancelled.as_ref() == Some(run)).await.is_err() {
+        // The handle is gone, so the session is being stopped: that ends the turn.
+        std::future::pending::<()>().await;
+    }
+}
