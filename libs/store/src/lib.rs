@@ -1,1 +1,16 @@
-//! placeholder
+//! SQLite, the only place with SQL: a manager's log ([`ManagerDb`]), a controller's registry ([`ControllerDb`]), and the
+//! key that seals what must not be read from a copied file ([`SecretKey`]).
+
+mod controller;
+mod error;
+mod file;
+mod manager;
+mod record;
+mod secret;
+mod writer;
+
+pub use controller::{ClientRecord, ControllerDb, Credentials};
+pub use error::StoreError;
+pub use manager::ManagerDb;
+pub use record::{AgentRecord, Appended, ConversationRecord, Entry, NewEntry, Page, RunChange};
+pub use secret::{SecretKey, hash_token, token};

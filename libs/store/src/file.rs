@@ -1,0 +1,71 @@
+//! Opening a database file: the lock against a second process, the settings, the migrations.
+
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use sqlx::migrate::Migrator;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions, Connection, SqliteConnection, SqlitePool};
+
+use crate::StoreError;
+
+/// Readers at once. More do not help two cores; fewer would queue replays behind each other.
+const READERS: u32 = 3;
+
+/// An open, migrated database: its one writing connection, its readers, and the lock that keeps others out.
+pub(crate) struct Database {
+    pub(crate) writer: SqliteConnection,
+    pub(crate) readers: SqlitePool,
+    pub(crate) lock: File,
+}
+
+impl Database {
+    pub(crate) async fn open(path: &Path, migrations: &Migrator) -> Result<Self, StoreError> {
+        if let Some(directory) = path.parent() {
+            std::fs::create_dir_all(directory)?;
+        }
+        let lock = lock(path)?;
+        let options = options(path);
+        let mut writer = options.clone().connect().await?;
+        migrations.run(&mut writer).await?;
+        let readers = SqlitePoolOptions::new()
+            .max_connections(READERS)
+            .connect_with(options.read_only(true))
+            .await?;
+        Ok(Self { writer, readers, lock })
+    }
+}
+
+/// How every connection is opened.
+pub(crate) fn options(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        // An fsync of the log at every commit: what is acknowledged survives a power cut.
+        .synchronous(SqliteSynchronous::Full)
+        .busy_timeout(Duration::from_secs(5))
+        .foreign_keys(true)
+        .disable_statement_logging()
+}
+
+/// Ends the writing connection; SQLite folds its log into the database when the last connection closes.
+pub(crate) async fn close(writer: SqliteConnection, readers: &SqlitePool) {
+    readers.close().await;
+    if let Err(error) = writer.close().await {
+        tracing::warn!(%error, "the database was not closed cleanly");
+    }
+}
+
+fn lock(path: &Path) -> Result<File, StoreError> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    let file =
+        File::options().create(true).truncate(false).write(true).open(PathBuf::from(name))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StoreError::Locked { path: path.to_owned() }),
+        Err(TryLockError::Error(error)) => Err(error.into()),
+    }
+}
