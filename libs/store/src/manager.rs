@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::TryStreamExt;
 use protocol::agents::{EntryHead, EntryKind};
-use protocol::{AgentId, ConversationId, InvalidId, RunId, Seq, Timestamp};
+use protocol::{AgentId, ConversationId, InvalidId, MessageId, RunId, Seq, Timestamp};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqlitePool};
 use tokio::sync::{mpsc, oneshot};
@@ -189,6 +189,21 @@ impl ManagerDb {
             self.page(query, conversation, before.map_or(i64::MAX, signed), limit).await?;
         page.entries.reverse();
         Ok(page)
+    }
+
+    /// Position of the entry that has the message id, if one has.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub async fn find_message(
+        &self,
+        conversation: &ConversationId,
+        message: &MessageId,
+    ) -> Result<Option<Seq>, StoreError> {
+        let query = "SELECT e.seq FROM entries e JOIN conversations c ON c.number = e.conversation
+                     WHERE c.conversation_id = ? AND e.message_id = ?";
+        let query = sqlx::query(query).bind(conversation.as_str()).bind(message.as_str());
+        query.fetch_optional(&self.readers).await?.map(|row| seq(&row, 0)).transpose()
     }
 
     /// One statement, so that entries, epoch and head are of one moment.

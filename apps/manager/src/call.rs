@@ -1,0 +1,88 @@
+//! A command on its way through the manager, and the way back for its answer.
+
+use gateway::Command;
+use protocol::agents::{Origin, RoutingHead};
+use protocol::{Ack, AgentId, WireError};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::sync::OwnedSemaphorePermit;
+
+use crate::conversation::Answer;
+use crate::error::Error;
+
+/// A command and its origin. It is consumed by answering it.
+#[derive(Debug)]
+pub(crate) struct Call {
+    command: Command,
+    origin: Origin,
+    /// One of the commands that a connection may have under way.
+    _place: OwnedSemaphorePermit,
+}
+
+impl Call {
+    /// Reads whom the command is for: the second argument, which only a controller gives and which is believed
+    /// because it has shown the API key. What cannot be read is refused.
+    pub(crate) fn read(command: Command, place: OwnedSemaphorePermit) -> Option<Self> {
+        let origin = command
+            .arguments
+            .get(1)
+            .map(|origin| serde_json::from_str::<Option<Origin>>(origin.get()));
+        match origin.transpose() {
+            Ok(origin) => {
+                Some(Self { command, origin: origin.flatten().unwrap_or_default(), _place: place })
+            }
+            Err(cause) => {
+                command.reply.err(Error::InvalidPayload(format!("origin: {cause}")).into());
+                None
+            }
+        }
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.command.name
+    }
+
+    pub(crate) fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    /// The payload, which is an empty object when there is none.
+    pub(crate) fn payload<T: DeserializeOwned>(&self) -> Result<T, Error> {
+        serde_json::from_str(self.json()).map_err(|cause| Error::InvalidPayload(cause.to_string()))
+    }
+
+    /// The agent that the command is for: the payload's, else the one that `forward` named.
+    pub(crate) fn agent(&self) -> Result<AgentId, Error> {
+        let invalid =
+            |cause: &dyn std::fmt::Display| Error::InvalidPayload(format!("agentId: {cause}"));
+        let head = RoutingHead::read(self.json()).map_err(|cause| invalid(&cause))?;
+        match (head.agent_id, &self.origin.agent_id) {
+            (Some(id), _) => AgentId::new(id).map_err(|cause| invalid(&cause)),
+            (None, Some(id)) => Ok(id.clone()),
+            (None, None) => Err(Error::InvalidPayload("agentId is required".to_owned())),
+        }
+    }
+
+    fn json(&self) -> &str {
+        self.command.arguments.first().map_or("{}", |payload| payload.get())
+    }
+
+    /// Answers. An error goes out as event `error` when no acknowledgement was asked for.
+    pub(crate) fn give<T: Serialize>(self, result: Result<T, Error>) {
+        self.command.reply.result(result.map_err(WireError::from));
+    }
+
+    pub(crate) fn refuse(self, error: Error) {
+        self.command.reply.err(error.into());
+    }
+
+    /// Answers a refusal that an event of its own has told already.
+    pub(crate) fn refuse_told(self, error: WireError) {
+        self.command.reply.answer(gateway::raw(&Ack::<()>::from(Err(error))));
+    }
+
+    /// To be answered by somebody else.
+    pub(crate) fn answer<T: Serialize + 'static>(self) -> Answer<T> {
+        Answer::new(move |result| self.give(result))
+    }
+}

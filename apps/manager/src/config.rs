@@ -1,0 +1,71 @@
+//! What a manager is started with.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use protocol::spec::AgentSpec;
+
+/// Settings of a manager.
+#[derive(Clone)]
+pub struct Config {
+    /// Database, keys and the agents' own directories are here. Created when missing.
+    pub data_dir: PathBuf,
+    /// What a controller must show. Without one, a key is made once and kept in `manager.key`.
+    pub api_key: Option<String>,
+    /// The secret that resume tokens are made with. Without one, `secret.key` in the data directory is used or made.
+    pub secret: Option<String>,
+    /// Agents that exist from the start, by name.
+    pub agents: Vec<AgentSpec>,
+    /// Besides their own directories, where agents that are added over the wire may have their working directory.
+    pub working_directories: Vec<PathBuf>,
+    /// How long stopping may take. Running turns may go on for the first half of it, then they are cancelled.
+    pub grace: Duration,
+    /// How long a run may take.
+    pub run_timeout: Duration,
+}
+
+impl Config {
+    /// The defaults, for that data directory.
+    #[must_use]
+    pub fn new(data_dir: impl Into<PathBuf>) -> Self {
+        Self {
+            data_dir: data_dir.into(),
+            api_key: None,
+            secret: None,
+            agents: Vec::new(),
+            working_directories: Vec::new(),
+            grace: Duration::from_secs(10),
+            run_timeout: Duration::from_secs(60 * 60),
+        }
+    }
+}
+
+impl std::fmt::Debug for Config {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Config")
+            .field("data_dir", &self.data_dir)
+            .field("api_key", &self.api_key.as_ref().map(|_| "***"))
+            .field("secret", &self.secret.as_ref().map(|_| "***"))
+            .field("agents", &self.agents)
+            .field("working_directories", &self.working_directories)
+            .field("grace", &self.grace)
+            .field("run_timeout", &self.run_timeout)
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_not_printed() {
+        let mut config = Config::new("/tmp/x");
+        config.api_key = Some("lsm_visible".to_owned());
+        config.secret = Some("visible".to_owned());
+
+        let text = format!("{config:?}");
+
+        assert!(!text.contains("visible"), "{text}");
+    }
+}

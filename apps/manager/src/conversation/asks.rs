@@ -1,0 +1,124 @@
+//! Viewers' requests: those that came together are decided together and stored in one transaction.
+
+use protocol::agents::{CancelKind, ChatAccepted};
+use protocol::{ConversationId, Seq};
+use store::{Appended, StoreError};
+
+use super::recall;
+use super::request::{Ask, Chat};
+use super::runs::{Admission, Now, Plan, Runs};
+use super::worker::Worker;
+use crate::error::Error;
+
+/// What was decided about one request.
+#[derive(Debug)]
+enum Verdict {
+    Admitted(Admission),
+    Cancelled(CancelKind),
+    Refused(Error),
+}
+
+impl Worker {
+    /// Decides, stores, answers and shows.
+    pub(super) async fn answer(&mut self, asks: Vec<Ask>) {
+        if asks.is_empty() {
+            return;
+        }
+        let (next, plan, verdicts) = decide(&self.runs, &asks, Now::read());
+        match self.append(&plan).await {
+            Ok(Appended::Stored { first }) => {
+                self.runs = next;
+                let refused = self.acknowledge(asks, verdicts, first);
+                self.carry_out(plan, first);
+                for (ask, error) in refused {
+                    self.refuse(ask, error).await;
+                }
+            }
+            Ok(Appended::Duplicate { seq }) => self.answer_repetition(asks, seq).await,
+            Err(cause) => refuse_all(asks, verdicts, cause),
+        }
+    }
+
+    /// Gives the good answers, before the events that follow from them; what is left over was refused.
+    fn acknowledge(&self, asks: Vec<Ask>, verdicts: Vec<Verdict>, first: Seq) -> Vec<(Ask, Error)> {
+        let mut refused = Vec::new();
+        for (ask, verdict) in asks.into_iter().zip(verdicts) {
+            match (ask, verdict) {
+                (Ask::Chat(chat, answer), Verdict::Admitted(admission)) => {
+                    answer.give(Ok(accepted(self.id(), &chat, admission, first)));
+                }
+                (Ask::Cancel(_, answer), Verdict::Cancelled(kind)) => answer.give(Ok(kind)),
+                (ask, Verdict::Refused(error)) => refused.push((ask, error)),
+                (ask, _) => ask.refuse(Error::Internal),
+            }
+        }
+        refused
+    }
+
+    /// Refuses, unless it is a message that was accepted before: that gets the answer that it got then.
+    async fn refuse(&self, ask: Ask, error: Error) {
+        let (answer, message) = match ask {
+            Ask::Chat(Chat { message_id: Some(message), .. }, answer) => (answer, message),
+            ask => return ask.refuse(error),
+        };
+        let before = recall::by_message(&self.db, self.id(), &message).await;
+        answer.give(match before {
+            Ok(Some(accepted)) => Ok(accepted),
+            Ok(None) => Err(error),
+            Err(cause) => Err(cause.into()),
+        });
+    }
+
+    /// Nothing of the group was stored, because a message of it is in the log already, at `seq`.
+    async fn answer_repetition(&mut self, mut asks: Vec<Ask>, seq: Seq) {
+        if asks.len() > 1 {
+            for ask in asks {
+                Box::pin(self.answer(vec![ask])).await;
+            }
+        } else if let Some(Ask::Chat(_, answer)) = asks.pop() {
+            let before = recall::at(&self.db, self.id(), seq).await;
+            answer.give(before.map_err(Error::from).and_then(|found| found.ok_or(Error::Internal)));
+        }
+    }
+}
+
+/// Decides in order on a copy of the runs.
+fn decide(runs: &Runs, asks: &[Ask], now: Now) -> (Runs, Plan, Vec<Verdict>) {
+    let (mut next, mut plan) = (runs.clone(), Plan::default());
+    let verdicts = asks.iter().map(|ask| {
+        let verdict = match ask {
+            Ask::Chat(chat, _) => next.admit(chat, now, &mut plan).map(Verdict::Admitted),
+            Ask::Cancel(run, _) => next.cancel(run, now, &mut plan).map(Verdict::Cancelled),
+        };
+        verdict.unwrap_or_else(Verdict::Refused)
+    });
+    let verdicts = verdicts.collect();
+    (next, plan, verdicts)
+}
+
+fn accepted(
+    conversation: &ConversationId,
+    chat: &Chat,
+    admission: Admission,
+    first: Seq,
+) -> ChatAccepted {
+    ChatAccepted {
+        conversation_id: conversation.clone(),
+        run_id: chat.run_id.clone(),
+        seq: Seq(first.0 + admission.entry as u64),
+        state: admission.state,
+        position: admission.position,
+    }
+}
+
+/// Nothing was stored, so nothing has happened; who was refused for another reason hears that one.
+fn refuse_all(asks: Vec<Ask>, verdicts: Vec<Verdict>, cause: StoreError) {
+    // Logged once for all of them.
+    let _ = Error::from(cause);
+    for (ask, verdict) in asks.into_iter().zip(verdicts) {
+        match verdict {
+            Verdict::Refused(error) => ask.refuse(error),
+            Verdict::Admitted(_) | Verdict::Cancelled(_) => ask.refuse(Error::StoreUnavailable),
+        }
+    }
+}

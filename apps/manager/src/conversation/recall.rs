@@ -1,0 +1,40 @@
+//! What was answered to a message that has come before.
+
+use protocol::agents::{ChatAccepted, EntryKind, RunEventBody};
+use protocol::{ConversationId, MessageId, Seq};
+use store::{ManagerDb, StoreError};
+
+/// The answer that the chat with this message id got, if there was one.
+pub(super) async fn by_message(
+    db: &ManagerDb,
+    conversation: &ConversationId,
+    message: &MessageId,
+) -> Result<Option<ChatAccepted>, StoreError> {
+    match db.find_message(conversation, message).await? {
+        Some(seq) => at(db, conversation, seq).await,
+        None => Ok(None),
+    }
+}
+
+/// The answer to the chat whose message is that entry: it was stored together with what became of the run.
+pub(super) async fn at(
+    db: &ManagerDb,
+    conversation: &ConversationId,
+    seq: Seq,
+) -> Result<Option<ChatAccepted>, StoreError> {
+    let before = Seq(seq.0.saturating_sub(1));
+    let page = db.entries_after(conversation, before, 2).await?;
+    let [message, state] = page.entries.as_slice() else { return Ok(None) };
+    let Some(run_id) = message.head.run_id.clone() else { return Ok(None) };
+    if message.head.seq != seq || state.kind != EntryKind::RunEvent {
+        return Ok(None);
+    }
+    let Ok(state) = serde_json::from_str::<RunEventBody>(&state.body) else { return Ok(None) };
+    Ok(Some(ChatAccepted {
+        conversation_id: conversation.clone(),
+        run_id,
+        seq,
+        state: state.state,
+        position: state.position,
+    }))
+}

@@ -1,0 +1,108 @@
+//! What others ask of a conversation.
+
+use std::fmt;
+use std::sync::Arc;
+
+use protocol::agents::{CancelKind, ChatAccepted, Origin};
+use protocol::{MessageId, RunId};
+use tokio::time::Instant;
+
+use crate::error::Error;
+use crate::open_runs::Claim;
+
+/// A request and where its answer goes.
+#[derive(Debug)]
+pub(crate) enum Request {
+    /// A viewer's.
+    Ask(Ask),
+    /// An administrator's, or the server's own.
+    Control(Control, Answer<()>),
+}
+
+/// What a viewer asks for.
+#[derive(Debug)]
+pub(crate) enum Ask {
+    Chat(Chat, Answer<ChatAccepted>),
+    Cancel(RunId, Answer<CancelKind>),
+}
+
+/// A message for the agent.
+#[derive(Debug)]
+pub(crate) struct Chat {
+    pub(crate) message: Arc<str>,
+    pub(crate) message_id: Option<MessageId>,
+    pub(crate) run_id: RunId,
+    /// Absent when an open run has the id: then only a repetition of that run's message is right.
+    pub(crate) claim: Option<Arc<Claim>>,
+    pub(crate) origin: Origin,
+}
+
+/// What an administrator or the server wants of a conversation. Answered when it is done.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Control {
+    /// Take messages again.
+    Start,
+    /// End all runs and the agent's session, and take no more messages.
+    Stop,
+    /// End the current run and the agent's session. What waits goes on in a new one.
+    Restart,
+    /// As `Stop`, for good.
+    Delete,
+    /// The server goes down: what runs may go on until then.
+    Shutdown { deadline: Instant },
+}
+
+/// Where an answer goes. One that is dropped unanswered says that the conversation is gone.
+pub(crate) struct Answer<T>(Option<Box<dyn FnOnce(Result<T, Error>) + Send + Sync>>);
+
+impl<T> Answer<T> {
+    pub(crate) fn new(deliver: impl FnOnce(Result<T, Error>) + Send + Sync + 'static) -> Self {
+        Self(Some(Box::new(deliver)))
+    }
+
+    pub(crate) fn give(mut self, result: Result<T, Error>) {
+        if let Some(deliver) = self.0.take() {
+            deliver(result);
+        }
+    }
+}
+
+impl<T> Drop for Answer<T> {
+    fn drop(&mut self) {
+        if let Some(deliver) = self.0.take() {
+            deliver(Err(Error::Stopping));
+        }
+    }
+}
+
+impl<T> fmt::Debug for Answer<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Answer")
+    }
+}
+
+impl Request {
+    /// Answers with an error, whatever it is.
+    pub(crate) fn refuse(self, error: Error) {
+        match self {
+            Self::Ask(ask) => ask.refuse(error),
+            Self::Control(_, answer) => answer.give(Err(error)),
+        }
+    }
+}
+
+impl Ask {
+    pub(super) fn refuse(self, error: Error) {
+        match self {
+            Self::Chat(_, answer) => answer.give(Err(error)),
+            Self::Cancel(_, answer) => answer.give(Err(error)),
+        }
+    }
+
+    pub(super) fn message_id(&self) -> Option<&MessageId> {
+        match self {
+            Self::Chat(chat, _) => chat.message_id.as_ref(),
+            Self::Cancel(..) => None,
+        }
+    }
+}

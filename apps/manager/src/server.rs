@@ -1,0 +1,79 @@
+//! Namespace `/agents`: who may connect, and what all connections share.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use gateway::{BoxFuture, Connection, Envelope, Handshake, History, Service};
+use protocol::AgentId;
+use store::ManagerDb;
+
+use crate::agents::Agents;
+use crate::api_key::ApiKey;
+use crate::attempts::Attempts;
+use crate::connection;
+use crate::history::StoredHistory;
+use crate::passwords::Passwords;
+use crate::resume::ResumeTokens;
+
+/// What the connections share.
+#[derive(Debug)]
+pub(crate) struct Server {
+    pub(crate) db: ManagerDb,
+    pub(crate) agents: Agents,
+    pub(crate) passwords: Passwords,
+    pub(crate) resume_tokens: ResumeTokens,
+    /// Where agents that come over the wire may have their working directories.
+    pub(crate) working_directories: Vec<PathBuf>,
+    pub(crate) api_key: ApiKey,
+    /// Behind a lock that is held to count and never across an await.
+    attempts: Mutex<Attempts<(IpAddr, AgentId)>>,
+}
+
+impl Server {
+    pub(crate) fn new(
+        db: ManagerDb,
+        agents: Agents,
+        passwords: Passwords,
+        resume_tokens: ResumeTokens,
+        working_directories: Vec<PathBuf>,
+        api_key: ApiKey,
+    ) -> Self {
+        let attempts = Mutex::new(Attempts::new());
+        Self { db, agents, passwords, resume_tokens, working_directories, api_key, attempts }
+    }
+
+    pub(crate) fn attempts(&self) -> MutexGuard<'_, Attempts<(IpAddr, AgentId)>> {
+        self.attempts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Service for Server {
+    /// Whoever shows the API key is a controller.
+    type Identity = ();
+    const ENVELOPE: Envelope = Envelope::Direct;
+
+    fn authenticate(self: Arc<Self>, handshake: Handshake) -> BoxFuture<Result<(), String>> {
+        let known = handshake.token().is_some_and(|token| self.api_key.matches(token));
+        if !known {
+            tracing::warn!(peer = ?handshake.peer, "connection refused");
+        }
+        Box::pin(std::future::ready(known.then_some(()).ok_or_else(|| "Unauthorized".to_owned())))
+    }
+
+    fn serve(self: Arc<Self>, connection: Connection<()>) -> BoxFuture<()> {
+        // All whose address is not known count as one when they guess passwords.
+        let peer = connection.peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip());
+        Box::pin(async move {
+            tracing::debug!(conn = %connection.id, %peer, "connected");
+            connection::Connection::new(self, peer, connection.outbox)
+                .run(connection.commands)
+                .await;
+            tracing::debug!(conn = %connection.id, "disconnected");
+        })
+    }
+
+    fn history(&self) -> Arc<dyn History> {
+        Arc::new(StoredHistory(self.db.clone()))
+    }
+}
