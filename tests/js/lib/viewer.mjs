@@ -1,4 +1,4 @@
-// A browser: the official client, and a record of what it got.
+// A browser: the official client, and a record of what it got. On namespace /agents it plays a controller.
 
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
@@ -16,6 +16,7 @@ const logOf = ({ agentId, conversationId }) => `${agentId}/${conversationId}`
 
 export class Viewer {
   constructor(url, { token, transport = 'websocket', namespace = '/clients', ...options } = {}) {
+    this.direct = namespace === '/agents'
     this.events = []
     this.waiting = new Set()
     this.cursors = new Map()
@@ -38,7 +39,7 @@ export class Viewer {
     const item =
       event === 'forwardedEvent'
         ? { event: payload.event, payload: payload.payload, forwarded: true }
-        : { event, payload, forwarded: false }
+        : { event, payload, forwarded: this.direct }
     this.events.push(item)
     if (item.forwarded && (item.payload?.seq || item.event === 'historyEnd')) this.#advance(item)
     for (const check of this.waiting) check()
@@ -109,13 +110,13 @@ export class Viewer {
   }
 
   async forward(event, agentId, payload = { agentId }) {
-    return this.ok('forward', { event, agentId, payload })
+    return this.direct ? this.ok(event, payload) : this.ok('forward', { event, agentId, payload })
   }
 
   /** Selects the client, logs in and waits for the end of the replay. */
   async follow(clientId, agentId, login = {}) {
     await this.connected()
-    await this.ok('setClient', { clientId })
+    if (!this.direct) await this.ok('setClient', { clientId })
     const from = this.events.length
     const data = await this.forward('login', agentId, { agentId, ...login })
     const end = await this.until((v) =>
