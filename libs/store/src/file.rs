@@ -2,9 +2,10 @@
 
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::time::Duration;
 
-use sqlx::migrate::Migrator;
+use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, SqliteConnection, SqlitePool};
 
@@ -28,7 +29,10 @@ impl Database {
         let lock = lock(path)?;
         let options = options(path);
         let mut writer = options.clone().connect().await?;
-        migrations.run(&mut writer).await?;
+        // Boxed with its type forgotten: the compiler cannot prove it `Send` in somebody else's task otherwise.
+        let migrated: Pin<Box<dyn Future<Output = Result<(), MigrateError>> + Send + '_>> =
+            Box::pin(migrations.run(&mut writer));
+        migrated.await?;
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
             .connect_with(options.read_only(true))
