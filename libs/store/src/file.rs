@@ -2,10 +2,9 @@
 
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
-use std::pin::Pin;
 use std::time::Duration;
 
-use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::migrate::Migrator;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, SqliteConnection, SqlitePool};
 
@@ -28,11 +27,12 @@ impl Database {
         }
         let lock = lock(path)?;
         let options = options(path);
-        let mut writer = options.clone().connect().await?;
-        // Boxed with its type forgotten: the compiler cannot prove it `Send` in somebody else's task otherwise.
-        let migrated: Pin<Box<dyn Future<Output = Result<(), MigrateError>> + Send + '_>> =
-            Box::pin(migrations.run(&mut writer));
-        migrated.await?;
+        // By way of a pool, although only one connection is wanted: with a borrowed connection the compiler
+        // cannot prove that opening may be spawned.
+        let pool =
+            SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
+        migrations.run(&pool).await?;
+        let writer = pool.acquire().await?.detach();
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
             .connect_with(options.read_only(true))
