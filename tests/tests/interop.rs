@@ -50,7 +50,10 @@ async fn connect(first: &First) -> (Client, mpsc::UnboundedReceiver<Event>) {
 }
 
 async fn next(events: &mut mpsc::UnboundedReceiver<Event>) -> Event {
-    timeout(PATIENCE, events.recv()).await.expect("an event in time").expect("the connection is open")
+    timeout(PATIENCE, events.recv())
+        .await
+        .expect("an event in time")
+        .expect("the connection is open")
 }
 
 async fn until(events: &mut mpsc::UnboundedReceiver<Event>, name: &str) -> Value {
@@ -75,7 +78,8 @@ async fn call(client: &Client, event: &str, payload: Value) -> Value {
         .boxed()
     };
     client.emit_with_ack(event, payload, PATIENCE, callback).await.unwrap();
-    let values = timeout(PATIENCE, answer.recv()).await.expect("an answer in time").expect("an answer");
+    let values =
+        timeout(PATIENCE, answer.recv()).await.expect("an answer in time").expect("an answer");
     // This client hands the arguments of an acknowledgement over as one array in one argument.
     let ack = values.into_iter().next().unwrap_or_default();
     let ack = ack.as_array().and_then(|args| args.first().cloned()).unwrap_or(ack);
@@ -95,14 +99,22 @@ async fn rust_socketio_holds_a_conversation() {
     let connected = until(&mut events, "connected").await;
     assert!(connected["viewerId"].is_string());
     call(&client, "setClient", json!({ "clientId": first.client_id })).await;
-    call(&client, "forward", json!({ "event": "login", "agentId": agent, "payload": { "agentId": agent } })).await;
-    let chat = json!({ "event": "chat", "agentId": agent, "payload": { "message": "hello from Rust" } });
+    call(
+        &client,
+        "forward",
+        json!({ "event": "login", "agentId": agent, "payload": { "agentId": agent } }),
+    )
+    .await;
+    let chat =
+        json!({ "event": "chat", "agentId": agent, "payload": { "message": "hello from Rust" } });
     let accepted = call(&client, "forward", chat).await;
 
     let mut run = Vec::new();
     while run.last().is_none_or(|payload: &Value| payload["state"] != "done") {
         let forwarded = until(&mut events, "forwardedEvent").await;
-        if forwarded["payload"]["runId"] == accepted["runId"] && forwarded["payload"]["seq"].is_u64() {
+        if forwarded["payload"]["runId"] == accepted["runId"]
+            && forwarded["payload"]["seq"].is_u64()
+        {
             run.push(forwarded["payload"].clone());
         }
     }

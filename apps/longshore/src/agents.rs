@@ -1,0 +1,147 @@
+//! `longshore agent`: the agents of a manager.
+
+use std::collections::BTreeMap;
+
+use anyhow::Context;
+use protocol::AgentId;
+use protocol::agents::{AgentInfo, AgentState};
+use protocol::spec::{AgentSpec, Codec, Host};
+use serde::{Deserialize, Serialize};
+
+use crate::api::{Api, Controller};
+use crate::cli::{Agent, AgentAdd, OfClient};
+use crate::directories::Directories;
+
+/// Adds, lists or removes.
+///
+/// # Errors
+/// What the controller answers, or that it cannot be reached.
+pub fn execute(command: Agent, directories: &Directories) -> anyhow::Result<()> {
+    match command {
+        Agent::Add(add) => self::add(&add, directories),
+        Agent::List { json, of } => {
+            let (api, client) = connect(&of, directories)?;
+            let agents = api.agents(&client)?;
+            if json {
+                println!("{}", serde_json::to_string(&agents)?);
+            } else {
+                agents.iter().for_each(show);
+            }
+            Ok(())
+        }
+        Agent::Remove { agent, of } => {
+            let (api, client) = connect(&of, directories)?;
+            let agents = api.agents(&client)?;
+            let found = find(&agents, &agent).with_context(|| {
+                format!("no agent is called \"{agent}\"; there are: {}", names(&agents))
+            })?;
+            api.delete(&format!("/api/clients/{client}/agents/{}", found.agent_id))?;
+            println!("removed agent {}", found.name);
+            Ok(())
+        }
+    }
+}
+
+/// A new agent and its password, which nobody can show again.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Added {
+    agent_id: AgentId,
+    password: String,
+}
+
+fn add(add: &AgentAdd, directories: &Directories) -> anyhow::Result<()> {
+    let spec = spec(add);
+    spec.check()?;
+    let (api, client) = connect(&add.of, directories)?;
+    let added: Added = api.post(&format!("/api/clients/{client}/agents"), &spec)?;
+    if add.json {
+        println!("{}", serde_json::to_string(&added)?);
+    } else {
+        println!("added agent {} ({})", spec.name, added.agent_id);
+        println!("password, shown only now and kept by the controller: {}", added.password);
+    }
+    Ok(())
+}
+
+fn spec(add: &AgentAdd) -> AgentSpec {
+    let [program, args @ ..] = add.command.as_slice() else {
+        return AgentSpec::echo(&add.name);
+    };
+    let plain = AgentSpec::lines(&add.name, program, args.to_vec());
+    let Codec::Lines { quiet_ms, empty_ms, .. } = plain.codec else { return plain };
+    let codec = Codec::Lines {
+        sentinel: add.sentinel.clone(),
+        one_line: add.one_line,
+        quiet_ms: add.quiet_ms.unwrap_or(quiet_ms),
+        empty_ms: add.empty_ms.unwrap_or(empty_ms),
+    };
+    let host = Host::Process {
+        command: program.clone(),
+        args: args.to_vec(),
+        env: BTreeMap::new(),
+        cwd: None,
+    };
+    AgentSpec { name: plain.name, codec, host: Some(host) }
+}
+
+fn connect(of: &OfClient, directories: &Directories) -> anyhow::Result<(Api, protocol::ClientId)> {
+    let api = Api::new(Controller::find(&of.target, directories)?);
+    let client = api.client(of.client.as_deref())?;
+    Ok((api, client.client_id))
+}
+
+/// The agent of that name or id.
+#[must_use]
+pub fn find<'a>(agents: &'a [AgentInfo], wanted: &str) -> Option<&'a AgentInfo> {
+    agents.iter().find(|agent| agent.name == wanted || agent.agent_id.as_str() == wanted)
+}
+
+/// Their names, for a message.
+#[must_use]
+pub fn names(agents: &[AgentInfo]) -> String {
+    let names: Vec<&str> = agents.iter().map(|agent| agent.name.as_str()).collect();
+    names.join(", ")
+}
+
+fn show(agent: &AgentInfo) {
+    let state = match agent.state {
+        AgentState::Stopped => "stopped",
+        AgentState::Idle => "idle",
+        AgentState::Running => "running",
+    };
+    println!("{:<20} {:<10} {}", agent.name, state, agent.agent_id);
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::cli::{Cli, Command};
+
+    fn parsed(args: &[&str]) -> AgentSpec {
+        let cli = Cli::try_parse_from(["longshore", "agent", "add"].iter().chain(args)).unwrap();
+        let Command::Agent(Agent::Add(add)) = cli.command else { panic!("agent add") };
+        spec(&add)
+    }
+
+    #[test]
+    fn without_a_command_it_is_an_echo() {
+        assert_eq!(parsed(&["parrot"]), AgentSpec::echo("parrot"));
+    }
+
+    #[test]
+    fn a_command_is_taken_as_it_stands() {
+        assert_eq!(
+            parsed(&["calc", "--", "bc", "-l"]),
+            AgentSpec::lines("calc", "bc", vec!["-l".into()])
+        );
+        let Codec::Lines { sentinel, quiet_ms, .. } =
+            parsed(&["sh", "--sentinel", "^ok$", "--quiet-ms", "50", "--", "sh"]).codec
+        else {
+            panic!("lines")
+        };
+        assert_eq!((sentinel.as_deref(), quiet_ms), (Some("^ok$"), 50));
+    }
+}

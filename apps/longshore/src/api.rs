@@ -1,0 +1,250 @@
+//! A controller's REST interface, as far as the command line uses it.
+
+use std::time::Duration;
+
+use anyhow::{Context, anyhow, bail};
+use protocol::agents::AgentInfo;
+use protocol::{ClientId, WireError};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::cli::Target;
+use crate::directories::Directories;
+use crate::run_file::RunFile;
+
+/// Longest wait for an answer. The slowest request, adding an agent, takes an argon2 hash at the manager.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Which controller to talk to, and with which token.
+#[derive(Clone)]
+pub struct Controller {
+    /// Base URL.
+    pub url: String,
+    /// Access token.
+    pub token: String,
+    /// The manager to prefer: that of the same process.
+    pub local: Option<ClientId>,
+}
+
+impl std::fmt::Debug for Controller {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Controller")
+            .field("url", &self.url)
+            .field("token", &"***")
+            .finish_non_exhaustive()
+    }
+}
+
+impl Controller {
+    /// From flags and environment; what they leave open from the run file of this machine's controller.
+    ///
+    /// # Errors
+    /// Neither says where it is.
+    pub fn find(target: &Target, directories: &Directories) -> anyhow::Result<Self> {
+        let here = RunFile::read(&directories.run)?;
+        let token = target.token.clone().map(|secret| secret.0);
+        match (&target.url, here) {
+            (None, None) => {
+                bail!(
+                    "no controller runs here: start one with `longshore up`, or give --url and --token"
+                )
+            }
+            (None, Some(here)) => Ok(Self {
+                url: here.url,
+                token: token.unwrap_or(here.token),
+                local: here.client_id,
+            }),
+            (Some(url), here) => {
+                let url = url.trim_end_matches('/').to_owned();
+                let here = here.filter(|here| here.url == url);
+                let local = here.as_ref().and_then(|here| here.client_id.clone());
+                let token = token.or_else(|| here.map(|here| here.token));
+                Ok(Self {
+                    token: token.with_context(|| format!("{url} needs a --token"))?,
+                    url,
+                    local,
+                })
+            }
+        }
+    }
+}
+
+/// A registered manager, as the list shows it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ClientInfo {
+    /// Its id.
+    pub client_id: ClientId,
+    /// Its name.
+    pub name: String,
+    /// Where it listens.
+    pub endpoint: String,
+    /// Whether the controller is connected to it.
+    #[serde(default)]
+    pub connected: bool,
+}
+
+#[derive(Deserialize)]
+struct List<T> {
+    items: Vec<T>,
+    #[serde(default)]
+    next: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Failure {
+    error: WireError,
+}
+
+/// The REST interface. Blocking: a command does one thing after the other.
+#[derive(Debug)]
+pub struct Api {
+    agent: ureq::Agent,
+    controller: Controller,
+}
+
+impl Api {
+    /// For this controller.
+    #[must_use]
+    pub fn new(controller: Controller) -> Self {
+        let config =
+            ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(TIMEOUT));
+        Self { agent: config.build().into(), controller }
+    }
+
+    /// All managers that the controller knows.
+    ///
+    /// # Errors
+    /// The controller's, or that it cannot be reached.
+    pub fn clients(&self) -> anyhow::Result<Vec<ClientInfo>> {
+        self.list("/api/clients")
+    }
+
+    /// The manager of that name or id; without one, the local one or the only one.
+    ///
+    /// # Errors
+    /// There is none, or there are several to choose from.
+    pub fn client(&self, wanted: Option<&str>) -> anyhow::Result<ClientInfo> {
+        choose_client(self.clients()?, wanted, self.controller.local.as_ref())
+    }
+
+    /// All agents of a manager.
+    ///
+    /// # Errors
+    /// The controller's, or that it cannot be reached.
+    pub fn agents(&self, client: &ClientId) -> anyhow::Result<Vec<AgentInfo>> {
+        self.list(&format!("/api/clients/{client}/agents"))
+    }
+
+    /// `POST`, with the answer.
+    ///
+    /// # Errors
+    /// The controller's, or that it cannot be reached.
+    pub fn post<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+    ) -> anyhow::Result<T> {
+        let request = self.agent.post(self.url(path)).header("authorization", self.bearer());
+        self.answer(request.send_json(body))
+    }
+
+    /// `DELETE`; that it is gone already is no error.
+    ///
+    /// # Errors
+    /// The controller's, or that it cannot be reached.
+    pub fn delete(&self, path: &str) -> anyhow::Result<()> {
+        let request = self.agent.delete(self.url(path)).header("authorization", self.bearer());
+        self.body(request.call()).map(drop)
+    }
+
+    fn list<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<Vec<T>> {
+        let mut items = Vec::new();
+        let mut page = path.to_owned();
+        loop {
+            let request = self.agent.get(self.url(&page)).header("authorization", self.bearer());
+            let list: List<T> = self.answer(request.call())?;
+            items.extend(list.items);
+            let Some(next) = list.next else { return Ok(items) };
+            page = format!("{path}?cursor={next}");
+        }
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.controller.url)
+    }
+
+    fn bearer(&self) -> String {
+        format!("Bearer {}", self.controller.token)
+    }
+
+    fn answer<T: DeserializeOwned>(&self, result: Response) -> anyhow::Result<T> {
+        let text = self.body(result)?;
+        serde_json::from_str(&text).context("the controller's answer has another shape")
+    }
+
+    fn body(&self, result: Response) -> anyhow::Result<String> {
+        let mut response =
+            result.with_context(|| format!("reach the controller at {}", self.controller.url))?;
+        let text = response.body_mut().read_to_string().context("read the controller's answer")?;
+        if response.status().is_success() {
+            return Ok(text);
+        }
+        Err(match serde_json::from_str::<Failure>(&text) {
+            Ok(failure) => anyhow!("{}", failure.error.message),
+            Err(_) => anyhow!("the controller answers {}", response.status()),
+        })
+    }
+}
+
+type Response = Result<ureq::http::Response<ureq::Body>, ureq::Error>;
+
+fn choose_client(
+    clients: Vec<ClientInfo>,
+    wanted: Option<&str>,
+    local: Option<&ClientId>,
+) -> anyhow::Result<ClientInfo> {
+    let names: Vec<String> = clients.iter().map(|client| client.name.clone()).collect();
+    let many = clients.len() > 1;
+    let found = clients.into_iter().find(|client| match (wanted, local) {
+        (Some(wanted), _) => client.name == wanted || client.client_id.as_str() == wanted,
+        (None, Some(local)) => client.client_id == *local,
+        (None, None) => !many,
+    });
+    found.with_context(|| match wanted {
+        _ if names.is_empty() => {
+            "the controller knows no manager: `longshore client add` adds one".to_owned()
+        }
+        Some(wanted) => {
+            format!("no client is called \"{wanted}\"; there are: {}", names.join(", "))
+        }
+        None => format!("choose a manager with --client: {}", names.join(", ")),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn client(id: &str, name: &str) -> ClientInfo {
+        let client_id = ClientId::new(id).unwrap();
+        ClientInfo { client_id, name: name.into(), endpoint: String::new(), connected: true }
+    }
+
+    #[test]
+    fn a_client_is_chosen_by_name_by_id_or_as_the_only_one() {
+        let both = || vec![client("c1", "local"), client("c2", "far")];
+        let local = ClientId::new("c1").unwrap();
+
+        assert_eq!(choose_client(both(), Some("far"), None).unwrap().name, "far");
+        assert_eq!(choose_client(both(), Some("c2"), Some(&local)).unwrap().name, "far");
+        assert_eq!(choose_client(both(), None, Some(&local)).unwrap().name, "local");
+        assert_eq!(choose_client(vec![client("c2", "far")], None, None).unwrap().name, "far");
+        for (wanted, says) in [(None, "--client: local, far"), (Some("x"), "there are: local, far")]
+        {
+            let error = choose_client(both(), wanted, None).unwrap_err();
+            assert!(error.to_string().contains(says), "{error}");
+        }
+        assert!(choose_client(Vec::new(), None, None).is_err());
+    }
+}

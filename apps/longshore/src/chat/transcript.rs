@@ -1,0 +1,287 @@
+//! What has been said so far: turns events into what is to be shown, each once, and keeps the cursor.
+
+use protocol::agents::{
+    AgentResponse, ChatEvent, ChatEventBody, ChatMessage, ChatMessageBody, EntryHead, HistoryEnd,
+    LiveEvent, LiveEventBody, LoginSuccess, RunEvent, RunReason, RunState,
+};
+use protocol::names::agents as names;
+use protocol::{ConversationId, Epoch, MessageId, RunId, Seq, Timestamp};
+
+/// Something to show.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Shown {
+    /// A whole message. With a run, what was streamed of that run is part of it.
+    Message {
+        /// When it was said.
+        time: Timestamp,
+        /// By whom.
+        who: String,
+        /// What.
+        text: String,
+        /// The run that it belongs to.
+        run: Option<RunId>,
+    },
+    /// A live piece of an answer.
+    Delta {
+        /// When.
+        time: Timestamp,
+        /// The agent's name.
+        who: String,
+        /// The run that it belongs to.
+        run: RunId,
+        /// The piece.
+        text: String,
+    },
+    /// Something to know.
+    Note(String),
+    /// A run ended.
+    Ended(RunId),
+    /// All history has been shown.
+    HistoryEnd,
+}
+
+/// What has been said in one conversation, as far as it was shown.
+#[derive(Debug)]
+pub struct Transcript {
+    agent_name: String,
+    conversation: Option<ConversationId>,
+    epoch: Option<Epoch>,
+    seen: Seq,
+    /// Message ids of lines typed here, which the terminal shows already.
+    typed: Vec<MessageId>,
+}
+
+impl Transcript {
+    /// Nothing has been said.
+    #[must_use]
+    pub fn new(agent_name: String) -> Self {
+        Self { agent_name, conversation: None, epoch: None, seen: Seq::ZERO, typed: Vec::new() }
+    }
+
+    /// The cursor to resume from.
+    #[must_use]
+    pub fn cursor(&self) -> Option<(Seq, Epoch)> {
+        self.epoch.clone().map(|epoch| (self.seen, epoch))
+    }
+
+    /// The terminal shows this message already.
+    pub fn typed(&mut self, message: MessageId) {
+        self.typed.push(message);
+    }
+
+    /// Takes one event of namespace `/agents`; says what to show of it.
+    ///
+    /// Unknown events, and those of other conversations, are nothing to show.
+    pub fn on_event(&mut self, event: &str, payload: &str) -> Vec<Shown> {
+        match event {
+            names::LOGIN_SUCCESS => serde_json::from_str(payload).map(|e| self.on_login(e)),
+            names::CHAT_MESSAGE => serde_json::from_str(payload).map(|e| self.on_message(e)),
+            names::RUN_EVENT => serde_json::from_str(payload).map(|e| self.on_run(e)),
+            names::CHAT_EVENT => serde_json::from_str(payload)
+                .map(|e| self.on_chat_event(e))
+                .or_else(|_| serde_json::from_str(payload).map(|e| self.on_live(e))),
+            names::HISTORY_END => serde_json::from_str(payload).map(|e| self.on_history_end(e)),
+            _ => Ok(Vec::new()),
+        }
+        .unwrap_or_else(|error| {
+            tracing::debug!(event, %error, "event of another shape");
+            Vec::new()
+        })
+    }
+
+    fn on_login(&mut self, login: LoginSuccess) -> Vec<Shown> {
+        let mut shown = Vec::new();
+        let another = self.epoch.as_ref().is_some_and(|epoch| *epoch != login.epoch);
+        if another || login.head_seq < self.seen {
+            shown.push(Shown::Note(
+                "the history was replaced; here it is from its beginning".into(),
+            ));
+            self.seen = Seq::ZERO;
+        }
+        self.agent_name = login.agent_name;
+        self.conversation = Some(login.conversation_id);
+        self.epoch = Some(login.epoch);
+        shown
+    }
+
+    fn on_message(&mut self, ChatMessage { head, body }: ChatMessage) -> Vec<Shown> {
+        if !self.is_new(&head) {
+            return Vec::new();
+        }
+        let (who, text) = match body {
+            ChatMessageBody::User { message_id: Some(id), .. } if self.typed.contains(&id) => {
+                self.typed.retain(|typed| *typed != id);
+                return Vec::new();
+            }
+            ChatMessageBody::User { user, text, .. } => {
+                (user.unwrap_or_else(|| "you".into()), text)
+            }
+            ChatMessageBody::Agent {
+                agent_name, response: AgentResponse::Text { result }, ..
+            } => (agent_name, result),
+        };
+        vec![Shown::Message { time: head.timestamp, who, text, run: head.run_id }]
+    }
+
+    fn on_run(&mut self, RunEvent { head, body }: RunEvent) -> Vec<Shown> {
+        if !self.is_new(&head) {
+            return Vec::new();
+        }
+        let mut shown = Vec::new();
+        match body.state {
+            RunState::Failed => {
+                let why = body.error.or_else(|| body.reason.map(explain)).unwrap_or_default();
+                shown.push(Shown::Note(format!("{} failed: {why}", self.agent_name)));
+            }
+            RunState::Cancelled => shown.push(Shown::Note("cancelled".into())),
+            RunState::Queued | RunState::Started | RunState::Done => {}
+        }
+        if let (true, Some(run)) = (body.state.is_terminal(), head.run_id) {
+            shown.push(Shown::Ended(run));
+        }
+        shown
+    }
+
+    fn on_chat_event(&mut self, ChatEvent { head, body }: ChatEvent) -> Vec<Shown> {
+        if !self.is_new(&head) {
+            return Vec::new();
+        }
+        match body {
+            ChatEventBody::Status { message } => vec![Shown::Note(message)],
+            ChatEventBody::Raw { text, .. } => vec![Shown::Note(text)],
+        }
+    }
+
+    fn on_live(&mut self, live: LiveEvent) -> Vec<Shown> {
+        if !self.is_here(&live.conversation_id) {
+            return Vec::new();
+        }
+        let LiveEventBody::AssistantDelta { delta } = live.body;
+        let who = self.agent_name.clone();
+        vec![Shown::Delta { time: live.timestamp, who, run: live.run_id, text: delta }]
+    }
+
+    fn on_history_end(&mut self, end: HistoryEnd) -> Vec<Shown> {
+        if !self.is_here(&end.conversation_id) {
+            return Vec::new();
+        }
+        self.epoch = Some(end.epoch);
+        self.seen = self.seen.max(end.to_seq);
+        vec![Shown::HistoryEnd]
+    }
+
+    fn is_here(&self, conversation: &ConversationId) -> bool {
+        self.conversation.as_ref() == Some(conversation)
+    }
+
+    /// Whether this entry is of this conversation and was not shown; it counts as shown from now on.
+    fn is_new(&mut self, head: &EntryHead) -> bool {
+        let new = self.is_here(&head.conversation_id) && head.seq > self.seen;
+        if new {
+            self.seen = head.seq;
+        }
+        new
+    }
+}
+
+fn explain(reason: RunReason) -> String {
+    match reason {
+        RunReason::User => "somebody cancelled it",
+        RunReason::Timeout => "it took too long",
+        RunReason::ServerStopping => "the manager was stopping",
+        RunReason::ServerRestart => "the manager was restarted",
+        RunReason::AgentExited => "the program ended",
+        RunReason::AgentUnavailable => "the program could not be started",
+        RunReason::AgentStopped => "the agent was stopped",
+        RunReason::Indeterminate => "the program may not have got the message",
+        RunReason::StoreUnavailable => "the answer could not be stored",
+    }
+    .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LOGIN: &str = r#"{"message":"Welcome, echo!","agentId":"a","agentName":"echo","conversationId":"c","epoch":"e1","headSeq":3}"#;
+
+    fn said(seq: u64, text: &str) -> String {
+        format!(
+            r#"{{"agentId":"a","conversationId":"c","seq":{seq},"runId":"r","timestamp":"1970-01-01T00:00:00.001Z","from":"agent","id":"m{seq}","agentName":"echo","response":{{"type":"text","result":"{text}"}}}}"#
+        )
+    }
+
+    fn texts(shown: &[Shown]) -> Vec<&str> {
+        shown
+            .iter()
+            .filter_map(|s| match s {
+                Shown::Message { text, .. } | Shown::Delta { text, .. } | Shown::Note(text) => {
+                    Some(text.as_str())
+                }
+                Shown::Ended(_) | Shown::HistoryEnd => None,
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_replay_shows_only_what_was_not_shown() {
+        let mut transcript = Transcript::new("echo".into());
+        transcript.on_event("loginSuccess", LOGIN);
+
+        assert_eq!(texts(&transcript.on_event("chatMessage", &said(2, "two"))), ["two"]);
+        assert_eq!(texts(&transcript.on_event("chatMessage", &said(2, "two"))), Vec::<&str>::new());
+        assert_eq!(transcript.cursor(), Some((Seq(2), Epoch::new("e1").unwrap())));
+        transcript.on_event("loginSuccess", LOGIN);
+        assert_eq!(texts(&transcript.on_event("chatMessage", &said(1, "one"))), Vec::<&str>::new());
+        assert_eq!(texts(&transcript.on_event("chatMessage", &said(3, "three"))), ["three"]);
+    }
+
+    #[test]
+    fn another_epoch_starts_over() {
+        let mut transcript = Transcript::new("echo".into());
+        transcript.on_event("loginSuccess", LOGIN);
+        transcript.on_event("chatMessage", &said(3, "old"));
+
+        let shown = transcript.on_event("loginSuccess", &LOGIN.replace("e1", "e2"));
+
+        assert!(texts(&shown)[0].contains("replaced"));
+        assert_eq!(texts(&transcript.on_event("chatMessage", &said(1, "new"))), ["new"]);
+    }
+
+    #[test]
+    fn a_failed_run_says_why_and_ends() {
+        let mut transcript = Transcript::new("echo".into());
+        transcript.on_event("loginSuccess", LOGIN);
+        let event = r#"{"agentId":"a","conversationId":"c","seq":4,"runId":"r","timestamp":"1970-01-01T00:00:00.001Z","state":"failed","reason":"agent_exited"}"#;
+
+        let shown = transcript.on_event("runEvent", event);
+
+        assert_eq!(texts(&shown), ["echo failed: the program ended"]);
+        assert_eq!(shown[1], Shown::Ended(RunId::new("r").unwrap()));
+    }
+
+    #[test]
+    fn what_was_typed_here_is_not_shown_again() {
+        let mut transcript = Transcript::new("echo".into());
+        transcript.on_event("loginSuccess", LOGIN);
+        transcript.typed(MessageId::new("mine").unwrap());
+        let event = |seq, id| {
+            format!(
+                r#"{{"agentId":"a","conversationId":"c","seq":{seq},"timestamp":"1970-01-01T00:00:00.001Z","from":"user","id":"m","text":"hi","messageId":"{id}"}}"#
+            )
+        };
+
+        assert_eq!(transcript.on_event("chatMessage", &event(4, "mine")), []);
+        assert_eq!(texts(&transcript.on_event("chatMessage", &event(5, "theirs"))), ["hi"]);
+    }
+
+    #[test]
+    fn other_shapes_and_other_conversations_are_ignored() {
+        let mut transcript = Transcript::new("echo".into());
+        transcript.on_event("loginSuccess", LOGIN);
+
+        assert_eq!(transcript.on_event("chatMessage", &said(9, "x").replace("\"c\"", "\"d\"")), []);
+        assert_eq!(transcript.on_event("chatMessage", "[1]"), []);
+        assert_eq!(transcript.on_event("futureEvent", "{}"), []);
+    }
+}

@@ -1,0 +1,358 @@
+//! The command line: one struct per command, every setting with its flag, environment variable and default.
+
+use std::ffi::OsString;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+use protocol::spec::AgentSpec;
+
+const EXAMPLES: &str = "\
+Examples:
+  longshore up                                   both tiers on this machine, with an echo agent
+  longshore up --agent 'calc=bc -l'              the same, and a calculator
+  longshore chat calc                            talk to it, in a second terminal
+  echo '2^64' | longshore chat calc              the same from a script
+  longshore agent add py -- python3 -i -q        one more agent, while it runs
+
+Every setting is a flag, an environment variable LONGSHORE_<FLAG>, or a line of longshore.toml
+in the configuration directory, in that order of precedence.";
+
+/// A relay between people and AI agents that never loses a word.
+#[derive(Debug, Parser)]
+#[command(name = "longshore", version, after_help = EXAMPLES, max_term_width = 110)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// Settings of all commands.
+    #[command(flatten)]
+    pub global: Global,
+}
+
+/// Settings of all commands.
+#[derive(Debug, Clone, Args)]
+pub struct Global {
+    /// Configuration file [default: longshore.toml in the configuration directory]
+    #[arg(long, global = true, env = "LONGSHORE_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Directory for databases and keys, and run files below it [default: $XDG_DATA_HOME/longshore]
+    #[arg(long, global = true, env = "LONGSHORE_DATA_DIR", value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// What to log to stderr, such as `debug` or `warn,link=trace` [default: info for servers, warn otherwise]
+    #[arg(long, global = true, env = "LONGSHORE_LOG", value_name = "FILTER")]
+    pub log: Option<String>,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Start both tiers on this machine and print one URL; needs no settings
+    Up(Up),
+    /// Start the tier that people connect to
+    Controller(Controller),
+    /// Start the tier that runs agents on this machine
+    Manager(Manager),
+    /// Managers that a controller knows: add, list, remove
+    #[command(subcommand)]
+    Client(Client),
+    /// Agents of a manager: add, list, remove
+    #[command(subcommand)]
+    Agent(Agent),
+    /// Talk to an agent from the terminal
+    Chat(Chat),
+}
+
+/// Settings of every server.
+#[derive(Debug, Clone, Args)]
+pub struct Server {
+    /// Address to listen on
+    #[arg(long, env = "LONGSHORE_HOST", default_value = "127.0.0.1", value_name = "ADDRESS")]
+    pub host: IpAddr,
+    /// Print one JSON object as the first line, for scripts
+    #[arg(long, env = "LONGSHORE_JSON")]
+    pub json: bool,
+    /// Seconds that a stop may take before what still runs is cut off
+    #[arg(long, env = "LONGSHORE_GRACE", default_value = "10", value_name = "SECONDS", value_parser = seconds)]
+    pub grace: Duration,
+    /// Key that seals stored secrets, base64url [default: made at the first start, in secret.key]
+    #[arg(long, env = "LONGSHORE_SECRET_KEY", hide_env_values = true, value_name = "KEY")]
+    pub secret_key: Option<Secret>,
+}
+
+/// Agents that exist from the start.
+#[derive(Debug, Clone, Args)]
+pub struct StartAgents {
+    /// An agent and its program, codec `lines`; may be given several times
+    #[arg(
+        long = "agent",
+        env = "LONGSHORE_AGENT",
+        value_delimiter = '\n',
+        value_name = "NAME=COMMAND ARGS"
+    )]
+    pub agents: Vec<ProgramAgent>,
+}
+
+/// `longshore up`
+#[derive(Debug, Clone, Args)]
+pub struct Up {
+    #[command(flatten)]
+    pub server: Server,
+    #[command(flatten)]
+    pub agents: StartAgents,
+    /// Port that people connect to; 0 takes any free one
+    #[arg(long, env = "LONGSHORE_CONTROLLER_PORT", default_value_t = 8081, value_name = "PORT")]
+    pub controller_port: u16,
+    /// Port of the manager; 0 takes any free one
+    #[arg(long, env = "LONGSHORE_MANAGER_PORT", default_value_t = 8080, value_name = "PORT")]
+    pub manager_port: u16,
+}
+
+/// `longshore controller`
+#[derive(Debug, Clone, Args)]
+pub struct Controller {
+    #[command(flatten)]
+    pub server: Server,
+    /// Port that people connect to; 0 takes any free one
+    #[arg(
+        long,
+        visible_alias = "port",
+        env = "LONGSHORE_CONTROLLER_PORT",
+        default_value_t = 8081,
+        value_name = "PORT"
+    )]
+    pub controller_port: u16,
+}
+
+/// `longshore manager`
+#[derive(Debug, Clone, Args)]
+pub struct Manager {
+    #[command(flatten)]
+    pub server: Server,
+    #[command(flatten)]
+    pub agents: StartAgents,
+    /// Port that controllers connect to; 0 takes any free one
+    #[arg(
+        long,
+        visible_alias = "port",
+        env = "LONGSHORE_MANAGER_PORT",
+        default_value_t = 8080,
+        value_name = "PORT"
+    )]
+    pub manager_port: u16,
+    /// Key that controllers must show [default: made at the first start and kept in the data directory]
+    #[arg(long, env = "LONGSHORE_API_KEY", hide_env_values = true, value_name = "KEY")]
+    pub api_key: Option<Secret>,
+}
+
+/// Which controller to talk to.
+#[derive(Debug, Clone, Args)]
+pub struct Target {
+    /// Controller to talk to [default: the one that runs on this machine]
+    #[arg(long, env = "LONGSHORE_URL", value_name = "URL")]
+    pub url: Option<String>,
+    /// Access token [default: that of the controller on this machine]
+    #[arg(long, env = "LONGSHORE_TOKEN", hide_env_values = true, value_name = "TOKEN")]
+    pub token: Option<Secret>,
+}
+
+/// `longshore client …`
+#[derive(Debug, Subcommand)]
+pub enum Client {
+    /// Make a manager known to the controller
+    Add {
+        /// Name to show
+        #[arg(long)]
+        name: String,
+        /// Where the manager listens, such as http://machine-a:8080
+        #[arg(long, value_name = "URL")]
+        endpoint: String,
+        /// The manager's API key; `longshore manager` says where it is
+        #[arg(long, env = "LONGSHORE_API_KEY", hide_env_values = true, value_name = "KEY")]
+        api_key: Secret,
+        #[command(flatten)]
+        target: Target,
+    },
+    /// Show the managers that the controller knows
+    List {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        target: Target,
+    },
+    /// Make the controller forget a manager; the manager keeps its conversations
+    Remove {
+        /// Name or id
+        client: String,
+        #[command(flatten)]
+        target: Target,
+    },
+}
+
+/// `longshore agent …`
+#[derive(Debug, Subcommand)]
+pub enum Agent {
+    /// Make an agent of any program, or one more `echo`
+    Add(AgentAdd),
+    /// Show the agents of a manager
+    List {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        of: OfClient,
+    },
+    /// Remove an agent with all its conversations
+    Remove {
+        /// Name or id
+        agent: String,
+        #[command(flatten)]
+        of: OfClient,
+    },
+}
+
+/// Which manager, at which controller.
+#[derive(Debug, Clone, Args)]
+pub struct OfClient {
+    /// Name or id of the manager; needed when there are several
+    #[arg(long, env = "LONGSHORE_CLIENT", value_name = "NAME")]
+    pub client: Option<String>,
+    #[command(flatten)]
+    pub target: Target,
+}
+
+/// `longshore agent add`
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  longshore agent add calc -- bc -l\n  \
+    longshore agent add py --sentinel '^>>> $' -- python3 -i -u -q\n  longshore agent add parrot")]
+pub struct AgentAdd {
+    /// Name, unique within the manager
+    pub name: String,
+    /// The program and its arguments, after `--`; without one, the built-in `echo`
+    #[arg(last = true, value_name = "COMMAND")]
+    pub command: Vec<String>,
+    /// The answer ends at output that this regular expression matches
+    #[arg(long, value_name = "REGEX", requires = "command", conflicts_with = "one_line")]
+    pub sentinel: Option<String>,
+    /// The answer is one line
+    #[arg(long, requires = "command")]
+    pub one_line: bool,
+    /// The answer ends when the program has been quiet this long
+    #[arg(long, value_name = "MILLISECONDS", requires = "command")]
+    pub quiet_ms: Option<u64>,
+    /// Without any output the answer is empty after this time
+    #[arg(long, value_name = "MILLISECONDS", requires = "command")]
+    pub empty_ms: Option<u64>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub of: OfClient,
+}
+
+/// `longshore chat`
+#[derive(Debug, Clone, Args)]
+#[command(
+    after_help = "With a terminal, type a line and press Enter; Ctrl-C leaves. From a pipe, each line \
+    is sent when the answer to the one before is complete."
+)]
+pub struct Chat {
+    /// Name or id of the agent [default: the only one, or `echo`]
+    pub agent: Option<String>,
+    /// How many entries of history to show; 0 for none
+    #[arg(long, env = "LONGSHORE_HISTORY", default_value_t = 100, value_name = "N")]
+    pub history: u64,
+    #[command(flatten)]
+    pub of: OfClient,
+}
+
+/// A secret from the command line; never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(pub String);
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("***")
+    }
+}
+
+impl From<OsString> for Secret {
+    fn from(text: OsString) -> Self {
+        Self(text.to_string_lossy().into_owned())
+    }
+}
+
+/// An agent given as `name=command args`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProgramAgent(pub AgentSpec);
+
+impl FromStr for ProgramAgent {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (name, command) = text.split_once('=').ok_or("expected 'name=command args'")?;
+        let words = shlex::split(command).ok_or("the command has an open quote")?;
+        let [program, args @ ..] = words.as_slice() else {
+            return Err("the command is empty".into());
+        };
+        let spec = AgentSpec::lines(name.trim(), program, args.to_vec());
+        spec.check().map_err(|error| error.to_string())?;
+        Ok(Self(spec))
+    }
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "expected a number of seconds")?;
+    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn an_agent_is_a_name_and_a_command_with_quotes() {
+        let agent: ProgramAgent = "calc=bc -l 'a b'".parse().unwrap();
+
+        assert_eq!(agent.0, AgentSpec::lines("calc", "bc", vec!["-l".into(), "a b".into()]));
+        for bad in ["calc", "calc=", "=bc", "calc='bc"] {
+            assert!(bad.parse::<ProgramAgent>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn every_setting_of_a_server_has_its_environment_variable() {
+        for name in ["up", "controller", "manager"] {
+            let cli = Cli::command();
+            let command = cli.find_subcommand(name).unwrap();
+            for arg in command.get_arguments().filter(|a| a.get_long().is_some()) {
+                let variable = format!(
+                    "LONGSHORE_{}",
+                    arg.get_long().unwrap().to_uppercase().replace('-', "_")
+                );
+                assert_eq!(
+                    arg.get_env().and_then(|e| e.to_str()),
+                    Some(variable.as_str()),
+                    "{name}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_secret_is_not_shown() {
+        let cli = Cli::try_parse_from(["longshore", "manager", "--api-key", "lsm_hidden"]).unwrap();
+
+        assert!(!format!("{cli:?}").contains("hidden"));
+    }
+}

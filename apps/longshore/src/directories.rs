@@ -1,0 +1,89 @@
+//! Where things are kept: data, configuration and run files.
+
+use std::env;
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+
+/// Directories of one installation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Directories {
+    /// Databases and keys.
+    pub data: PathBuf,
+    /// What exists only while a server runs.
+    pub run: PathBuf,
+}
+
+impl Directories {
+    /// Those below `data_dir`, or the user's own by the XDG rules.
+    ///
+    /// # Errors
+    /// Neither `data_dir` nor a home directory is known.
+    pub fn find(data_dir: Option<&Path>) -> anyhow::Result<Self> {
+        if let Some(data) = data_dir {
+            return Ok(Self { data: data.to_owned(), run: data.join("run") });
+        }
+        let data = xdg("XDG_DATA_HOME", ".local/share")
+            .context("no home directory: set --data-dir, XDG_DATA_HOME or HOME")?;
+        let run = absolute("XDG_RUNTIME_DIR")
+            .map_or_else(|| data.join("run"), |dir| dir.join("longshore"));
+        Ok(Self { data, run })
+    }
+
+    /// Creates both, readable by their owner only.
+    ///
+    /// # Errors
+    /// The file system's.
+    pub fn create(&self) -> anyhow::Result<()> {
+        for dir in [&self.data, &self.run] {
+            DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(dir)
+                .with_context(|| format!("create directory {}", dir.display()))?;
+        }
+        Ok(())
+    }
+}
+
+/// The configuration directory, when a home is known.
+#[must_use]
+pub fn configuration() -> Option<PathBuf> {
+    xdg("XDG_CONFIG_HOME", ".config")
+}
+
+fn xdg(variable: &str, below_home: &str) -> Option<PathBuf> {
+    let base = absolute(variable).or_else(|| Some(absolute("HOME")?.join(below_home)))?;
+    Some(base.join("longshore"))
+}
+
+/// A directory from the environment; a relative one is to be ignored, says the XDG specification.
+fn absolute(variable: &str) -> Option<PathBuf> {
+    env::var_os(variable).map(PathBuf::from).filter(|path| path.is_absolute())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_data_directory_moves_run_files_too() {
+        let found = Directories::find(Some(Path::new("/d"))).unwrap();
+
+        assert_eq!(found, Directories { data: "/d".into(), run: "/d/run".into() });
+    }
+
+    #[test]
+    fn they_are_created_for_their_owner_only() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let directories = Directories::find(Some(&dir.path().join("a/b"))).unwrap();
+
+        directories.create().unwrap();
+
+        let mode = std::fs::metadata(&directories.run).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o700);
+    }
+}

@@ -1,0 +1,189 @@
+//! The two tiers, each in a process of its own, and what starting either has in common with `up`.
+
+use std::io::{self, Write};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use ::controller::Controller;
+use ::manager::Manager;
+use anyhow::Context;
+use protocol::AgentId;
+use protocol::spec::AgentSpec;
+use serde::Serialize;
+use tokio::net::TcpListener;
+
+use crate::cli;
+use crate::directories::Directories;
+use crate::run_file::RunFile;
+use crate::stop;
+
+/// Name of the access token that a controller makes for the user who starts it.
+pub(crate) const TOKEN_NAME: &str = "owner";
+
+/// An agent as the first line of a server shows it.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Ready {
+    /// The agent.
+    pub agent_id: AgentId,
+    /// Its name.
+    pub name: String,
+    /// Its password, when it was made just now. Not part of any output but the first start's.
+    #[serde(skip)]
+    pub password: Option<String>,
+}
+
+/// `longshore controller`
+///
+/// # Errors
+/// What kept it from starting, or from ending well.
+pub async fn controller(args: cli::Controller, directories: Directories) -> anyhow::Result<()> {
+    #[derive(Serialize)]
+    struct First<'a> {
+        url: String,
+        token: &'a str,
+        controller: &'a str,
+    }
+
+    let shutdown = stop::on_signal()?;
+    directories.create()?;
+    let controller = Controller::open(controller_config(&args.server, &directories)).await?;
+    let (listener, url) = listen(args.server.host, args.controller_port).await?;
+    let token = controller.create_token(TOKEN_NAME).await?;
+    let run_file = RunFile { url: url.clone(), token: token.clone(), client_id: None };
+    let written = run_file.write(&directories.run)?;
+    if args.server.json {
+        first_line(&First { url: login_url(&url, &token), token: &token, controller: &url })?;
+    } else {
+        println!("controller  {}", login_url(&url, &token));
+        println!(
+            "add a manager with: longshore client add --name NAME --endpoint URL --api-key KEY"
+        );
+    }
+    controller.serve(listener, shutdown).await?;
+    drop(written);
+    Ok(())
+}
+
+/// `longshore manager`
+///
+/// # Errors
+/// What kept it from starting, or from ending well.
+pub async fn manager(
+    args: cli::Manager,
+    specs: Vec<AgentSpec>,
+    directories: Directories,
+) -> anyhow::Result<()> {
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct First<'a> {
+        manager: &'a str,
+        api_key: &'a str,
+        agents: &'a [Ready],
+    }
+
+    let shutdown = stop::on_signal()?;
+    directories.create()?;
+    let mut config = manager_config(&args.server, &directories);
+    config.api_key = args.api_key.clone().map(|secret| secret.0);
+    let manager = Manager::open(config).await?;
+    let agents = ensure(&manager, specs.into_iter().chain(given(&args.agents))).await?;
+    let (listener, url) = listen(args.server.host, args.manager_port).await?;
+    if args.server.json {
+        first_line(&First { manager: &url, api_key: manager.api_key(), agents: &agents })?;
+    } else {
+        println!("manager  {url}");
+        match args.api_key {
+            Some(_) => println!("api key  as given"),
+            None => println!("api key  {}", directories.data.join("manager.key").display()),
+        }
+        for agent in &agents {
+            let password =
+                agent.password.as_ref().map(|p| format!("  password, shown only now: {p}"));
+            println!("agent    {}{}", agent.name, password.unwrap_or_default());
+        }
+    }
+    manager.serve(listener, shutdown).await
+}
+
+/// The settings of a controller.
+pub(crate) fn controller_config(
+    server: &cli::Server,
+    directories: &Directories,
+) -> ::controller::Config {
+    let mut config = ::controller::Config::new(&directories.data);
+    config.secret = server.secret_key.clone().map(|secret| secret.0);
+    config.grace = server.grace;
+    config
+}
+
+/// The settings of a manager.
+pub(crate) fn manager_config(server: &cli::Server, directories: &Directories) -> ::manager::Config {
+    let mut config = ::manager::Config::new(&directories.data);
+    config.secret = server.secret_key.clone().map(|secret| secret.0);
+    config.grace = server.grace;
+    config
+}
+
+/// The agents given by `--agent`.
+pub(crate) fn given(agents: &cli::StartAgents) -> impl Iterator<Item = AgentSpec> {
+    agents.agents.iter().map(|agent| agent.0.clone())
+}
+
+/// Makes the agents that do not exist yet.
+pub(crate) async fn ensure(
+    manager: &Manager,
+    specs: impl Iterator<Item = AgentSpec>,
+) -> anyhow::Result<Vec<Ready>> {
+    let mut agents = Vec::new();
+    for spec in specs {
+        let name = spec.name.clone();
+        let (agent_id, password) =
+            manager.ensure_agent(spec).await.with_context(|| format!("create agent \"{name}\""))?;
+        agents.push(Ready { agent_id, name, password });
+    }
+    Ok(agents)
+}
+
+/// Binds the address; gives also the URL under which this machine reaches it.
+pub(crate) async fn listen(host: IpAddr, port: u16) -> anyhow::Result<(TcpListener, String)> {
+    let address = SocketAddr::new(host, port);
+    let listener =
+        TcpListener::bind(address).await.with_context(|| format!("listen on {address}"))?;
+    let url = url(listener.local_addr().context("read the port that was chosen")?);
+    Ok((listener, url))
+}
+
+/// A server that listens everywhere is reached here by way of loopback.
+fn url(address: SocketAddr) -> String {
+    let host = match address.ip() {
+        ip if !ip.is_unspecified() => ip,
+        IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+    };
+    format!("http://{}", SocketAddr::new(host, address.port()))
+}
+
+/// The URL that logs a browser in. A fragment is not sent to servers and does not get into their logs.
+pub(crate) fn login_url(url: &str, token: &str) -> String {
+    format!("{url}/#token={token}")
+}
+
+/// One JSON object as the first line of stdout.
+pub(crate) fn first_line(value: &impl Serialize) -> anyhow::Result<()> {
+    let mut out = io::stdout().lock();
+    serde_json::to_writer(&mut out, value)?;
+    writeln!(out)?;
+    out.flush().context("write the first line")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_on_every_address_is_reached_by_loopback() {
+        assert_eq!(url("0.0.0.0:81".parse().unwrap()), "http://127.0.0.1:81");
+        assert_eq!(url("[::]:81".parse().unwrap()), "http://[::1]:81");
+        assert_eq!(url("10.0.0.1:81".parse().unwrap()), "http://10.0.0.1:81");
+    }
+}

@@ -1,0 +1,167 @@
+//! `longshore up`: both tiers in one process, talking over a socket like any two others.
+
+use std::io::Write;
+
+use controller::Controller;
+use manager::Manager;
+use protocol::ClientId;
+use protocol::spec::AgentSpec;
+use serde::Serialize;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::cli;
+use crate::directories::Directories;
+use crate::run_file::{RunFile, Written};
+use crate::stop;
+use crate::tiers::{self, Ready};
+
+/// Name of the built-in agent that is always there.
+const ECHO: &str = "echo";
+/// Name under which the controller knows the manager of its own process.
+const LOCAL: &str = "local";
+
+/// What a script needs to know; the first line of `up --json`.
+#[derive(Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct First {
+    /// For a browser: logs in with the token.
+    pub url: String,
+    /// An access token.
+    pub token: String,
+    /// The manager as a client of the controller.
+    pub client_id: ClientId,
+    /// Where people connect to.
+    pub controller: String,
+    /// Where the manager listens.
+    pub manager: String,
+    /// Its agents, `echo` first.
+    pub agents: Vec<Ready>,
+}
+
+impl std::fmt::Debug for First {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("First")
+            .field("client_id", &self.client_id)
+            .field("controller", &self.controller)
+            .field("manager", &self.manager)
+            .field("agents", &self.agents)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Both tiers, about to serve.
+#[derive(Debug)]
+pub struct Both {
+    /// What a script needs to know.
+    pub first: First,
+    controller: (Controller, TcpListener),
+    manager: (Manager, TcpListener),
+    run_file: Written,
+}
+
+/// `longshore up`
+///
+/// # Errors
+/// What kept it from starting, or from ending well.
+pub async fn up(
+    args: cli::Up,
+    specs: Vec<AgentSpec>,
+    directories: Directories,
+) -> anyhow::Result<()> {
+    let shutdown = stop::on_signal()?;
+    let both = Both::open(&args, specs, &directories).await?;
+    if args.server.json {
+        tiers::first_line(&both.first)?;
+    } else {
+        print_for_people(&both.first);
+    }
+    both.serve(shutdown).await
+}
+
+impl Both {
+    /// Opens the databases, takes the ports, and makes the two known to each other.
+    ///
+    /// # Errors
+    /// What kept it from starting.
+    pub async fn open(
+        args: &cli::Up,
+        specs: Vec<AgentSpec>,
+        directories: &Directories,
+    ) -> anyhow::Result<Self> {
+        directories.create()?;
+        let manager = Manager::open(tiers::manager_config(&args.server, directories)).await?;
+        let controller =
+            Controller::open(tiers::controller_config(&args.server, directories)).await?;
+        let (manager_listener, manager_url) =
+            tiers::listen(args.server.host, args.manager_port).await?;
+        let (controller_listener, url) =
+            tiers::listen(args.server.host, args.controller_port).await?;
+
+        let client_id = controller.add_local_client(LOCAL, &manager_url, manager.api_key()).await?;
+        let specs =
+            [AgentSpec::echo(ECHO)].into_iter().chain(specs).chain(tiers::given(&args.agents));
+        let agents = tiers::ensure(&manager, specs).await?;
+        for agent in &agents {
+            if let Some(password) = &agent.password {
+                controller.set_password(&client_id, &agent.agent_id, password).await?;
+            }
+        }
+        let token = controller.create_token(tiers::TOKEN_NAME).await?;
+        let run_file =
+            RunFile { url: url.clone(), token: token.clone(), client_id: Some(client_id.clone()) };
+        Ok(Self {
+            run_file: run_file.write(&directories.run)?,
+            first: First {
+                url: tiers::login_url(&url, &token),
+                token,
+                client_id,
+                controller: url,
+                manager: manager_url,
+                agents,
+            },
+            controller: (controller, controller_listener),
+            manager: (manager, manager_listener),
+        })
+    }
+
+    /// Serves until told to stop.
+    ///
+    /// The manager stops first, so that the ends of its runs still reach whoever is watching.
+    ///
+    /// # Errors
+    /// What kept either from ending well.
+    pub async fn serve(self, shutdown: CancellationToken) -> anyhow::Result<()> {
+        let (manager, listener) = self.manager;
+        let controller_shutdown = CancellationToken::new();
+        let last = controller_shutdown.clone().drop_guard();
+        let managing = async {
+            let result = manager.serve(listener, shutdown.clone()).await;
+            drop(last);
+            result
+        };
+        let (controller, listener) = self.controller;
+        let controlling = async {
+            let result = controller.serve(listener, controller_shutdown).await;
+            // It may have ended for a reason of its own; neither is of use without the other.
+            shutdown.cancel();
+            result
+        };
+        let (managed, controlled) = tokio::join!(managing, controlling);
+        drop(self.run_file);
+        managed.and(controlled)
+    }
+}
+
+fn print_for_people(first: &First) {
+    let names: Vec<&str> = first.agents.iter().map(|agent| agent.name.as_str()).collect();
+    let mut out = std::io::stdout().lock();
+    // Nobody may be reading; the servers run all the same.
+    let _ = writeln!(
+        out,
+        "longshore {version} is up\n\n  open    {url}\n  chat    longshore chat [{names}]\n\nCtrl-C stops it.",
+        version = env!("CARGO_PKG_VERSION"),
+        url = first.url,
+        names = names.join(" | "),
+    );
+}
