@@ -32,6 +32,20 @@ pub(crate) fn prefix_that_fits(text: &str, room: usize) -> &str {
     text
 }
 
+/// A text in parts that fit, at least one.
+pub(crate) fn parts(mut text: &str) -> impl Iterator<Item = &str> {
+    let mut first = true;
+    std::iter::from_fn(move || {
+        if text.is_empty() && !first {
+            return None;
+        }
+        first = false;
+        let (part, rest) = text.split_at(prefix_that_fits(text, MAX_TEXT).len());
+        text = rest;
+        Some(part)
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

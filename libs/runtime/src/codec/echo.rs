@@ -25,6 +25,7 @@ use tokio::time::sleep;
 use self::command::Command;
 use crate::event::{AgentEvent, Outcome};
 use crate::session::{self, Inbox, Prompt, Stopped};
+use crate::size;
 
 /// Answers until the session is stopped.
 pub(super) async fn run(mut inbox: Inbox) -> Result<(), Stopped> {
@@ -96,7 +97,9 @@ impl Turn<'_> {
 
     async fn end(self, outcome: Outcome) -> Result<(), Stopped> {
         if outcome == Outcome::Done || !self.said.is_empty() {
-            self.message(self.said.clone()).await?;
+            for part in size::parts(&self.said) {
+                self.message(part.to_owned()).await?;
+            }
         }
         self.inbox.emit(AgentEvent::Ended { run: self.run, outcome }).await
     }

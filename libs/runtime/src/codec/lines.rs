@@ -1,8 +1,72 @@
-use std::path::PathBuf;
-use protocol::spec::AgentSpec;
+//! Any program: a message is written to its stdin as lines, what it prints until the turn ends is
+//! the answer.
+//!
+//! A turn ends
+//!
+//! - at a line that the sentinel matches, or a prompt without newline that it matches; neither is
+//!   a part of the answer,
+//! - or after its first line, if so configured,
+//! - or, with neither of these, after a quiet time following output, or as an empty answer after
+//!   a longer time without any,
+//! - in any case when the program exits.
+//!
+//! Stderr is kept apart, line by line. It is a sign of life, and no answer.
+//!
+//! The program is started with the first message and lives on. One that ended is started again
+//! with the next message; after crashes in a row it is given more and more time.
+
+mod answer;
+mod ladder;
+mod restart;
+mod rules;
+mod turn;
+mod unasked;
+mod worker;
+
+use std::path::{Path, PathBuf};
+
+use protocol::spec::{AgentSpec, Host};
+
+use self::rules::Rules;
+use self::worker::Worker;
+use crate::host::process::Program;
 use crate::session::{Graces, Inbox, Stopped};
-pub(super) struct Setting;
-impl Setting {
-    pub(super) fn from_spec(_: AgentSpec, _: PathBuf, _: Graces) -> Result<Self, String> { Err("not yet".into()) }
+
+/// How a `lines` agent is set up.
+#[derive(Debug)]
+pub(super) struct Setting {
+    program: Program,
+    rules: Rules,
+    graces: Graces,
 }
-pub(super) async fn run(_: Setting, _: Inbox) -> Result<(), Stopped> { Ok(()) }
+
+impl Setting {
+    /// Reads it from the agent's configuration.
+    ///
+    /// # Errors
+    /// What is wrong, for people.
+    pub(super) fn from_spec(
+        spec: AgentSpec,
+        workdir: PathBuf,
+        graces: Graces,
+    ) -> Result<Self, String> {
+        let rules = Rules::from_codec(&spec.codec).ok_or("the codec is not \"lines\"")?;
+        let rules = rules.map_err(|error| format!("the sentinel is no pattern: {error}"))?;
+        let Some(Host::Process { command, args, env, cwd }) = spec.host else {
+            return Err("no program is configured".to_owned());
+        };
+        Ok(Self { program: Program { command, args, env, cwd, workdir }, rules, graces })
+    }
+
+    /// The program's name, for people.
+    fn name(&self) -> String {
+        let command = Path::new(&self.program.command);
+        command.file_name().unwrap_or(command.as_os_str()).to_string_lossy().into_owned()
+    }
+}
+
+/// Runs a session until it is stopped.
+pub(super) async fn run(setting: Setting, inbox: Inbox) -> Result<(), Stopped> {
+    Worker::new(setting, inbox).run().await;
+    Ok(())
+}

@@ -1,1 +1,297 @@
-//! placeholder
+//! A program as a child process, in a process group of its own.
+//!
+//! What ends the program ends its children: signals go to the group, and what is left of the
+//! group when the program has exited is killed. Only a child that leaves the group escapes.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::PathBuf;
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use protocol::agents::OutputStream;
+use rustix::process::{Pid, Signal, kill_process_group};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
+use tokio::time::{Instant, sleep_until, timeout};
+
+use super::environment::environment;
+
+/// Bytes read at once. A pipe holds 64 KiB; a quarter of it keeps an idle agent small.
+const READ: usize = 16 << 10;
+
+/// A pipe at its largest (`/proc/sys/fs/pipe-max-size`): no more than this can be left in it when
+/// the program has exited. What comes beyond it is from a child that escaped.
+const LEFT_IN_PIPE: usize = 1 << 20;
+
+/// How long a pipe may stay open, with nothing in it, after the program and its group are gone.
+const PIPE_CLOSES: Duration = Duration::from_millis(250);
+
+/// What to start.
+#[derive(Debug, Clone)]
+pub(crate) struct Program {
+    pub(crate) command: String,
+    pub(crate) args: Vec<String>,
+    pub(crate) env: BTreeMap<String, String>,
+    /// Where the configuration says that it runs; it has to be there.
+    pub(crate) cwd: Option<PathBuf>,
+    /// Where it runs otherwise; created.
+    pub(crate) workdir: PathBuf,
+}
+
+/// The program could not be started.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot start {command}: {problem}")]
+pub(crate) struct StartError {
+    command: String,
+    problem: String,
+}
+
+impl Program {
+    /// Starts it.
+    pub(crate) async fn start(&self) -> Result<Process, StartError> {
+        self.try_start()
+            .await
+            .map_err(|problem| StartError { command: self.command.clone(), problem })
+    }
+
+    async fn try_start(&self) -> Result<Process, String> {
+        let directory = match &self.cwd {
+            // Checked here, as a failed start does not tell a missing directory from a missing program.
+            Some(cwd) => tokio::fs::metadata(cwd).await.map(|_| cwd),
+            None => tokio::fs::create_dir_all(&self.workdir).await.map(|()| &self.workdir),
+        };
+        let directory = directory.map_err(|error| {
+            let directory = self.cwd.as_ref().unwrap_or(&self.workdir);
+            format!("working directory {}: {error}", directory.display())
+        })?;
+        let mut command = Command::new(&self.command);
+        command
+            .args(&self.args)
+            .env_clear()
+            .envs(environment(std::env::vars_os(), &self.env))
+            .current_dir(directory)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0)
+            .kill_on_drop(true);
+        // Off the async workers: starting a program waits for the disk.
+        let started = tokio::task::spawn_blocking(move || command.spawn()).await;
+        let child = started.map_err(|error| error.to_string())?.map_err(|error| error.to_string())?;
+        Ok(Process::new(child))
+    }
+}
+
+/// Something about a running program.
+#[derive(Debug)]
+pub(crate) enum Activity {
+    /// It wrote something.
+    Output(OutputStream, Bytes),
+    /// What was given to [`Process::write`] is in its stdin, all of it.
+    Written,
+    /// It was not taken. `begun` tells whether a part of it was.
+    NotWritten { begun: bool, error: io::Error },
+    /// It has exited, its group is gone and its output is read. The last of its activities.
+    Exited(ExitStatus),
+}
+
+/// A running program.
+#[derive(Debug)]
+pub(crate) struct Process {
+    child: Child,
+    /// Its process group, as long as it is certain that the number is not somebody else's.
+    group: Option<Pid>,
+    stdin: Option<ChildStdin>,
+    stdout: Pipe<ChildStdout>,
+    stderr: Pipe<ChildStderr>,
+    writing: Option<Writing>,
+    exited: Option<Exited>,
+}
+
+#[derive(Debug)]
+struct Writing {
+    bytes: Vec<u8>,
+    written: usize,
+}
+
+#[derive(Debug)]
+struct Exited {
+    status: ExitStatus,
+    /// When to stop waiting for its pipes to close.
+    until: Instant,
+    /// Bytes to read at most until then.
+    left: usize,
+}
+
+impl Process {
+    fn new(mut child: Child) -> Self {
+        let group = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
+        Self {
+            stdin: child.stdin.take(),
+            stdout: Pipe::new(child.stdout.take()),
+            stderr: Pipe::new(child.stderr.take()),
+            group,
+            child,
+            writing: None,
+            exited: None,
+        }
+    }
+
+    /// Writes to its stdin, while [`Process::next`] is awaited.
+    pub(crate) fn write(&mut self, bytes: Vec<u8>) {
+        self.writing = Some(Writing { bytes, written: 0 });
+    }
+
+    /// Whether it has exited, even if [`Process::next`] has not come to say so.
+    pub(crate) fn has_exited(&mut self) -> bool {
+        self.exited.is_some() || matches!(self.child.try_wait(), Ok(Some(_)))
+    }
+
+    /// Sends a signal to its process group.
+    pub(crate) fn signal(&self, signal: Signal) {
+        if let Some(group) = self.group
+            && let Err(error) = kill_process_group(group, signal)
+        {
+            // It is gone already; its exit is what counts.
+            tracing::debug!(%error, ?signal, "process group not signalled");
+        }
+    }
+
+    /// What it does next. Cancel safe.
+    pub(crate) async fn next(&mut self) -> Activity {
+        loop {
+            let activity = match &mut self.exited {
+                None => self.next_alive().await,
+                Some(exited) => {
+                    next_left(exited, &mut self.stdout, &mut self.stderr).await
+                }
+            };
+            if let Some(activity) = activity {
+                return activity;
+            }
+        }
+    }
+
+    /// Ends it with all its children, with force if it does not within `grace`.
+    pub(crate) async fn end(mut self, grace: Duration) {
+        self.stdin = None;
+        self.signal(Signal::TERM);
+        if timeout(grace, self.exit()).await.is_err() {
+            self.signal(Signal::KILL);
+            self.exit().await;
+        }
+    }
+
+    /// Reads what it says, so that it is not stuck in saying it, until it has exited.
+    async fn exit(&mut self) {
+        while !matches!(self.next().await, Activity::Exited(_)) {}
+    }
+
+    async fn next_alive(&mut self) -> Option<Activity> {
+        tokio::select! {
+            bytes = self.stdout.read() => output(OutputStream::Stdout, bytes),
+            bytes = self.stderr.read() => output(OutputStream::Stderr, bytes),
+            activity = write(&mut self.stdin, &mut self.writing) => Some(activity),
+            status = self.child.wait() => {
+                self.on_exit(status.unwrap_or_default())
+            }
+        }
+    }
+
+    /// The answer is about a message that it leaves behind.
+    fn on_exit(&mut self, status: ExitStatus) -> Option<Activity> {
+        // Its children go with it. The group's number is nobody else's yet: numbers are given in
+        // turn, and this one became free just now. Later that would be a guess, so it is forgotten.
+        self.signal(Signal::KILL);
+        self.group = None;
+        self.stdin = None;
+        let until = Instant::now() + PIPE_CLOSES;
+        self.exited = Some(Exited { status, until, left: LEFT_IN_PIPE });
+        let message = self.writing.take()?;
+        let error = io::ErrorKind::BrokenPipe.into();
+        Some(Activity::NotWritten { begun: message.written > 0, error })
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.signal(Signal::KILL);
+    }
+}
+
+fn output(stream: OutputStream, bytes: Option<Bytes>) -> Option<Activity> {
+    bytes.map(|bytes| Activity::Output(stream, bytes))
+}
+
+/// What is left to say about a program that has exited.
+async fn next_left(
+    exited: &mut Exited,
+    stdout: &mut Pipe<ChildStdout>,
+    stderr: &mut Pipe<ChildStderr>,
+) -> Option<Activity> {
+    if exited.left == 0 || (stdout.is_closed() && stderr.is_closed()) {
+        return Some(Activity::Exited(exited.status));
+    }
+    let activity = tokio::select! {
+        // What is in a pipe is read, however late it is.
+        biased;
+        bytes = stdout.read() => output(OutputStream::Stdout, bytes),
+        bytes = stderr.read() => output(OutputStream::Stderr, bytes),
+        () = sleep_until(exited.until) => Some(Activity::Exited(exited.status)),
+    };
+    if let Some(Activity::Output(_, bytes)) = &activity {
+        exited.left = exited.left.saturating_sub(bytes.len());
+    }
+    activity
+}
+
+async fn write(stdin: &mut Option<ChildStdin>, writing: &mut Option<Writing>) -> Activity {
+    let (Some(pipe), Some(message)) = (stdin, writing.as_mut()) else {
+        return std::future::pending().await;
+    };
+    while message.written < message.bytes.len() {
+        match pipe.write(&message.bytes[message.written..]).await {
+            Ok(written) if written > 0 => message.written += written,
+            result => {
+                let begun = message.written > 0;
+                *writing = None;
+                let error = result.err().unwrap_or_else(|| io::ErrorKind::WriteZero.into());
+                return Activity::NotWritten { begun, error };
+            }
+        }
+    }
+    *writing = None;
+    Activity::Written
+}
+
+/// One of its outputs.
+#[derive(Debug)]
+struct Pipe<R> {
+    reader: Option<R>,
+    buffer: BytesMut,
+}
+
+impl<R: AsyncRead + Unpin> Pipe<R> {
+    fn new(reader: Option<R>) -> Self {
+        Self { reader, buffer: BytesMut::new() }
+    }
+
+    fn is_closed(&self) -> bool {
+        self.reader.is_none()
+    }
+
+    /// The next bytes, or nothing when it was closed just now. Waits for ever afterwards.
+    async fn read(&mut self) -> Option<Bytes> {
+        let Some(reader) = &mut self.reader else { return std::future::pending().await };
+        self.buffer.reserve(READ);
+        match reader.read_buf(&mut self.buffer).await {
+            Ok(1..) => Some(self.buffer.split().freeze()),
+            Ok(0) | Err(_) => {
+                self.reader = None;
+                None
+            }
+        }
+    }
+}

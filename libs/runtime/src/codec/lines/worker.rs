@@ -1,0 +1,417 @@
+//! The task of a `lines` session: what happens, and what follows from it.
+
+use std::collections::VecDeque;
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
+
+use protocol::RunId;
+use protocol::agents::{OutputStream, RunReason};
+use protocol::limits::MAX_LINE;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
+
+use super::Setting;
+use super::ladder::Ladder;
+use super::restart::{End, Restart};
+use super::rules::Silence;
+use super::turn::{Phase, Turn};
+use super::unasked::Unasked;
+use crate::event::{AgentEvent, Outcome};
+use crate::framing::Framing;
+use crate::host::process::{Activity, Process};
+use crate::session::{self, Inbox, Prompt};
+
+/// Everything about the session; the task is its only owner.
+pub(super) struct Worker {
+    setting: Setting,
+    name: String,
+    inbox: Inbox,
+    /// Events on their way out. Nothing more is read from the program, and no turn begun, until
+    /// it is empty: that bounds it by what one read can bring, and holds the program back.
+    outbox: VecDeque<AgentEvent>,
+    running: Option<Running>,
+    restart: Restart,
+    turn: Option<Turn>,
+    unasked: Unasked,
+}
+
+/// A program and what it has begun to say.
+struct Running {
+    process: Process,
+    stdout: Framing,
+    stderr: Framing,
+    greeted: bool,
+}
+
+/// What made the task go on.
+enum Wake {
+    Stopped,
+    Said,
+    Prompt(Prompt),
+    Cancelled,
+    /// It is time for a stronger signal.
+    Climb,
+    Activity(Activity),
+    /// Something has been quiet for as long as it takes.
+    Quiet,
+}
+
+impl Worker {
+    pub(super) fn new(setting: Setting, inbox: Inbox) -> Self {
+        Self {
+            name: setting.name(),
+            setting,
+            inbox,
+            outbox: VecDeque::new(),
+            running: None,
+            restart: Restart::default(),
+            turn: None,
+            unasked: Unasked::default(),
+        }
+    }
+
+    pub(super) async fn run(mut self) {
+        loop {
+            match self.wake().await {
+                Wake::Stopped => break,
+                Wake::Said => {}
+                Wake::Prompt(prompt) => self.on_prompt(prompt).await,
+                Wake::Cancelled => self.on_cancel(),
+                Wake::Climb => self.climb(),
+                Wake::Activity(activity) => self.on_activity(activity).await,
+                Wake::Quiet => self.on_quiet().await,
+            }
+        }
+        if let Some(running) = self.running.take() {
+            running.process.end(self.setting.graces.terminate).await;
+        }
+    }
+
+    async fn wake(&mut self) -> Wake {
+        let climb = self.turn.as_ref().and_then(|turn| turn.ladder?.deadline());
+        let quiet = self.quiet_at();
+        let Self { inbox, outbox, turn, running, .. } = self;
+        let Inbox { prompts, cancelled, stop, events } = inbox;
+        let all_said = outbox.is_empty();
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => Wake::Stopped,
+            permit = events.reserve(), if !all_said => {
+                let Ok(permit) = permit else { return Wake::Stopped };
+                if let Some(event) = outbox.pop_front() {
+                    permit.send(event);
+                }
+                Wake::Said
+            }
+            () = cancelled_now(cancelled, turn.as_ref()) => Wake::Cancelled,
+            () = at(climb) => Wake::Climb,
+            prompt = prompts.recv(), if all_said && turn.is_none() => {
+                prompt.map_or(Wake::Stopped, Wake::Prompt)
+            }
+            // Before the quiet times: what is there to be read ends the quiet, even if this task
+            // comes late to it.
+            activity = activity(running.as_mut()), if all_said => Wake::Activity(activity),
+            () = at(quiet), if all_said => Wake::Quiet,
+        }
+    }
+
+    async fn on_prompt(&mut self, Prompt { run, text }: Prompt) {
+        self.flush_unasked();
+        self.turn = Some(Turn::new(run, text, Instant::now()));
+        self.advance().await;
+    }
+
+    /// Brings a turn that waits for its program a step further.
+    async fn advance(&mut self) {
+        let now = Instant::now();
+        let Some(turn) = &mut self.turn else { return };
+        let Phase::Waiting { until, .. } = &mut turn.phase else { return };
+        match &mut self.running {
+            // If it ended between the turns, what it said last comes first.
+            Some(running) => {
+                if running.process.has_exited() {
+                    return;
+                }
+            }
+            None => {
+                let start = self.restart.not_before(now);
+                if start > now {
+                    *until = Some(start);
+                    return;
+                }
+                if !self.start().await {
+                    return;
+                }
+            }
+        }
+        self.greet(Instant::now());
+    }
+
+    /// Starts the program; without one the turn is over.
+    async fn start(&mut self) -> bool {
+        let run = self.turn.as_ref().map(|turn| &turn.run);
+        match self.setting.program.start().await {
+            Ok(process) => {
+                let note = self.restart.on_start(&self.name, Instant::now());
+                self.outbox.extend(note.map(|note| AgentEvent::status(run, note)));
+                let (stdout, stderr) = (Framing::new(MAX_LINE), Framing::new(MAX_LINE));
+                self.running = Some(Running { process, stdout, stderr, greeted: false });
+                true
+            }
+            Err(error) => {
+                self.end_turn(Outcome::failed(RunReason::AgentUnavailable, error.to_string()));
+                false
+            }
+        }
+    }
+
+    /// Gives the message to the program, or waits for its first prompt with it.
+    fn greet(&mut self, now: Instant) {
+        let (Some(turn), Some(running)) = (&mut self.turn, &mut self.running) else { return };
+        let (Phase::Waiting { text, .. } | Phase::Greeting { text }) = &mut turn.phase else { return };
+        let mut text = std::mem::take(text);
+        turn.silence = Silence::begin(now);
+        if !running.greeted && self.setting.rules.wait_for_greeting().is_some() {
+            turn.phase = Phase::Greeting { text };
+            return;
+        }
+        if !text.ends_with('\n') {
+            text.push('\n');
+        }
+        running.process.write(text.into_bytes());
+        turn.phase = Phase::Writing;
+    }
+
+    fn on_cancel(&mut self) {
+        let now = Instant::now();
+        let Some(turn) = &mut self.turn else { return };
+        if !turn.is_heard() {
+            // The program knows nothing of this turn.
+            return self.end_turn(Outcome::Cancelled);
+        }
+        turn.cancelled = true;
+        turn.silence = Silence::begin(now);
+        turn.ladder = Some(Ladder::interrupt(now, self.setting.graces));
+        self.climb();
+    }
+
+    fn climb(&mut self) {
+        let ladder = self.turn.as_mut().and_then(|turn| turn.ladder.as_mut());
+        if let Some(signal) = ladder.and_then(|ladder| ladder.climb(Instant::now()))
+            && let Some(running) = &self.running
+        {
+            running.process.signal(signal);
+        }
+    }
+
+    async fn on_activity(&mut self, activity: Activity) {
+        match activity {
+            Activity::Output(OutputStream::Stdout, bytes) => self.on_stdout(&bytes),
+            Activity::Output(OutputStream::Stderr, bytes) => self.on_stderr(&bytes),
+            Activity::Written => self.on_written(),
+            Activity::NotWritten { begun, error } => {
+                tracing::debug!(program = self.name, %error, "message not written");
+                self.on_not_written(begun);
+            }
+            Activity::Exited(status) => {
+                self.on_exit(status);
+                // A turn that found its program dead goes on with a new one.
+                self.advance().await;
+            }
+        }
+    }
+
+    fn on_written(&mut self) {
+        let Some(turn) = &mut self.turn else { return };
+        turn.phase = Phase::Listening;
+        if !turn.silence.is_prompted() {
+            turn.silence.disturbed(Instant::now());
+        }
+        if turn.is_over() {
+            self.end_well();
+        }
+    }
+
+    /// The program does not read. It may be about to exit, and its exit says more; if it is not,
+    /// it is of no use with a part of a message in its stdin.
+    fn on_not_written(&mut self, begun: bool) {
+        let Some(turn) = &mut self.turn else { return };
+        turn.phase = Phase::NotWritten { begun };
+        turn.ladder.get_or_insert_with(|| Ladder::exit(Instant::now(), self.setting.graces));
+    }
+
+    fn on_stdout(&mut self, bytes: &[u8]) {
+        let (now, rules) = (Instant::now(), &self.setting.rules);
+        let Some(running) = &mut self.running else { return };
+        for line in running.stdout.push(bytes) {
+            match &mut self.turn {
+                Some(turn) if turn.is_heard() && !turn.is_over() => {
+                    turn.hear(line, rules, &mut self.outbox);
+                }
+                _ => self.unasked.hear(line, rules, &mut self.outbox),
+            }
+        }
+        let tail_bytes = running.stdout.tail_bytes();
+        let prompted = running.stdout.tail().is_some_and(|tail| rules.is_prompt(&tail, tail_bytes));
+        match &mut self.turn {
+            Some(turn) => {
+                turn.silence.broken(now, prompted);
+                turn.answered |= turn.is_heard() && !prompted;
+                if turn.is_over() {
+                    self.unasked.disturbed(now);
+                    self.end_well();
+                } else if turn.is_heard() {
+                    turn.show(&mut running.stdout, rules, &mut self.outbox);
+                }
+            }
+            None => self.unasked.disturbed(now),
+        }
+    }
+
+    fn on_stderr(&mut self, bytes: &[u8]) {
+        let now = Instant::now();
+        let Some(running) = &mut self.running else { return };
+        let run = self.turn.as_ref().map(|turn| &turn.run);
+        for line in running.stderr.push(bytes) {
+            self.outbox.push_back(AgentEvent::raw(run, OutputStream::Stderr, line));
+        }
+        match &mut self.turn {
+            // It reacts to the interrupt.
+            Some(turn) if turn.cancelled => turn.silence.reacted(now),
+            Some(turn) => turn.silence.disturbed(now),
+            None => self.unasked.disturbed(now),
+        }
+    }
+
+    /// When something will have been quiet for as long as it takes.
+    fn quiet_at(&self) -> Option<Instant> {
+        let rules = &self.setting.rules;
+        match &self.turn {
+            Some(turn) => turn.deadline(rules),
+            None => self.unasked.deadline(rules.quiet()),
+        }
+    }
+
+    async fn on_quiet(&mut self) {
+        match &self.turn {
+            None => self.flush_unasked(),
+            Some(turn) => match turn.phase {
+                Phase::Waiting { .. } => self.advance().await,
+                Phase::Greeting { .. } => {
+                    self.flush_unasked();
+                    if let Some(running) = &mut self.running {
+                        running.greeted = true;
+                    }
+                    self.greet(Instant::now());
+                }
+                _ => {
+                    self.take_tail();
+                    self.end_well();
+                }
+            },
+        }
+    }
+
+    /// The beginning of a line that is the end of what was said, unless it is a prompt.
+    fn take_tail(&mut self) {
+        let rules = &self.setting.rules;
+        let Some(running) = &mut self.running else { return };
+        let Some(line) = running.stdout.take_tail() else { return };
+        match &mut self.turn {
+            _ if rules.is_prompt(&line.text, line.bytes) => {}
+            Some(turn) if turn.is_heard() => turn.hear(line, rules, &mut self.outbox),
+            _ => self.unasked.hear(line, rules, &mut self.outbox),
+        }
+    }
+
+    fn take_stderr_tail(&mut self) {
+        let run = self.turn.as_ref().map(|turn| &turn.run);
+        let line = self.running.as_mut().and_then(|running| running.stderr.take_tail());
+        self.outbox.extend(line.map(|line| AgentEvent::raw(run, OutputStream::Stderr, line)));
+    }
+
+    fn flush_unasked(&mut self) {
+        self.take_tail();
+        self.take_stderr_tail();
+        self.unasked.flush(&mut self.outbox);
+    }
+
+    /// The program has given its answer, or has given up its turn as it was told to.
+    fn end_well(&mut self) {
+        let cancelled = self.turn.as_ref().is_some_and(|turn| turn.cancelled);
+        self.end_turn(if cancelled { Outcome::Cancelled } else { Outcome::Done });
+    }
+
+    fn end_turn(&mut self, outcome: Outcome) {
+        self.take_stderr_tail();
+        if let Some(turn) = self.turn.take() {
+            turn.end(outcome, &mut self.outbox);
+        }
+    }
+
+    fn on_exit(&mut self, status: ExitStatus) {
+        self.take_tail();
+        self.take_stderr_tail();
+        self.running = None;
+        self.unasked.flush(&mut self.outbox);
+        let how = format!("{} {}", self.name, describe(status));
+        let in_turn = self.turn.as_ref().filter(|turn| !matches!(turn.phase, Phase::Waiting { .. }));
+        let (end, outcome) = match in_turn {
+            None if status.success() => (End::Left, None),
+            None => (End::Crashed(how), None),
+            Some(turn) => {
+                let (end, outcome) = judge(turn, status, how);
+                (end, Some(outcome))
+            }
+        };
+        self.restart.on_end(end, Instant::now());
+        if let Some(outcome) = outcome {
+            self.end_turn(outcome);
+        }
+    }
+}
+
+/// What the exit of its program makes of a turn.
+fn judge(turn: &Turn, status: ExitStatus, how: String) -> (End, Outcome) {
+    if turn.cancelled {
+        return (End::Cancelled, Outcome::Cancelled);
+    }
+    if let Phase::NotWritten { begun: true } = turn.phase {
+        let error = format!("{how} before it had taken all of the message");
+        return (End::Crashed(how), Outcome::failed(RunReason::Indeterminate, error));
+    }
+    if status.success() && turn.answered {
+        return (End::Answered, Outcome::Done);
+    }
+    (End::Crashed(how.clone()), Outcome::failed(RunReason::AgentExited, how))
+}
+
+fn describe(status: ExitStatus) -> String {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("exited with code {code}"),
+        (None, Some(signal)) => format!("was ended by signal {signal}"),
+        (None, None) => format!("ended: {status}"),
+    }
+}
+
+/// Resolves when the turn is cancelled and does not know it yet.
+async fn cancelled_now(signal: &mut watch::Receiver<Option<RunId>>, turn: Option<&Turn>) {
+    match turn {
+        Some(turn) if !turn.cancelled => session::cancelled(signal, &turn.run).await,
+        _ => std::future::pending().await,
+    }
+}
+
+async fn activity(running: Option<&mut Running>) -> Activity {
+    match running {
+        Some(running) => running.process.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn at(instant: Option<Instant>) {
+    match instant {
+        Some(instant) => sleep_until(instant).await,
+        None => std::future::pending().await,
+    }
+}
