@@ -120,9 +120,7 @@ impl Framing {
 fn definite(bytes: &[u8]) -> usize {
     // A character has at most four bytes, so only the last three can be an unfinished one.
     let start = bytes.len().saturating_sub(3);
-    (start..bytes.len())
-        .find(|&at| is_unfinished(&bytes[at..]))
-        .unwrap_or(bytes.len())
+    (start..bytes.len()).find(|&at| is_unfinished(&bytes[at..])).unwrap_or(bytes.len())
 }
 
 fn is_unfinished(bytes: &[u8]) -> bool {
@@ -137,7 +135,10 @@ mod tests {
     use super::*;
 
     /// What a framing has to do, said without chunks and without memory limits.
-    fn model(input: &[u8], longest: usize) -> (Vec<(String, u64, bool)>, Option<(String, u64, bool)>) {
+    fn model(
+        input: &[u8],
+        longest: usize,
+    ) -> (Vec<(String, u64, bool)>, Option<(String, u64, bool)>) {
         let mut parts: Vec<&[u8]> = input.split(|byte| *byte == b'\n').collect();
         let tail = parts.pop().filter(|tail| !tail.is_empty());
         let line = |raw: &[u8]| {

@@ -71,8 +71,12 @@ impl Session {
         let (cancelled, inbox_cancelled) = watch::channel(None);
         let (events, receiver) = mpsc::channel(EVENTS);
         let stop = CancellationToken::new();
-        let inbox =
-            Inbox { prompts: inbox_prompts, cancelled: inbox_cancelled, stop: stop.clone(), events };
+        let inbox = Inbox {
+            prompts: inbox_prompts,
+            cancelled: inbox_cancelled,
+            stop: stop.clone(),
+            events,
+        };
         let worker = tokio::spawn(codec::run(spec.clone(), workdir.to_owned(), graces, inbox));
         (Self { prompts, cancelled, stop: stop.drop_guard(), worker }, receiver)
     }

@@ -42,7 +42,8 @@ mod tests {
             ("LONGSHORE_SECRET", "hush"),
             ("LD_PRELOAD", "/evil.so"),
         ]);
-        let configured = BTreeMap::from([("HOME".to_owned(), "/agent".to_owned()), ("A".into(), "b".into())]);
+        let configured =
+            BTreeMap::from([("HOME".to_owned(), "/agent".to_owned()), ("A".into(), "b".into())]);
 
         let theirs = environment(ours.into_iter(), &configured);
 

@@ -79,7 +79,8 @@ impl Program {
             .kill_on_drop(true);
         // Off the async workers: starting a program waits for the disk.
         let started = tokio::task::spawn_blocking(move || command.spawn()).await;
-        let child = started.map_err(|error| error.to_string())?.map_err(|error| error.to_string())?;
+        let child =
+            started.map_err(|error| error.to_string())?.map_err(|error| error.to_string())?;
         Ok(Process::new(child))
     }
 }
@@ -164,9 +165,7 @@ impl Process {
         loop {
             let activity = match &mut self.exited {
                 None => self.next_alive().await,
-                Some(exited) => {
-                    next_left(exited, &mut self.stdout, &mut self.stderr).await
-                }
+                Some(exited) => next_left(exited, &mut self.stdout, &mut self.stderr).await,
             };
             if let Some(activity) = activity {
                 return activity;

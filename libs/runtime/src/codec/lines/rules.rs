@@ -87,8 +87,7 @@ impl Rules {
     /// Whether a program that was just started is waited for before it is written to. It is if
     /// it may prompt: its first prompt would be taken for the end of the first turn otherwise.
     pub(super) fn wait_for_greeting(&self) -> Option<Patience> {
-        self.has_sentinel()
-            .then_some(Patience { after: Some(self.quiet), before: Some(GREETING) })
+        self.has_sentinel().then_some(Patience { after: Some(self.quiet), before: Some(GREETING) })
     }
 
     pub(super) fn wait_for_answer(&self) -> Patience {
@@ -227,8 +226,12 @@ mod tests {
 
     #[test]
     fn absurd_times_are_in_range() {
-        let codec =
-            Codec::Lines { sentinel: None, one_line: false, quiet_ms: u64::MAX, empty_ms: u64::MAX };
+        let codec = Codec::Lines {
+            sentinel: None,
+            one_line: false,
+            quiet_ms: u64::MAX,
+            empty_ms: u64::MAX,
+        };
         let rules = Rules::from_codec(&codec).unwrap().unwrap();
 
         assert!(Silence::begin(Instant::now()).end(rules.wait_for_answer()).is_some());

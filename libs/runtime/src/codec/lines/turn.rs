@@ -102,7 +102,12 @@ impl Turn {
     }
 
     /// Shows what has come, as much of it as surely belongs to the answer.
-    pub(super) fn show(&mut self, stdout: &mut Framing, rules: &Rules, out: &mut VecDeque<AgentEvent>) {
+    pub(super) fn show(
+        &mut self,
+        stdout: &mut Framing,
+        rules: &Rules,
+        out: &mut VecDeque<AgentEvent>,
+    ) {
         if !rules.has_sentinel() {
             self.deltas.more(&stdout.stream());
         }

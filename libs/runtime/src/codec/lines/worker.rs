@@ -168,7 +168,9 @@ impl Worker {
     /// Gives the message to the program, or waits for its first prompt with it.
     fn greet(&mut self, now: Instant) {
         let (Some(turn), Some(running)) = (&mut self.turn, &mut self.running) else { return };
-        let (Phase::Waiting { text, .. } | Phase::Greeting { text }) = &mut turn.phase else { return };
+        let (Phase::Waiting { text, .. } | Phase::Greeting { text }) = &mut turn.phase else {
+            return;
+        };
         let mut text = std::mem::take(text);
         turn.silence = Silence::begin(now);
         if !running.greeted && self.setting.rules.wait_for_greeting().is_some() {
@@ -355,7 +357,8 @@ impl Worker {
         self.running = None;
         self.unasked.flush(&mut self.outbox);
         let how = format!("{} {}", self.name, describe(status));
-        let in_turn = self.turn.as_ref().filter(|turn| !matches!(turn.phase, Phase::Waiting { .. }));
+        let in_turn =
+            self.turn.as_ref().filter(|turn| !matches!(turn.phase, Phase::Waiting { .. }));
         let (end, outcome) = match in_turn {
             None if status.success() => (End::Left, None),
             None => (End::Crashed(how), None),
