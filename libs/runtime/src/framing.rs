@@ -134,26 +134,27 @@ mod tests {
 
     use super::*;
 
+    /// A line's text, how many bytes came, and whether it was cut.
+    type Seen = (String, u64, bool);
+
     /// What a framing has to do, said without chunks and without memory limits.
-    fn model(
-        input: &[u8],
-        longest: usize,
-    ) -> (Vec<(String, u64, bool)>, Option<(String, u64, bool)>) {
+    fn model(input: &[u8], longest: usize) -> (Vec<Seen>, Option<Seen>) {
         let mut parts: Vec<&[u8]> = input.split(|byte| *byte == b'\n').collect();
         let tail = parts.pop().filter(|tail| !tail.is_empty());
         let line = |raw: &[u8]| {
             let text = raw.strip_suffix(b"\r").unwrap_or(raw);
             let cut = text.len() > longest;
             let mut kept = &text[..text.len().min(longest)];
-            while cut && std::str::from_utf8(kept).is_err_and(|error| error.error_len().is_none()) {
-                kept = &kept[..kept.len() - 1];
+            let last = kept.utf8_chunks().last().map_or(&[][..], |chunk| chunk.invalid());
+            if cut && std::str::from_utf8(last).is_err_and(|error| error.error_len().is_none()) {
+                kept = &kept[..kept.len() - last.len()];
             }
             (String::from_utf8_lossy(kept).into_owned(), raw.len() as u64, cut)
         };
         (parts.into_iter().map(line).collect(), tail.map(line))
     }
 
-    fn seen(line: Line) -> (String, u64, bool) {
+    fn seen(line: Line) -> Seen {
         let cut = line.is_cut();
         (line.text, line.bytes, cut)
     }

@@ -1,5 +1,7 @@
 //! Sessions as a conversation uses them: the built-in agent, and programs that every system has.
 
+#![allow(clippy::unwrap_used)] // the helpers around the tests are tests, too
+
 mod sessions {
     mod answers;
     mod cancel;

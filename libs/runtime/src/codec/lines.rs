@@ -16,6 +16,7 @@
 //! with the next message; after crashes in a row it is given more and more time.
 
 mod answer;
+mod exit;
 mod ladder;
 mod restart;
 mod rules;

@@ -49,30 +49,16 @@ async fn a_program_that_ignores_signals_is_killed_with_its_children() {
     );
     let mut agent = Agent::start_with(&with_times(spec, NEVER_MS, NEVER_MS), SHORT);
     let run = agent.prompt("go").await;
-    agent.wait_for_delta("go").await;
+    let said = agent.wait_for_delta("go").await;
+    let watched: Vec<_> = said.lines().take(2).map(Watched::process).collect();
 
     agent.session.cancel(&run);
 
     let heard = agent.hear(&run).await;
     assert_eq!(heard.outcome, Some(Outcome::Cancelled));
-    let ids: Vec<_> = heard.messages[0].lines().take(2).collect();
-    for id in ids {
-        assert!(is_gone(id).await, "{id} lives");
+    for process in watched {
+        process.gone().await;
     }
-}
-
-/// Whether a process that was killed is gone: at once, or as soon as the kernel has done it.
-async fn is_gone(id: &str) -> bool {
-    let dead = || match std::fs::read_to_string(format!("/proc/{id}/stat")) {
-        Ok(stat) => stat.rsplit_once(") ").is_some_and(|(_, state)| state.starts_with('Z')),
-        Err(_) => true,
-    };
-    let polled = async {
-        while !dead() {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(10), polled).await.is_ok()
 }
 
 #[tokio::test]
@@ -98,7 +84,7 @@ async fn stop_leaves_no_process() {
     agent.stop().await;
 
     for process in watched {
-        process.is_gone().await;
+        process.gone().await;
     }
 }
 
@@ -110,7 +96,7 @@ async fn stop_does_not_wait_for_a_program_that_ignores_it() {
 
     agent.stop().await;
 
-    process.is_gone().await;
+    process.gone().await;
 }
 
 #[tokio::test]
@@ -124,7 +110,7 @@ async fn stop_in_a_turn_that_nobody_listens_to() {
 
     agent.stop().await;
 
-    process.is_gone().await;
+    process.gone().await;
 }
 
 #[tokio::test]
@@ -134,7 +120,7 @@ async fn dropping_a_session_ends_its_program() {
 
     drop(agent.session);
 
-    process.is_gone().await;
+    process.gone().await;
 }
 
 #[tokio::test]

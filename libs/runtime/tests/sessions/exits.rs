@@ -83,7 +83,7 @@ async fn a_program_that_died_between_turns_is_started_again() {
     let process = Watched::process(&id);
 
     kill_process(Pid::from_raw(id.parse().unwrap()).unwrap(), Signal::KILL).unwrap();
-    process.is_gone().await;
+    process.gone().await;
 
     let heard = agent.ask("echo back").await;
     assert_eq!(heard.answer(), "back");

@@ -8,9 +8,9 @@ use protocol::RunId;
 use protocol::agents::{ChatEventBody, OutputStream};
 use protocol::spec::{AgentSpec, Codec, Host};
 use runtime::{AgentEvent, Graces, Outcome, Session};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use tempfile::TempDir;
-use tokio::io::unix::AsyncFd;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
@@ -137,13 +137,14 @@ impl Agent {
     }
 
     /// Reads on until the program has said this much in a turn.
-    pub(crate) async fn wait_for_delta(&mut self, expected: &str) {
+    pub(crate) async fn wait_for_delta(&mut self, expected: &str) -> String {
         let mut said = String::new();
         while !said.contains(expected) {
             if let AgentEvent::Delta { text, .. } = self.event().await {
                 said.push_str(&text);
             }
         }
+        said
     }
 
     pub(crate) async fn stop(self) {
@@ -186,15 +187,19 @@ impl Heard {
 }
 
 /// A process that the kernel is asked about, so that nobody else can take its number.
-pub(crate) struct Watched(AsyncFd<OwnedFd>);
+pub(crate) struct Watched(OwnedFd);
 
 impl Watched {
     pub(crate) fn process(id: &str) -> Self {
         let id = Pid::from_raw(id.trim().parse().expect("a process id")).expect("a process id");
-        Self(AsyncFd::new(pidfd_open(id, PidfdFlags::NONBLOCK).expect("it runs")).unwrap())
+        Self(pidfd_open(id, PidfdFlags::empty()).expect("it runs"))
     }
 
-    pub(crate) async fn is_gone(&self) {
-        let _guard = timeout(SOON, self.0.readable()).await.expect("it ends in time").unwrap();
+    pub(crate) async fn gone(self) {
+        let limit = Timespec::try_from(SOON).expect("a short time");
+        let ended = tokio::task::spawn_blocking(move || {
+            poll(&mut [PollFd::new(&self.0, PollFlags::IN)], Some(&limit))
+        });
+        assert_eq!(ended.await.unwrap(), Ok(1), "it ends in time");
     }
 }

@@ -1,7 +1,8 @@
 //! The task of a `lines` session: what happens, and what follows from it.
 
+mod hearing;
+
 use std::collections::VecDeque;
-use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 
 use protocol::RunId;
@@ -11,6 +12,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use super::Setting;
+use super::exit::{describe, judge};
 use super::ladder::Ladder;
 use super::restart::{End, Restart};
 use super::rules::Silence;
@@ -242,49 +244,6 @@ impl Worker {
         turn.ladder.get_or_insert_with(|| Ladder::exit(Instant::now(), self.setting.graces));
     }
 
-    fn on_stdout(&mut self, bytes: &[u8]) {
-        let (now, rules) = (Instant::now(), &self.setting.rules);
-        let Some(running) = &mut self.running else { return };
-        for line in running.stdout.push(bytes) {
-            match &mut self.turn {
-                Some(turn) if turn.is_heard() && !turn.is_over() => {
-                    turn.hear(line, rules, &mut self.outbox);
-                }
-                _ => self.unasked.hear(line, rules, &mut self.outbox),
-            }
-        }
-        let tail_bytes = running.stdout.tail_bytes();
-        let prompted = running.stdout.tail().is_some_and(|tail| rules.is_prompt(&tail, tail_bytes));
-        match &mut self.turn {
-            Some(turn) => {
-                turn.silence.broken(now, prompted);
-                turn.answered |= turn.is_heard() && !prompted;
-                if turn.is_over() {
-                    self.unasked.disturbed(now);
-                    self.end_well();
-                } else if turn.is_heard() {
-                    turn.show(&mut running.stdout, rules, &mut self.outbox);
-                }
-            }
-            None => self.unasked.disturbed(now),
-        }
-    }
-
-    fn on_stderr(&mut self, bytes: &[u8]) {
-        let now = Instant::now();
-        let Some(running) = &mut self.running else { return };
-        let run = self.turn.as_ref().map(|turn| &turn.run);
-        for line in running.stderr.push(bytes) {
-            self.outbox.push_back(AgentEvent::raw(run, OutputStream::Stderr, line));
-        }
-        match &mut self.turn {
-            // It reacts to the interrupt.
-            Some(turn) if turn.cancelled => turn.silence.reacted(now),
-            Some(turn) => turn.silence.disturbed(now),
-            None => self.unasked.disturbed(now),
-        }
-    }
-
     /// When something will have been quiet for as long as it takes.
     fn quiet_at(&self) -> Option<Instant> {
         let rules = &self.setting.rules;
@@ -312,30 +271,6 @@ impl Worker {
                 }
             },
         }
-    }
-
-    /// The beginning of a line that is the end of what was said, unless it is a prompt.
-    fn take_tail(&mut self) {
-        let rules = &self.setting.rules;
-        let Some(running) = &mut self.running else { return };
-        let Some(line) = running.stdout.take_tail() else { return };
-        match &mut self.turn {
-            _ if rules.is_prompt(&line.text, line.bytes) => {}
-            Some(turn) if turn.is_heard() => turn.hear(line, rules, &mut self.outbox),
-            _ => self.unasked.hear(line, rules, &mut self.outbox),
-        }
-    }
-
-    fn take_stderr_tail(&mut self) {
-        let run = self.turn.as_ref().map(|turn| &turn.run);
-        let line = self.running.as_mut().and_then(|running| running.stderr.take_tail());
-        self.outbox.extend(line.map(|line| AgentEvent::raw(run, OutputStream::Stderr, line)));
-    }
-
-    fn flush_unasked(&mut self) {
-        self.take_tail();
-        self.take_stderr_tail();
-        self.unasked.flush(&mut self.outbox);
     }
 
     /// The program has given its answer, or has given up its turn as it was told to.
@@ -371,29 +306,6 @@ impl Worker {
         if let Some(outcome) = outcome {
             self.end_turn(outcome);
         }
-    }
-}
-
-/// What the exit of its program makes of a turn.
-fn judge(turn: &Turn, status: ExitStatus, how: String) -> (End, Outcome) {
-    if turn.cancelled {
-        return (End::Cancelled, Outcome::Cancelled);
-    }
-    if let Phase::NotWritten { begun: true } = turn.phase {
-        let error = format!("{how} before it had taken all of the message");
-        return (End::Crashed(how), Outcome::failed(RunReason::Indeterminate, error));
-    }
-    if status.success() && turn.answered {
-        return (End::Answered, Outcome::Done);
-    }
-    (End::Crashed(how.clone()), Outcome::failed(RunReason::AgentExited, how))
-}
-
-fn describe(status: ExitStatus) -> String {
-    match (status.code(), status.signal()) {
-        (Some(code), _) => format!("exited with code {code}"),
-        (None, Some(signal)) => format!("was ended by signal {signal}"),
-        (None, None) => format!("ended: {status}"),
     }
 }
 
