@@ -11,7 +11,7 @@ use crate::tail::Item;
 pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// Entries in `seq` order.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Page {
     /// The life of the log that they are of.
     pub epoch: Epoch,

@@ -113,6 +113,13 @@ pub struct Command {
 }
 
 impl Command {
+    /// Whether the first argument is an object with such a field.
+    #[must_use]
+    pub fn has(&self, field: &str) -> bool {
+        let fields = self.payload::<std::collections::HashMap<String, serde::de::IgnoredAny>>();
+        fields.is_ok_and(|fields| fields.contains_key(field))
+    }
+
     /// The first argument; an empty object without one.
     ///
     /// # Errors
@@ -242,6 +249,7 @@ struct Inbox {
 impl Inbox {
     fn close(&self) {
         self.sender.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.outbox.close();
     }
 
     fn push(&self, value: &Value, ack: Option<i64>) {

@@ -14,6 +14,7 @@ use protocol::{ConversationId, Epoch, Seq};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use tokio::sync::{Notify, mpsc};
+use tokio_util::sync::CancellationToken;
 
 use crate::feed::Feed;
 pub use task::spawn;
@@ -61,6 +62,8 @@ pub struct Outbox {
 /// What a socket's read loop, which cannot wait, says to the outbox.
 #[derive(Debug, Default)]
 pub(crate) struct Shared {
+    /// The connection is gone. Said, because a socket that nobody writes to does not show it.
+    gone: CancellationToken,
     /// More was to be told than may wait.
     overrun: AtomicBool,
     /// Acknowledgement ids of commands that there was no room for.
@@ -108,6 +111,11 @@ impl Outbox {
         self.send(Message::Relayed(name.into(), raw(payload).into()));
     }
 
+    /// The connection is gone: its task ends, and lets go of the socket.
+    pub(crate) fn close(&self) {
+        self.shared.gone.cancel();
+    }
+
     /// Resolves when the connection is gone.
     pub async fn closed(&self) {
         self.messages.closed().await;
@@ -115,6 +123,11 @@ impl Outbox {
 }
 
 impl Shared {
+    /// Resolves when the connection is gone.
+    pub(crate) async fn gone(&self) {
+        self.gone.cancelled().await;
+    }
+
     pub(crate) fn overrun(&self) -> bool {
         self.overrun.load(Ordering::Relaxed)
     }

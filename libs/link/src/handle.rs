@@ -159,6 +159,19 @@ impl Link {
         call(&self.calls, arguments(event, args), when_down).await
     }
 
+    /// The same in two steps: it has its place in the order of calls when this returns, and its answer comes later.
+    ///
+    /// # Errors
+    /// [`CallError::Closed`].
+    pub async fn begin(
+        &self,
+        event: &str,
+        args: &[&RawValue],
+        when_down: WhenDown,
+    ) -> Result<Answer, CallError> {
+        begin(&self.calls, arguments(event, args), when_down).await
+    }
+
     /// Ends the link and waits until its task has. Calls under way get [`CallError::Closed`].
     pub async fn close(&self) {
         self.closing.cancel();
@@ -197,14 +210,36 @@ impl Session {
     pub fn ready(self) {}
 }
 
+/// The answer of a call that was begun.
+#[derive(Debug)]
+pub struct Answer(oneshot::Receiver<Result<Box<RawValue>, CallError>>);
+
+impl Answer {
+    /// Waits for the acknowledgement's first argument, 30 s at most.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn wait(self) -> Result<Box<RawValue>, CallError> {
+        self.0.await.map_err(|_| CallError::Closed)?
+    }
+}
+
 async fn call(
     calls: &mpsc::Sender<Call>,
     arguments: String,
     when_down: WhenDown,
 ) -> Result<Box<RawValue>, CallError> {
+    begin(calls, arguments, when_down).await?.wait().await
+}
+
+async fn begin(
+    calls: &mpsc::Sender<Call>,
+    arguments: String,
+    when_down: WhenDown,
+) -> Result<Answer, CallError> {
     let (reply, answer) = oneshot::channel();
     let deadline = Instant::now() + CALL_TIMEOUT;
     let call = Call { arguments: arguments.into(), when_down, deadline, reply };
     calls.send(call).await.map_err(|_| CallError::Closed)?;
-    answer.await.map_err(|_| CallError::Closed)?
+    Ok(Answer(answer))
 }

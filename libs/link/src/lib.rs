@@ -18,4 +18,4 @@ pub mod transport;
 mod worker;
 
 pub use endpoint::{Endpoint, InvalidEndpoint};
-pub use handle::{Call, CallError, Link, Session, Signal, WhenDown, arguments};
+pub use handle::{Answer, Call, CallError, Link, Session, Signal, WhenDown, arguments};

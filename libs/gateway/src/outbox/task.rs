@@ -76,6 +76,7 @@ impl<S: Sink> Task<S> {
         let shared = Arc::clone(&self.writer.shared);
         tokio::select! {
             biased;
+            () = shared.gone() => return Ok(false),
             message = self.messages.recv() => match message {
                 Some(message) => self.on_message(*message).await?,
                 None => return Ok(false),
@@ -109,6 +110,8 @@ impl<S: Sink> Task<S> {
     async fn on_news(&mut self, conversation: &ConversationId) -> Result<(), Gone> {
         let Some(follow) = self.follows.get_mut(conversation) else { return Ok(()) };
         if follow.fetching {
+            // Heard, or the ring after the page would count as one that is still to be heard, and be lost.
+            follow.following.heard();
             return Ok(());
         }
         match follow.read(TURN) {

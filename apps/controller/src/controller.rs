@@ -1,0 +1,150 @@
+//! Starting and stopping.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use gateway::server::{self as http_server, socket_io};
+use protocol::catalogue::Namespace;
+use protocol::{AgentId, ClientId, Timestamp};
+use store::{ClientRecord, ControllerDb, SecretKey, token};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::config::Config;
+use crate::remotes::Remotes;
+use crate::rest;
+use crate::server::Server;
+
+/// A controller whose registry is open, before it listens.
+#[derive(Debug)]
+pub struct Controller {
+    server: Arc<Server>,
+    origins: Vec<String>,
+    grace: Duration,
+}
+
+/// Opens a controller and serves on `listener` until `shutdown`.
+///
+/// # Errors
+/// It could not be opened, or the listener failed.
+pub async fn serve(
+    config: Config,
+    listener: TcpListener,
+    shutdown: CancellationToken,
+) -> anyhow::Result<()> {
+    Controller::open(config).await?.serve(listener, shutdown).await
+}
+
+impl Controller {
+    /// Opens the registry.
+    ///
+    /// # Errors
+    /// The data directory cannot be used, another process has the database, or the key does not fit it.
+    pub async fn open(config: Config) -> anyhow::Result<Self> {
+        let key = SecretKey::load_or_create(
+            &config.data_dir.join("secret.key"),
+            config.secret.as_deref(),
+        )
+        .context("read the secret key")?;
+        let db = ControllerDb::open(&config.data_dir.join("controller.db"), key)
+            .await
+            .context("open the controller's database")?;
+        db.clients().await.context("read the registered managers")?;
+        let server =
+            Server { remotes: Remotes::new(db.clone()), db, stopping: CancellationToken::new() };
+        Ok(Self { server: Arc::new(server), origins: config.origins, grace: config.grace })
+    }
+
+    /// Registers the manager of the same process, or notes where it listens now.
+    ///
+    /// # Errors
+    /// The registry cannot be written.
+    pub async fn add_local_client(
+        &self,
+        name: &str,
+        endpoint: &str,
+        api_key: &str,
+    ) -> anyhow::Result<ClientId> {
+        let db = &self.server.db;
+        let known = db.clients().await?.into_iter().find(|client| client.name == name);
+        let is_new = known.is_none();
+        let client = ClientRecord {
+            client_id: known
+                .as_ref()
+                .map_or_else(ClientId::random, |client| client.client_id.clone()),
+            name: name.to_owned(),
+            endpoint: endpoint.to_owned(),
+            api_key: api_key.to_owned(),
+            created_at: known.map_or_else(Timestamp::now, |client| client.created_at),
+        };
+        if is_new {
+            db.add_client(&client).await?
+        } else {
+            db.update_client(&client).await?
+        }
+        Ok(client.client_id)
+    }
+
+    /// Stores an agent's password, so that viewers are logged in with it.
+    ///
+    /// # Errors
+    /// The registry cannot be written, or has no such client.
+    pub async fn set_password(
+        &self,
+        client: &ClientId,
+        agent: &AgentId,
+        password: &str,
+    ) -> anyhow::Result<()> {
+        Ok(self.server.db.set_credentials(client, agent, password).await?)
+    }
+
+    /// A new access token. Only its hash is kept.
+    ///
+    /// # Errors
+    /// The registry cannot be written.
+    pub async fn create_token(&self, name: &str) -> anyhow::Result<String> {
+        let token = token("ls_");
+        self.server.db.add_token(name, &token).await?;
+        Ok(token)
+    }
+
+    /// Connects to every registered manager and serves until `shutdown`. Returns when connections and links have ended.
+    ///
+    /// # Errors
+    /// The listener failed.
+    pub async fn serve(
+        self,
+        listener: TcpListener,
+        shutdown: CancellationToken,
+    ) -> anyhow::Result<()> {
+        for client in self.server.db.clients().await? {
+            if let Err(error) = self.server.remotes.open(&client).await {
+                tracing::error!(client = %client.client_id, %error, "a registered manager cannot be used");
+            }
+        }
+        let (layer, io) = socket_io();
+        let connections = TaskTracker::new();
+        gateway::mount(&io, Namespace::Clients.path(), Arc::clone(&self.server), &connections);
+        let router =
+            rest::router(Arc::clone(&self.server)).layer(layer).layer(rest::cors(&self.origins));
+        let stopping = self.server.stopping.clone();
+        let hang_up = async {
+            shutdown.cancelled().await;
+            stopping.cancel();
+        };
+        let served = http_server::serve(
+            listener,
+            router,
+            io,
+            connections,
+            self.server.stopping.clone(),
+            self.grace,
+        );
+        let (served, ()) = tokio::join!(served, hang_up);
+        self.server.remotes.close_all().await;
+        self.server.db.close().await;
+        served.context("serve")
+    }
+}

@@ -1,0 +1,98 @@
+//! The one place where an error becomes what the peer sees.
+
+use link::CallError;
+use protocol::{AgentId, ClientId, ErrorCode, WireError};
+use store::StoreError;
+
+/// Why something was not done.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error("No client selected. Call setClient first.")]
+    NoClient,
+    #[error("Client not found: {0}")]
+    ClientNotFound(ClientId),
+    #[error("Unknown command")]
+    UnknownCommand,
+    #[error("No stored credentials for agent {0}")]
+    NoCredentials(AgentId),
+    #[error("{0}")]
+    Invalid(String),
+    #[error("Another client has this name")]
+    NameTaken,
+    #[error("Unauthorized")]
+    Unauthorized,
+    #[error(transparent)]
+    Store(StoreError),
+    #[error(transparent)]
+    Call(#[from] CallError),
+    /// What the manager said.
+    #[error("{0}")]
+    Manager(WireError),
+    #[error("the manager's answer makes no sense: {0}")]
+    Nonsense(#[from] serde_json::Error),
+    #[error("the server is stopping")]
+    Stopping,
+}
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Conflict => Self::NameTaken,
+            other => Self::Store(other),
+        }
+    }
+}
+
+impl From<WireError> for Error {
+    fn from(error: WireError) -> Self {
+        Self::Manager(error)
+    }
+}
+
+impl From<Error> for WireError {
+    fn from(error: Error) -> Self {
+        let code = match &error {
+            Error::NoClient => ErrorCode::NoClient,
+            Error::ClientNotFound(_) => ErrorCode::ClientNotFound,
+            Error::UnknownCommand => ErrorCode::UnknownEvent,
+            Error::NoCredentials(_) => ErrorCode::InvalidCredentials,
+            Error::Invalid(_) => ErrorCode::InvalidPayload,
+            Error::NameTaken => ErrorCode::NameTaken,
+            Error::Unauthorized => ErrorCode::Unauthorized,
+            Error::Stopping => ErrorCode::ServerStopping,
+            Error::Manager(told) => return told.clone(),
+            Error::Call(cause) => return unreachable_manager(cause),
+            Error::Store(cause) => {
+                tracing::error!(%cause, "the registry failed");
+                return Self::new(ErrorCode::StoreUnavailable, "The database is not available");
+            }
+            Error::Nonsense(cause) => {
+                tracing::error!(%cause, "the manager's answer makes no sense");
+                return Self::new(ErrorCode::Internal, "Processing failed");
+            }
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+fn unreachable_manager(cause: &CallError) -> WireError {
+    let error = |code, text: &str| WireError::new(code, text);
+    match cause {
+        CallError::Unavailable { retry_after } => {
+            error(ErrorCode::RemoteUnavailable, "Remote connection not established")
+                .retry_after(*retry_after)
+        }
+        CallError::QueueFull => {
+            error(ErrorCode::QueueFull, "Too many commands wait for the manager")
+        }
+        CallError::Timeout => {
+            error(ErrorCode::RemoteUnavailable, "The manager did not answer in time")
+        }
+        CallError::Lost => {
+            error(ErrorCode::RemoteUnavailable, "The connection to the manager was lost")
+        }
+        CallError::Closed => {
+            error(ErrorCode::RemoteUnavailable, "Remote connection not established")
+        }
+    }
+}

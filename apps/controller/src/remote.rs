@@ -1,0 +1,123 @@
+//! One registered manager: its link, the agents that are logged in to over it, and the viewers that selected it.
+
+mod follows;
+mod watchers;
+mod worker;
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use gateway::{Feed, Outbox};
+use link::{Answer, CallError, Endpoint, Link, WhenDown};
+use protocol::agents::LoginSuccess;
+use protocol::catalogue::Namespace;
+use protocol::{AgentId, ConnectionId, ConversationId};
+use serde::Serialize;
+use serde_json::json;
+use serde_json::value::RawValue;
+use store::{ClientRecord, ControllerDb};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+use crate::error::Error;
+use crate::pages::Pages;
+use watchers::Watchers;
+pub(crate) use watchers::Watching;
+use worker::Worker;
+
+/// Viewers that wait for an agent's login to be looked up. When full, they wait here.
+const REQUESTS: usize = 256;
+
+/// Handle of a remote.
+#[derive(Debug)]
+pub(crate) struct Remote {
+    link: Link,
+    requests: mpsc::Sender<Request>,
+    watchers: Watchers,
+    task: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// A viewer needs an agent's conversation.
+pub(crate) struct Request {
+    pub(crate) agent: AgentId,
+    pub(crate) conversation: Option<ConversationId>,
+    pub(crate) reply: oneshot::Sender<Result<Followed, Error>>,
+}
+
+/// A conversation that the link follows.
+#[derive(Debug, Clone)]
+pub(crate) struct Followed {
+    pub(crate) success: LoginSuccess,
+    pub(crate) feed: Arc<Feed>,
+}
+
+impl Remote {
+    /// Opens the link and starts the task that owns it.
+    pub(crate) fn open(
+        client: &ClientRecord,
+        db: ControllerDb,
+        pages: Arc<Pages>,
+    ) -> Result<Arc<Self>, Error> {
+        let auth = json!({ "token": client.api_key });
+        let endpoint = Endpoint::new(&client.endpoint, Namespace::Agents.path(), auth);
+        let endpoint = endpoint.map_err(|error| Error::Invalid(error.to_string()))?;
+        let (link, signals) = Link::open(endpoint);
+        let (requests, incoming) = mpsc::channel(REQUESTS);
+        let watchers = Watchers::new(client.client_id.clone());
+        let remote = Arc::new(Self { link, requests, watchers, task: Mutex::default() });
+        let worker = Worker::new(&remote, client.client_id.clone(), db, pages);
+        let task = tokio::spawn(worker.run(signals, incoming));
+        *remote.task.lock().unwrap_or_else(PoisonError::into_inner) = Some(task);
+        Ok(remote)
+    }
+
+    /// Ends the link and waits for the task.
+    pub(crate) async fn close(&self) {
+        self.link.close().await;
+        let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(task) = task {
+            task.await.ok();
+        }
+        self.watchers.gone();
+    }
+
+    /// Tells a connection about this remote's state until what this gives is dropped.
+    pub(crate) fn watch(self: &Arc<Self>, connection: &ConnectionId, outbox: &Outbox) -> Watching {
+        self.watchers.watch(Arc::clone(self), connection, outbox)
+    }
+
+    /// Whether the manager can be talked to now.
+    pub(crate) fn is_up(&self) -> bool {
+        self.watchers.is_up()
+    }
+
+    /// Logs in to an agent, once however many ask, and follows a conversation of it.
+    pub(crate) async fn follow(
+        &self,
+        agent: &AgentId,
+        conversation: Option<&ConversationId>,
+    ) -> Result<Followed, Error> {
+        let (reply, followed) = oneshot::channel();
+        let request = Request { agent: agent.clone(), conversation: conversation.cloned(), reply };
+        self.requests.send(request).await.map_err(|_| Error::Call(CallError::Closed))?;
+        followed.await.map_err(|_| Error::Call(CallError::Closed))?
+    }
+
+    /// Passes on a command. It has its place in the order of commands when this returns.
+    pub(crate) async fn begin(
+        &self,
+        event: &str,
+        arguments: &[&RawValue],
+        when_down: WhenDown,
+    ) -> Result<Answer, CallError> {
+        self.link.begin(event, arguments, when_down).await
+    }
+
+    /// Gives a command of the controller's own and waits for its acknowledgement.
+    pub(crate) async fn ask(
+        &self,
+        event: &str,
+        payload: &impl Serialize,
+    ) -> Result<Box<RawValue>, CallError> {
+        self.link.call(event, &[&gateway::raw(payload)], WhenDown::Fail).await
+    }
+}

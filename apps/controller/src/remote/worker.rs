@@ -1,0 +1,236 @@
+//! The task of a remote.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::future::join_all;
+use futures_util::stream::FuturesUnordered;
+use gateway::BoxFuture;
+use link::{CallError, Session, Signal};
+use protocol::agents::{LoggedIn, LoginSuccess};
+use protocol::limits::TAIL_ENTRIES;
+use protocol::names::agents::{ERROR, HISTORY_END, LOGIN_ERROR, LOGIN_SUCCESS, LOGOUT_SUCCESS};
+use protocol::{ClientId, WireError};
+use serde_json::value::RawValue;
+use store::ControllerDb;
+use tokio::sync::{mpsc, oneshot};
+
+use super::follows::{Follows, Key};
+use super::{Followed, Remote, Request};
+use crate::credentials::{Over, Wanted, log_in};
+use crate::error::Error;
+use crate::pages::Pages;
+
+type Waiter = oneshot::Sender<Result<Followed, Error>>;
+
+/// What was under way and has ended.
+enum Ended {
+    Login(Key, Result<LoggedIn, Error>),
+    Restored(Session, Vec<(Key, Result<LoggedIn, Error>)>),
+}
+
+pub(super) struct Worker {
+    /// Weak: the handle ends the task, not the task the handle.
+    remote: Weak<Remote>,
+    client: ClientId,
+    db: ControllerDb,
+    pages: Arc<Pages>,
+    follows: Follows,
+    /// Logins under way and who waits for them: one for each agent, however many viewers ask.
+    waiting: HashMap<Key, Vec<Waiter>>,
+    under_way: FuturesUnordered<BoxFuture<Ended>>,
+    /// When the link is tried next, for those who have to be told to come back.
+    retry_after: Duration,
+    connected: bool,
+}
+
+impl Worker {
+    pub(super) fn new(
+        remote: &Arc<Remote>,
+        client: ClientId,
+        db: ControllerDb,
+        pages: Arc<Pages>,
+    ) -> Self {
+        Self {
+            remote: Arc::downgrade(remote),
+            client,
+            db,
+            pages,
+            follows: Follows::default(),
+            waiting: HashMap::new(),
+            under_way: FuturesUnordered::new(),
+            retry_after: Duration::ZERO,
+            connected: false,
+        }
+    }
+
+    /// Runs until the link is closed.
+    pub(super) async fn run(
+        mut self,
+        mut signals: mpsc::Receiver<Signal>,
+        mut requests: mpsc::Receiver<Request>,
+    ) {
+        loop {
+            tokio::select! {
+                signal = signals.recv() => match signal {
+                    Some(signal) => self.on_signal(signal),
+                    None => return,
+                },
+                Some(request) = requests.recv() => self.on_request(request),
+                Some(ended) = self.under_way.next(), if !self.under_way.is_empty() => self.on_ended(ended),
+            }
+        }
+    }
+
+    fn on_signal(&mut self, signal: Signal) {
+        let Some(remote) = self.remote.upgrade() else { return };
+        match signal {
+            Signal::Event { name, payload } => self.on_event(&remote, name, payload),
+            Signal::Connected(session) => self.on_connected(session),
+            Signal::Down { reason } => {
+                tracing::warn!(client = %self.client, reason, "the manager is away");
+                self.connected = false;
+                remote.watchers.disconnected();
+            }
+            Signal::Retrying { attempt, delay } => {
+                self.retry_after = delay;
+                remote
+                    .watchers
+                    .retrying(attempt, u64::try_from(delay.as_millis()).unwrap_or(u64::MAX));
+            }
+            Signal::RetryFailed { error } => remote.watchers.retry_failed(error),
+            Signal::Refused { message } => {
+                tracing::warn!(client = %self.client, message, "the manager refused the API key");
+                remote.watchers.retry_failed(message);
+            }
+        }
+    }
+
+    fn on_event(&mut self, remote: &Arc<Remote>, name: String, payload: Box<RawValue>) {
+        match name.as_str() {
+            LOGIN_SUCCESS => {
+                if let Ok(success) = serde_json::from_str::<LoginSuccess>(payload.get())
+                    && self.follows.replay_begins(&success).is_some()
+                {
+                    self.pages.register(
+                        success.conversation_id,
+                        Arc::clone(remote),
+                        success.agent_id,
+                    );
+                }
+            }
+            // Viewers get their own; acknowledgements have told the rest.
+            HISTORY_END | LOGIN_ERROR | LOGOUT_SUCCESS => {}
+            ERROR => {
+                tracing::warn!(client = %self.client, error = payload.get(), "the manager reports an error")
+            }
+            _ => {
+                if !self.follows.append(name, payload) {
+                    tracing::debug!(client = %self.client, "an event for nobody");
+                }
+            }
+        }
+    }
+
+    /// Logs in to everything again on the fresh connection, before anybody else speaks on it.
+    fn on_connected(&mut self, session: Session) {
+        self.connected = true;
+        let (db, client) = (self.db.clone(), self.client.clone());
+        let wanted: Vec<(Key, Wanted)> =
+            self.follows.keys().into_iter().map(|key| (key.clone(), self.wanted(&key))).collect();
+        self.under_way.push(Box::pin(async move {
+            let (db, client, over) = (&db, &client, Over::Session(&session));
+            let logins = wanted.into_iter().map(|(key, wanted)| async move {
+                let result = log_in(db, client, &key.0, wanted, over).await;
+                (key, result)
+            });
+            let results = join_all(logins).await;
+            Ended::Restored(session, results)
+        }));
+    }
+
+    fn on_request(&mut self, request: Request) {
+        let key = (request.agent, request.conversation);
+        if let Some(followed) = self.follows.get(&key) {
+            request.reply.send(Ok(followed)).ok();
+            return;
+        }
+        if !self.connected {
+            let error = CallError::Unavailable { retry_after: self.retry_after };
+            request.reply.send(Err(error.into())).ok();
+            return;
+        }
+        let waiters = self.waiting.entry(key.clone()).or_default();
+        waiters.push(request.reply);
+        if waiters.len() == 1 {
+            self.log_in(key);
+        }
+    }
+
+    fn log_in(&mut self, key: Key) {
+        let Some(remote) = self.remote.upgrade() else { return };
+        let (db, client, wanted) = (self.db.clone(), self.client.clone(), self.wanted(&key));
+        self.under_way.push(Box::pin(async move {
+            let result = log_in(&db, &client, &key.0, wanted, Over::Link(&remote.link)).await;
+            Ended::Login(key, result)
+        }));
+    }
+
+    fn wanted(&self, key: &Key) -> Wanted {
+        let cursor = self.follows.cursor(key);
+        Wanted { conversation: key.1.clone(), cursor, limit: TAIL_ENTRIES as u64 }
+    }
+
+    fn on_ended(&mut self, ended: Ended) {
+        match ended {
+            Ended::Login(key, result) => self.on_login(key, result),
+            Ended::Restored(session, results) => {
+                let lost = results
+                    .iter()
+                    .any(|(_, result)| matches!(result, Err(Error::Call(CallError::Lost))));
+                for (key, result) in results {
+                    self.on_login(key, result);
+                }
+                session.ready();
+                if let Some(remote) = self.remote.upgrade().filter(|_| !lost && self.connected) {
+                    tracing::info!(client = %self.client, "connected to the manager");
+                    remote.watchers.connected();
+                }
+            }
+        }
+    }
+
+    fn on_login(&mut self, key: Key, result: Result<LoggedIn, Error>) {
+        let waiters = self.waiting.remove(&key).unwrap_or_default();
+        match result {
+            Ok(logged_in) => {
+                // The event of the same meaning comes first or second, whichever way the tasks were scheduled.
+                if let Some(remote) = self.remote.upgrade() {
+                    self.on_event(
+                        &remote,
+                        LOGIN_SUCCESS.to_owned(),
+                        gateway::raw(&logged_in.success),
+                    );
+                }
+                self.follows.logged_in(key.clone(), &logged_in.success);
+                for waiter in waiters {
+                    let followed = self.follows.get(&key).ok_or(Error::Call(CallError::Lost));
+                    waiter.send(followed).ok();
+                }
+            }
+            Err(error) => {
+                tracing::warn!(client = %self.client, agent = %key.0, %error, "no login to the agent");
+                // A link that went down is no verdict: the login is tried again with the next connection.
+                if !matches!(error, Error::Call(_)) {
+                    self.follows.logged_out(&key);
+                }
+                let error = WireError::from(error);
+                for waiter in waiters {
+                    waiter.send(Err(error.clone().into())).ok();
+                }
+            }
+        }
+    }
+}

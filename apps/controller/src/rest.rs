@@ -1,0 +1,78 @@
+//! The REST interface: managers, their agents, and whether all is well.
+
+mod agents;
+mod answer;
+mod clients;
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderValue, Method, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde_json::json;
+use tower_http::cors::{AllowOrigin, CorsLayer};
+
+use crate::error::Error;
+use crate::server::Server;
+use answer::Failure;
+
+/// The contract, as it is checked in.
+const CONTRACT: &str = include_str!("../../../asyncapi.yaml");
+
+/// `/health`, `/ready` and `/asyncapi.yaml` for everybody; `/api` for whoever has a token.
+pub(crate) fn router(server: Arc<Server>) -> Router {
+    let api = Router::new()
+        .route("/clients", get(clients::list).post(clients::add))
+        .route(
+            "/clients/{client}",
+            get(clients::get).patch(clients::change).delete(clients::delete),
+        )
+        .route("/clients/{client}/agents", get(agents::list).post(agents::add))
+        .route("/clients/{client}/agents/{agent}", get(agents::get).delete(agents::delete))
+        .route("/clients/{client}/agents/{agent}/{action}", post(agents::act))
+        .route_layer(middleware::from_fn_with_state(Arc::clone(&server), authorized));
+    Router::new()
+        .route("/health", get(async || Json(json!({ "ok": true }))))
+        .route("/ready", get(ready))
+        .route("/asyncapi.yaml", get(contract))
+        .nest("/api", api)
+        .with_state(server)
+}
+
+/// Pages of these origins may call; without any, only pages of the controller's own.
+pub(crate) fn cors(origins: &[String]) -> CorsLayer {
+    let allowed = if origins.iter().any(|origin| origin == "*") {
+        AllowOrigin::any()
+    } else {
+        AllowOrigin::list(origins.iter().filter_map(|origin| HeaderValue::from_str(origin).ok()))
+    };
+    CorsLayer::new()
+        .allow_origin(allowed)
+        .allow_methods([Method::GET, Method::POST, Method::PATCH, Method::DELETE])
+        .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE])
+}
+
+async fn authorized(
+    State(server): State<Arc<Server>>,
+    request: Request,
+    next: Next,
+) -> Result<Response, Failure> {
+    let header = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let token =
+        header.and_then(|value| value.strip_prefix("Bearer ")).ok_or(Error::Unauthorized)?;
+    server.db.token_user(token).await.map_err(Error::from)?.ok_or(Error::Unauthorized)?;
+    Ok(next.run(request).await)
+}
+
+/// Ready means that the registry can be read. Managers may be away; each client says so.
+async fn ready(State(server): State<Arc<Server>>) -> Result<Response, Failure> {
+    server.db.ready().await.map_err(Error::from)?;
+    Ok(Json(json!({ "ok": true })).into_response())
+}
+
+async fn contract() -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "application/yaml; charset=utf-8")], CONTRACT)
+}

@@ -1,0 +1,74 @@
+//! Shapes of what REST answers.
+
+use axum::Json;
+use axum::extract::FromRequest;
+use axum::extract::rejection::JsonRejection;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use protocol::{ErrorCode, WireError};
+use serde::Serialize;
+use serde_json::json;
+
+use crate::error::Error;
+
+/// `{"items": […]}`. There are few enough to fit one page; `next` is left for when there are not.
+#[derive(Serialize)]
+pub(super) struct List<T> {
+    pub(super) items: Vec<T>,
+}
+
+/// `{"error": {"code", "message", "details?"}}` with the fitting status.
+pub(super) struct Failure(WireError);
+
+impl<E: Into<Error>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self(error.into().into())
+    }
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        let status = status(self.0.code);
+        let seconds = self.0.retry_after_ms.map(|millis| millis.div_ceil(1_000));
+        let mut response = (status, Json(json!({ "error": self.0 }))).into_response();
+        if let Some(seconds) = seconds {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
+    }
+}
+
+fn status(code: ErrorCode) -> StatusCode {
+    match code {
+        ErrorCode::Unauthorized => StatusCode::UNAUTHORIZED,
+        ErrorCode::Forbidden | ErrorCode::InvalidCredentials => StatusCode::FORBIDDEN,
+        ErrorCode::ClientNotFound | ErrorCode::AgentNotFound | ErrorCode::ConversationNotFound => {
+            StatusCode::NOT_FOUND
+        }
+        ErrorCode::NameTaken => StatusCode::CONFLICT,
+        ErrorCode::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        ErrorCode::RateLimited => StatusCode::TOO_MANY_REQUESTS,
+        ErrorCode::RemoteUnavailable | ErrorCode::StoreUnavailable | ErrorCode::ServerStopping => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
+        ErrorCode::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        _ => StatusCode::BAD_REQUEST,
+    }
+}
+
+/// A JSON body; a wrong one is told as every other error.
+pub(super) struct Body<T>(pub(super) T);
+
+impl<S: Send + Sync, T> FromRequest<S> for Body<T>
+where
+    Json<T>: FromRequest<S, Rejection = JsonRejection>,
+{
+    type Rejection = Failure;
+
+    async fn from_request(request: axum::extract::Request, state: &S) -> Result<Self, Failure> {
+        let Json(body) = Json::from_request(request, state)
+            .await
+            .map_err(|error| Error::Invalid(error.body_text()))?;
+        Ok(Self(body))
+    }
+}

@@ -1,0 +1,127 @@
+//! `/api/clients`
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
+use protocol::catalogue::Namespace;
+use protocol::{ClientId, Timestamp};
+use serde::{Deserialize, Serialize};
+use store::ClientRecord;
+
+use super::answer::{Body, Failure, List};
+use crate::error::Error;
+use crate::server::Server;
+
+/// A client without its API key, which is never shown.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Client {
+    client_id: ClientId,
+    name: String,
+    endpoint: String,
+    created_at: Timestamp,
+    connected: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct NewClient {
+    name: String,
+    endpoint: String,
+    api_key: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Changes {
+    #[serde(default)]
+    name: Option<String>,
+    #[serde(default)]
+    endpoint: Option<String>,
+    #[serde(default)]
+    api_key: Option<String>,
+}
+
+impl Server {
+    fn show(&self, client: ClientRecord) -> Client {
+        let connected = self.remotes.get(&client.client_id).is_ok_and(|remote| remote.is_up());
+        let ClientRecord { client_id, name, endpoint, created_at, .. } = client;
+        Client { client_id, name, endpoint, created_at, connected }
+    }
+}
+
+pub(super) async fn list(State(server): State<Arc<Server>>) -> Result<Json<List<Client>>, Failure> {
+    let clients = server.db.clients().await?;
+    Ok(Json(List { items: clients.into_iter().map(|client| server.show(client)).collect() }))
+}
+
+pub(super) async fn get(
+    State(server): State<Arc<Server>>,
+    Path(client): Path<String>,
+) -> Result<Json<Client>, Failure> {
+    Ok(Json(server.show(find(&server, &client).await?)))
+}
+
+pub(super) async fn add(
+    State(server): State<Arc<Server>>,
+    Body(new): Body<NewClient>,
+) -> Result<impl IntoResponse, Failure> {
+    let client = ClientRecord {
+        client_id: ClientId::random(),
+        name: new.name,
+        endpoint: new.endpoint,
+        api_key: new.api_key,
+        created_at: Timestamp::now(),
+    };
+    check(&client)?;
+    server.db.add_client(&client).await?;
+    server.remotes.open(&client).await?;
+    Ok((StatusCode::CREATED, Json(server.show(client))))
+}
+
+pub(super) async fn change(
+    State(server): State<Arc<Server>>,
+    Path(client): Path<String>,
+    Body(changes): Body<Changes>,
+) -> Result<Json<Client>, Failure> {
+    let mut client = find(&server, &client).await?;
+    let reconnects = changes.endpoint.is_some() || changes.api_key.is_some();
+    client.name = changes.name.unwrap_or(client.name);
+    client.endpoint = changes.endpoint.unwrap_or(client.endpoint);
+    client.api_key = changes.api_key.unwrap_or(client.api_key);
+    check(&client)?;
+    server.db.update_client(&client).await?;
+    if reconnects {
+        server.remotes.open(&client).await?;
+    }
+    Ok(Json(server.show(client)))
+}
+
+/// That it is gone already is as good.
+pub(super) async fn delete(
+    State(server): State<Arc<Server>>,
+    Path(client): Path<String>,
+) -> Result<StatusCode, Failure> {
+    if let Ok(client) = ClientId::new(&client) {
+        server.db.delete_client(&client).await?;
+        server.remotes.close(&client).await;
+    }
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn find(server: &Server, client: &str) -> Result<ClientRecord, Error> {
+    let client = ClientId::new(client).map_err(|error| Error::Invalid(error.to_string()))?;
+    server.db.client(&client).await?.ok_or(Error::ClientNotFound(client))
+}
+
+fn check(client: &ClientRecord) -> Result<(), Error> {
+    if client.name.trim().is_empty() || client.name.chars().count() > 128 {
+        return Err(Error::Invalid("a client's name is 1 to 128 characters".to_owned()));
+    }
+    link::Endpoint::new(&client.endpoint, Namespace::Agents.path(), serde_json::Value::Null)
+        .map(drop)
+        .map_err(|error| Error::Invalid(error.to_string()))
+}
