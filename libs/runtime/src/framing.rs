@@ -62,14 +62,10 @@ impl Framing {
         lines
     }
 
-    /// The line so far, if a beginning of one is there.
-    pub(crate) fn tail(&self) -> Option<Cow<'_, str>> {
-        (self.bytes > 0).then(|| String::from_utf8_lossy(&self.head))
-    }
-
-    /// How many bytes have come of the line so far.
-    pub(crate) fn tail_bytes(&self) -> u64 {
-        self.bytes
+    /// The line so far, if a beginning of one is there and it is no longer than that.
+    pub(crate) fn tail(&self, longest: usize) -> Option<Cow<'_, str>> {
+        let is_there = (1..=longest).contains(&self.head.len());
+        is_there.then(|| String::from_utf8_lossy(&self.head))
     }
 
     /// Takes the line so far as if it had ended.

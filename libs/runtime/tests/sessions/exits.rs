@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use protocol::agents::RunReason;
 use protocol::spec::Host;
+use runtime::Outcome;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::time::Instant;
 
-use super::support::{Agent, Watched, program, script, with_sentinel};
+use super::support::{Agent, NEVER_MS, Watched, program, script, with_sentinel, with_times};
 
 #[tokio::test]
 async fn half_a_line_then_exit_is_kept() {
@@ -38,6 +39,31 @@ async fn a_program_may_answer_and_exit_each_time() {
         assert_eq!(heard.answer(), format!("got {line}"));
         assert_eq!(heard.status, [""; 0]);
     }
+}
+
+#[tokio::test]
+async fn exiting_right_after_a_marked_answer_is_nothing_to_tell() {
+    let spec = script("read line; echo \"got $line\"; echo END");
+    let mut agent = Agent::start(&with_sentinel(with_times(spec, NEVER_MS, NEVER_MS), "^END$"));
+
+    for line in ["a", "b"] {
+        let heard = agent.ask(line).await;
+        assert_eq!(heard.answer(), format!("got {line}"));
+        assert_eq!(heard.status, [""; 0]);
+    }
+}
+
+#[tokio::test]
+async fn a_turn_that_waits_for_a_restart_is_cancelled_at_once() {
+    let mut agent = Agent::start(&script("read line; exit 1"));
+    for text in ["1", "2", "3"] {
+        agent.ask(text).await;
+    }
+
+    let run = agent.prompt("4").await;
+    agent.session.cancel(&run);
+
+    assert_eq!(agent.hear(&run).await.outcome, Some(Outcome::Cancelled));
 }
 
 #[tokio::test]

@@ -6,9 +6,11 @@ use protocol::spec::Codec;
 use regex::Regex;
 use tokio::time::Instant;
 
+use crate::framing::Framing;
+
 /// A prompt is a line that does not go on. What is longer is a line on its way, and searching it
 /// again with each piece that arrives would cost the square of its length.
-const MAX_PROMPT: u64 = 4 << 10;
+const MAX_PROMPT: usize = 4 << 10;
 
 /// Before a beginning of a line is taken for a prompt: a line that merely arrives in pieces goes
 /// on sooner.
@@ -72,9 +74,14 @@ impl Rules {
         }
     }
 
-    /// Whether the beginning of a line, of which so many bytes have come, is a prompt.
-    pub(super) fn is_prompt(&self, tail: &str, bytes: u64) -> bool {
-        let sentinel = self.sentinel.as_ref().filter(|_| bytes <= MAX_PROMPT);
+    /// Whether the last that came, if it is the beginning of a line, is a prompt.
+    pub(super) fn is_prompted(&self, stdout: &Framing) -> bool {
+        self.has_sentinel() && stdout.tail(MAX_PROMPT).is_some_and(|tail| self.is_prompt(&tail))
+    }
+
+    /// Whether the beginning of a line is a prompt.
+    pub(super) fn is_prompt(&self, tail: &str) -> bool {
+        let sentinel = self.sentinel.as_ref().filter(|_| tail.len() <= MAX_PROMPT);
         sentinel.is_some_and(|sentinel| sentinel.is_match(tail))
     }
 
@@ -200,9 +207,9 @@ mod tests {
         let (rules, now) = (rules(Some("^> $"), false), Instant::now());
         let mut silence = Silence::begin(now);
 
-        silence.broken(now, rules.is_prompt("> ", 2));
+        silence.broken(now, rules.is_prompt("> "));
         assert_eq!(millis(&silence, rules.wait_for_answer(), now), Some(20));
-        silence.broken(now, rules.is_prompt("> quoted", 8));
+        silence.broken(now, rules.is_prompt("> quoted"));
         assert_eq!(silence.end(rules.wait_for_answer()), None);
     }
 

@@ -1,20 +1,18 @@
 //! The task of a `lines` session: what happens, and what follows from it.
 
 mod hearing;
+mod program;
 
 use std::collections::VecDeque;
-use std::process::ExitStatus;
 
 use protocol::RunId;
-use protocol::agents::{OutputStream, RunReason};
-use protocol::limits::MAX_LINE;
+use protocol::agents::OutputStream;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use super::Setting;
-use super::exit::{describe, judge};
 use super::ladder::Ladder;
-use super::restart::{End, Restart};
+use super::restart::Restart;
 use super::rules::Silence;
 use super::turn::{Phase, Turn};
 use super::unasked::Unasked;
@@ -35,6 +33,8 @@ pub(super) struct Worker {
     restart: Restart,
     turn: Option<Turn>,
     unasked: Unasked,
+    /// When the last answer ended.
+    answered: Option<Instant>,
 }
 
 /// A program and what it has begun to say.
@@ -69,6 +69,7 @@ impl Worker {
             restart: Restart::default(),
             turn: None,
             unasked: Unasked::default(),
+            answered: None,
         }
     }
 
@@ -123,69 +124,6 @@ impl Worker {
         self.advance().await;
     }
 
-    /// Brings a turn that waits for its program a step further.
-    async fn advance(&mut self) {
-        let now = Instant::now();
-        let Some(turn) = &mut self.turn else { return };
-        let Phase::Waiting { until, .. } = &mut turn.phase else { return };
-        match &mut self.running {
-            // If it ended between the turns, what it said last comes first.
-            Some(running) => {
-                if running.process.has_exited() {
-                    return;
-                }
-            }
-            None => {
-                let start = self.restart.not_before(now);
-                if start > now {
-                    *until = Some(start);
-                    return;
-                }
-                if !self.start().await {
-                    return;
-                }
-            }
-        }
-        self.greet(Instant::now());
-    }
-
-    /// Starts the program; without one the turn is over.
-    async fn start(&mut self) -> bool {
-        let run = self.turn.as_ref().map(|turn| &turn.run);
-        match self.setting.program.start().await {
-            Ok(process) => {
-                let note = self.restart.on_start(&self.name, Instant::now());
-                self.outbox.extend(note.map(|note| AgentEvent::status(run, note)));
-                let (stdout, stderr) = (Framing::new(MAX_LINE), Framing::new(MAX_LINE));
-                self.running = Some(Running { process, stdout, stderr, greeted: false });
-                true
-            }
-            Err(error) => {
-                self.end_turn(Outcome::failed(RunReason::AgentUnavailable, error.to_string()));
-                false
-            }
-        }
-    }
-
-    /// Gives the message to the program, or waits for its first prompt with it.
-    fn greet(&mut self, now: Instant) {
-        let (Some(turn), Some(running)) = (&mut self.turn, &mut self.running) else { return };
-        let (Phase::Waiting { text, .. } | Phase::Greeting { text }) = &mut turn.phase else {
-            return;
-        };
-        let mut text = std::mem::take(text);
-        turn.silence = Silence::begin(now);
-        if !running.greeted && self.setting.rules.wait_for_greeting().is_some() {
-            turn.phase = Phase::Greeting { text };
-            return;
-        }
-        if !text.ends_with('\n') {
-            text.push('\n');
-        }
-        running.process.write(text.into_bytes());
-        turn.phase = Phase::Writing;
-    }
-
     fn on_cancel(&mut self) {
         let now = Instant::now();
         let Some(turn) = &mut self.turn else { return };
@@ -225,25 +163,6 @@ impl Worker {
         }
     }
 
-    fn on_written(&mut self) {
-        let Some(turn) = &mut self.turn else { return };
-        turn.phase = Phase::Listening;
-        if !turn.silence.is_prompted() {
-            turn.silence.disturbed(Instant::now());
-        }
-        if turn.is_over() {
-            self.end_well();
-        }
-    }
-
-    /// The program does not read. It may be about to exit, and its exit says more; if it is not,
-    /// it is of no use with a part of a message in its stdin.
-    fn on_not_written(&mut self, begun: bool) {
-        let Some(turn) = &mut self.turn else { return };
-        turn.phase = Phase::NotWritten { begun };
-        turn.ladder.get_or_insert_with(|| Ladder::exit(Instant::now(), self.setting.graces));
-    }
-
     /// When something will have been quiet for as long as it takes.
     fn quiet_at(&self) -> Option<Instant> {
         let rules = &self.setting.rules;
@@ -276,6 +195,7 @@ impl Worker {
     /// The program has given its answer, or has given up its turn as it was told to.
     fn end_well(&mut self) {
         let cancelled = self.turn.as_ref().is_some_and(|turn| turn.cancelled);
+        self.answered = Some(Instant::now());
         self.end_turn(if cancelled { Outcome::Cancelled } else { Outcome::Done });
     }
 
@@ -283,28 +203,6 @@ impl Worker {
         self.take_stderr_tail();
         if let Some(turn) = self.turn.take() {
             turn.end(outcome, &mut self.outbox);
-        }
-    }
-
-    fn on_exit(&mut self, status: ExitStatus) {
-        self.take_tail();
-        self.take_stderr_tail();
-        self.running = None;
-        self.unasked.flush(&mut self.outbox);
-        let how = format!("{} {}", self.name, describe(status));
-        let in_turn =
-            self.turn.as_ref().filter(|turn| !matches!(turn.phase, Phase::Waiting { .. }));
-        let (end, outcome) = match in_turn {
-            None if status.success() => (End::Left, None),
-            None => (End::Crashed(how), None),
-            Some(turn) => {
-                let (end, outcome) = judge(turn, status, how);
-                (end, Some(outcome))
-            }
-        };
-        self.restart.on_end(end, Instant::now());
-        if let Some(outcome) = outcome {
-            self.end_turn(outcome);
         }
     }
 }

@@ -18,8 +18,7 @@ impl Worker {
                 _ => self.unasked.hear(line, rules, &mut self.outbox),
             }
         }
-        let tail_bytes = running.stdout.tail_bytes();
-        let prompted = running.stdout.tail().is_some_and(|tail| rules.is_prompt(&tail, tail_bytes));
+        let prompted = rules.is_prompted(&running.stdout);
         match &mut self.turn {
             Some(turn) => {
                 turn.silence.broken(now, prompted);
@@ -56,7 +55,7 @@ impl Worker {
         let Some(running) = &mut self.running else { return };
         let Some(line) = running.stdout.take_tail() else { return };
         match &mut self.turn {
-            _ if rules.is_prompt(&line.text, line.bytes) => {}
+            _ if rules.is_prompt(&line.text) => {}
             Some(turn) if turn.is_heard() => turn.hear(line, rules, &mut self.outbox),
             _ => self.unasked.hear(line, rules, &mut self.outbox),
         }

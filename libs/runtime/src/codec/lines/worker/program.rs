@@ -1,0 +1,130 @@
+//! The program: started, given the message, gone.
+
+use std::process::ExitStatus;
+
+use protocol::agents::RunReason;
+use protocol::limits::MAX_LINE;
+use tokio::time::Instant;
+
+use super::{Running, Worker};
+use crate::codec::lines::exit::{describe, judge};
+use crate::codec::lines::ladder::Ladder;
+use crate::codec::lines::restart::End;
+use crate::codec::lines::rules::Silence;
+use crate::codec::lines::turn::Phase;
+use crate::event::{AgentEvent, Outcome};
+use crate::framing::Framing;
+
+impl Worker {
+    /// Brings a turn that waits for its program a step further.
+    pub(super) async fn advance(&mut self) {
+        let now = Instant::now();
+        let Some(turn) = &mut self.turn else { return };
+        let Phase::Waiting { until, .. } = &mut turn.phase else { return };
+        match &mut self.running {
+            // If it ended between the turns, what it said last comes first.
+            Some(running) => {
+                if running.process.has_exited() {
+                    return;
+                }
+            }
+            None => {
+                let start = self.restart.not_before(now);
+                if start > now {
+                    *until = Some(start);
+                    return;
+                }
+                if !self.start().await {
+                    return;
+                }
+            }
+        }
+        self.greet(Instant::now());
+    }
+
+    /// Starts the program; without one the turn is over.
+    async fn start(&mut self) -> bool {
+        let run = self.turn.as_ref().map(|turn| &turn.run);
+        match self.setting.program.start().await {
+            Ok(process) => {
+                let note = self.restart.on_start(&self.name, Instant::now());
+                self.outbox.extend(note.map(|note| AgentEvent::status(run, note)));
+                let (stdout, stderr) = (Framing::new(MAX_LINE), Framing::new(MAX_LINE));
+                self.running = Some(Running { process, stdout, stderr, greeted: false });
+                true
+            }
+            Err(error) => {
+                self.end_turn(Outcome::failed(RunReason::AgentUnavailable, error.to_string()));
+                false
+            }
+        }
+    }
+
+    /// Gives the message to the program, or waits for its first prompt with it.
+    pub(super) fn greet(&mut self, now: Instant) {
+        let (Some(turn), Some(running)) = (&mut self.turn, &mut self.running) else { return };
+        let (Phase::Waiting { text, .. } | Phase::Greeting { text }) = &mut turn.phase else {
+            return;
+        };
+        let mut text = std::mem::take(text);
+        turn.silence = Silence::begin(now);
+        if !running.greeted && self.setting.rules.wait_for_greeting().is_some() {
+            turn.phase = Phase::Greeting { text };
+            return;
+        }
+        if !text.ends_with('\n') {
+            text.push('\n');
+        }
+        running.process.write(text.into_bytes());
+        turn.phase = Phase::Writing;
+    }
+
+    pub(super) fn on_written(&mut self) {
+        let Some(turn) = &mut self.turn else { return };
+        turn.phase = Phase::Listening;
+        if !turn.silence.is_prompted() {
+            turn.silence.disturbed(Instant::now());
+        }
+        if turn.is_over() {
+            self.end_well();
+        }
+    }
+
+    /// The program does not read. It may be about to exit, and its exit says more; if it is not,
+    /// it is of no use with a part of a message in its stdin.
+    pub(super) fn on_not_written(&mut self, begun: bool) {
+        let Some(turn) = &mut self.turn else { return };
+        turn.phase = Phase::NotWritten { begun };
+        turn.ladder.get_or_insert_with(|| Ladder::exit(Instant::now(), self.setting.graces));
+    }
+
+    pub(super) fn on_exit(&mut self, status: ExitStatus) {
+        self.take_tail();
+        self.take_stderr_tail();
+        self.running = None;
+        self.unasked.flush(&mut self.outbox);
+        let how = format!("{} {}", self.name, describe(status));
+        let in_turn =
+            self.turn.as_ref().filter(|turn| !matches!(turn.phase, Phase::Waiting { .. }));
+        let (end, outcome) = match in_turn {
+            None if status.success() => (self.left(), None),
+            None => (End::Crashed(how), None),
+            Some(turn) => {
+                let (end, outcome) = judge(turn, status, how);
+                (end, Some(outcome))
+            }
+        };
+        self.restart.on_end(end, Instant::now());
+        if let Some(outcome) = outcome {
+            self.end_turn(outcome);
+        }
+    }
+
+    /// How a program has ended that exited well between turns: soon after its answer it is its
+    /// way to end the turn, only that the answer told us earlier.
+    fn left(&self) -> End {
+        let quiet = self.setting.rules.quiet();
+        let is_soon = self.answered.is_some_and(|answered| answered.elapsed() <= quiet);
+        if is_soon { End::Answered } else { End::Left }
+    }
+}
