@@ -230,12 +230,20 @@ fn open<S: Service>(
         bytes: Arc::default(),
     });
     let gone = Arc::clone(&inbox);
+    socket.extensions.insert(Arc::clone(&inbox));
     socket.on_fallback(Incoming(inbox));
     socket.on_disconnect(async move |_: SocketRef| gone.close());
     let commands = Commands { receiver, outbox: outbox.clone() };
     let connection = Connection { id, identity, peer, outbox, commands };
     let seed: Seed<S::Identity> = Arc::new(Mutex::new(Some(connection)));
     socket.extensions.insert(seed);
+}
+
+/// Ends what serves the socket. Closing the whole server does not run the sockets' disconnect handlers.
+pub(crate) fn hang_up(socket: &SocketRef) {
+    if let Some(inbox) = socket.extensions.get::<Arc<Inbox>>() {
+        inbox.close();
+    }
 }
 
 /// The way from the socket's read loop to the connection's task. The read loop cannot wait, so what does not fit is

@@ -7,14 +7,17 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::serve::ListenerExt;
+use protocol::catalogue::Namespace;
 use protocol::limits::MAX_FRAME;
 use socketioxide::SocketIo;
+use socketioxide::extract::SocketRef;
 use socketioxide::layer::SocketIoLayer;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::listen::StallListener;
+use crate::namespace;
 
 /// Packets that one socket's buffer holds. An outbox waits when it is full, so it only has to outlast a wait of a
 /// millisecond.
@@ -57,7 +60,11 @@ pub async fn serve(
     let server = tokio::spawn(axum::serve(listener, service).into_future());
     stop.cancelled().await;
     server.abort();
+    let open = Namespace::ALL.iter().filter_map(|namespace| io.of(namespace.path()));
+    let sockets: Vec<SocketRef> = open.flat_map(|namespace| namespace.sockets()).collect();
     tokio::time::timeout(GOODBYE, io.close()).await.ok();
+    sockets.iter().for_each(namespace::hang_up);
+    drop(sockets);
     tasks.close();
     if tokio::time::timeout(grace, tasks.wait()).await.is_err() {
         tracing::warn!(left = tasks.len(), "connections were left at the end of the grace period");
