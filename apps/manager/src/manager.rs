@@ -26,6 +26,10 @@ use crate::server::Server;
 /// What the secret is used for here; another use gets another key.
 const RESUME: &str = "resume";
 
+/// How long connections may take to end once the agents have. Their cursors outlive them, so nothing is lost
+/// with one whose peer does not read.
+const GOODBYE: Duration = Duration::from_secs(1);
+
 /// A manager whose store is open and whose agents are there, before it listens.
 #[derive(Debug)]
 pub struct Manager {
@@ -110,7 +114,7 @@ impl Manager {
         // Connections stay open while the agents end, so that viewers see how their runs end.
         let hang_up = CancellationToken::new();
         let listening =
-            http_server::serve(listener, router, io, connections, hang_up.clone(), self.grace);
+            http_server::serve(listener, router, io, connections, hang_up.clone(), GOODBYE);
         let stopping = async {
             shutdown.cancelled().await;
             self.stop_agents().await;
