@@ -1,14 +1,21 @@
 // A clean end: within the grace period, status 0, nothing left behind.
 
 import assert from 'node:assert/strict'
-import { existsSync, statSync } from 'node:fs'
+import { existsSync, readFileSync, statSync } from 'node:fs'
 import path from 'node:path'
 import { test } from 'node:test'
 
 import { addAgent, cli, script, temporary, up } from './lib/server.mjs'
 import { Viewer, assertRunsEnded } from './lib/viewer.mjs'
 
-const alive = (pid) => existsSync(`/proc/${pid}`)
+/** A process that was killed and waits for init to take note is not alive. */
+function alive(pid) {
+  try {
+    return !/^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))
+  } catch {
+    return false
+  }
+}
 
 for (const signal of ['SIGTERM', 'SIGINT']) {
   test(`${signal} ends the server, its runs and every process of its agents`, async () => {

@@ -93,6 +93,7 @@ async fn rust_socketio_holds_a_conversation() {
     let first = both.first.clone();
     let shutdown = CancellationToken::new();
     let serving = tokio::spawn(both.serve(shutdown.clone()));
+    first.connected().await;
     let agent = first.agents[0].agent_id.as_str();
 
     let (client, mut events) = connect(&first).await;

@@ -98,8 +98,10 @@ pub struct StartAgents {
 /// `longshore up`
 #[derive(Debug, Clone, Args)]
 pub struct Up {
+    /// What all servers have.
     #[command(flatten)]
     pub server: Server,
+    /// Agents that exist from the start.
     #[command(flatten)]
     pub agents: StartAgents,
     /// Port that people connect to; 0 takes any free one
@@ -113,6 +115,7 @@ pub struct Up {
 /// `longshore controller`
 #[derive(Debug, Clone, Args)]
 pub struct Controller {
+    /// What all servers have.
     #[command(flatten)]
     pub server: Server,
     /// Port that people connect to; 0 takes any free one
@@ -129,8 +132,10 @@ pub struct Controller {
 /// `longshore manager`
 #[derive(Debug, Clone, Args)]
 pub struct Manager {
+    /// What all servers have.
     #[command(flatten)]
     pub server: Server,
+    /// Agents that exist from the start.
     #[command(flatten)]
     pub agents: StartAgents,
     /// Port that controllers connect to; 0 takes any free one
@@ -172,6 +177,7 @@ pub enum Client {
         /// The manager's API key; `longshore manager` says where it is
         #[arg(long, env = "LONGSHORE_API_KEY", hide_env_values = true, value_name = "KEY")]
         api_key: Secret,
+        /// Which controller.
         #[command(flatten)]
         target: Target,
     },
@@ -180,6 +186,7 @@ pub enum Client {
         /// Print JSON
         #[arg(long)]
         json: bool,
+        /// Which controller.
         #[command(flatten)]
         target: Target,
     },
@@ -187,6 +194,7 @@ pub enum Client {
     Remove {
         /// Name or id
         client: String,
+        /// Which controller.
         #[command(flatten)]
         target: Target,
     },
@@ -202,6 +210,7 @@ pub enum Agent {
         /// Print JSON
         #[arg(long)]
         json: bool,
+        /// Which manager.
         #[command(flatten)]
         of: OfClient,
     },
@@ -209,6 +218,7 @@ pub enum Agent {
     Remove {
         /// Name or id
         agent: String,
+        /// Which manager.
         #[command(flatten)]
         of: OfClient,
     },
@@ -220,6 +230,7 @@ pub struct OfClient {
     /// Name or id of the manager; needed when there are several
     #[arg(long, env = "LONGSHORE_CLIENT", value_name = "NAME")]
     pub client: Option<String>,
+    /// Which controller.
     #[command(flatten)]
     pub target: Target,
 }
@@ -249,6 +260,7 @@ pub struct AgentAdd {
     /// Print JSON
     #[arg(long)]
     pub json: bool,
+    /// Which manager.
     #[command(flatten)]
     pub of: OfClient,
 }
@@ -265,6 +277,7 @@ pub struct Chat {
     /// How many entries of history to show; 0 for none
     #[arg(long, env = "LONGSHORE_HISTORY", default_value_t = 100, value_name = "N")]
     pub history: u64,
+    /// Which manager.
     #[command(flatten)]
     pub of: OfClient,
 }

@@ -1,6 +1,9 @@
 //! `longshore up`: both tiers in one process, talking over a socket like any two others.
 
 use std::io::Write;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
 
 use controller::Controller;
 use manager::Manager;
@@ -10,6 +13,7 @@ use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use crate::api::{self, Api};
 use crate::cli;
 use crate::directories::Directories;
 use crate::run_file::{RunFile, Written};
@@ -20,6 +24,11 @@ use crate::tiers::{self, Ready};
 const ECHO: &str = "echo";
 /// Name under which the controller knows the manager of its own process.
 const LOCAL: &str = "local";
+
+/// Longest wait for the two tiers to find each other. On one machine it takes milliseconds.
+const ACQUAINTANCE: Duration = Duration::from_secs(5);
+/// How often the controller is asked meanwhile.
+const ASK: Duration = Duration::from_millis(10);
 
 /// What a script needs to know; the first line of `up --json`.
 #[derive(Clone, Serialize)]
@@ -71,12 +80,45 @@ pub async fn up(
 ) -> anyhow::Result<()> {
     let shutdown = stop::on_signal()?;
     let both = Both::open(&args, specs, &directories).await?;
-    if args.server.json {
-        tiers::first_line(&both.first)?;
-    } else {
-        print_for_people(&both.first);
+    let first = both.first.clone();
+    let mut serving = pin!(both.serve(shutdown));
+    tokio::select! {
+        ended = &mut serving => return ended,
+        () = first.connected() => {}
     }
-    both.serve(shutdown).await
+    if args.server.json {
+        tiers::first_line(&first)?;
+    } else {
+        print_for_people(&first);
+    }
+    serving.await
+}
+
+impl First {
+    /// Waits until the two tiers, which are being served, have found each other, or [`ACQUAINTANCE`] is over: whoever
+    /// reads the first line may speak to an agent at once.
+    pub async fn connected(&self) {
+        let controller = api::Controller {
+            url: self.controller.clone(),
+            token: self.token.clone(),
+            local: Some(self.client_id.clone()),
+        };
+        let api = Arc::new(Api::new(controller));
+        let asking = async {
+            let mut interval = tokio::time::interval(ASK);
+            loop {
+                interval.tick().await;
+                let api = Arc::clone(&api);
+                let client = tokio::task::spawn_blocking(move || api.client(None)).await;
+                if client.is_ok_and(|client| client.is_ok_and(|client| client.connected)) {
+                    return;
+                }
+            }
+        };
+        if tokio::time::timeout(ACQUAINTANCE, asking).await.is_err() {
+            tracing::warn!("the controller has not reached the manager yet");
+        }
+    }
 }
 
 impl Both {

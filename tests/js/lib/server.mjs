@@ -44,15 +44,17 @@ export class Server {
   static async start(args, { env = {}, wrap = [] } = {}) {
     const server = new Server([...wrap, BINARY, ...args, '--json'], env)
     running.add(server)
-    const first = await Promise.race([once(createInterface(server.child.stdout), 'line'), server.exited])
-    if (!Array.isArray(first)) throw new Error(`ended before it was ready: ${server.stderr}`)
-    server.info = JSON.parse(first[0])
+    const first = new Promise((resolve) => createInterface(server.child.stdout).once('line', resolve))
+    const line = await Promise.race([first, server.exited])
+    if (typeof line !== 'string') throw new Error(`ended before it was ready: ${server.stderr}`)
+    server.info = JSON.parse(line)
     return server
   }
 
   constructor([program, ...args], env) {
     this.child = spawn(program, args, { env: environment(env), stdio: ['ignore', 'pipe', 'pipe'] })
     this.stderr = ''
+    this.child.on('error', (error) => (this.stderr += error))
     this.child.stderr.on('data', (data) => {
       this.stderr = (this.stderr + data).slice(-20_000)
       if (process.env.LONGSHORE_TEST_LOG) process.stderr.write(data)

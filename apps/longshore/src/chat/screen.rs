@@ -14,7 +14,7 @@ const PROMPT: &str = "> ";
 
 /// Where the conversation is shown.
 #[derive(Debug)]
-pub struct Screen<W> {
+pub(super) struct Screen<W> {
     out: W,
     terminal: bool,
     zone: TimeZone,
@@ -25,7 +25,7 @@ pub struct Screen<W> {
 
 impl<W: Write> Screen<W> {
     /// A screen on `out`, which is a terminal or not.
-    pub fn new(out: W, terminal: bool, zone: TimeZone) -> Self {
+    pub(super) fn new(out: W, terminal: bool, zone: TimeZone) -> Self {
         Self { out, terminal, zone, streaming: None, prompted: false }
     }
 
@@ -33,7 +33,7 @@ impl<W: Write> Screen<W> {
     ///
     /// # Errors
     /// The output is closed.
-    pub fn show(&mut self, shown: &Shown) -> io::Result<()> {
+    pub(super) fn show(&mut self, shown: &Shown) -> io::Result<()> {
         match shown {
             Shown::Message { time, who, text, run } => {
                 self.message(*time, who, text, run.as_ref())?
@@ -54,7 +54,7 @@ impl<W: Write> Screen<W> {
     ///
     /// # Errors
     /// The output is closed.
-    pub fn prompt(&mut self) -> io::Result<()> {
+    pub(super) fn prompt(&mut self) -> io::Result<()> {
         if self.terminal && !self.prompted && self.streaming.is_none() {
             write!(self.out, "{PROMPT}")?;
             self.prompted = true;
@@ -63,7 +63,7 @@ impl<W: Write> Screen<W> {
     }
 
     /// The user pressed Enter, so the prompt's line is used up.
-    pub fn entered(&mut self) {
+    pub(super) fn entered(&mut self) {
         self.prompted = false;
     }
 
@@ -71,7 +71,7 @@ impl<W: Write> Screen<W> {
     ///
     /// # Errors
     /// The output is closed.
-    pub fn close(&mut self) -> io::Result<()> {
+    pub(super) fn close(&mut self) -> io::Result<()> {
         self.fresh_line()?;
         self.out.flush()
     }

@@ -9,7 +9,7 @@ use protocol::{ConversationId, Epoch, MessageId, RunId, Seq, Timestamp};
 
 /// Something to show.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Shown {
+pub(super) enum Shown {
     /// A whole message. With a run, what was streamed of that run is part of it.
     Message {
         /// When it was said.
@@ -42,7 +42,7 @@ pub enum Shown {
 
 /// What has been said in one conversation, as far as it was shown.
 #[derive(Debug)]
-pub struct Transcript {
+pub(super) struct Transcript {
     agent_name: String,
     conversation: Option<ConversationId>,
     epoch: Option<Epoch>,
@@ -54,25 +54,25 @@ pub struct Transcript {
 impl Transcript {
     /// Nothing has been said.
     #[must_use]
-    pub fn new(agent_name: String) -> Self {
+    pub(super) fn new(agent_name: String) -> Self {
         Self { agent_name, conversation: None, epoch: None, seen: Seq::ZERO, typed: Vec::new() }
     }
 
     /// The cursor to resume from.
     #[must_use]
-    pub fn cursor(&self) -> Option<(Seq, Epoch)> {
+    pub(super) fn cursor(&self) -> Option<(Seq, Epoch)> {
         self.epoch.clone().map(|epoch| (self.seen, epoch))
     }
 
     /// The terminal shows this message already.
-    pub fn typed(&mut self, message: MessageId) {
+    pub(super) fn typed(&mut self, message: MessageId) {
         self.typed.push(message);
     }
 
     /// Takes one event of namespace `/agents`; says what to show of it.
     ///
     /// Unknown events, and those of other conversations, are nothing to show.
-    pub fn on_event(&mut self, event: &str, payload: &str) -> Vec<Shown> {
+    pub(super) fn on_event(&mut self, event: &str, payload: &str) -> Vec<Shown> {
         match event {
             names::LOGIN_SUCCESS => serde_json::from_str(payload).map(|e| self.on_login(e)),
             names::CHAT_MESSAGE => serde_json::from_str(payload).map(|e| self.on_message(e)),
