@@ -64,6 +64,12 @@ impl Conversation {
         Self { feed, inbox, deleted: Arc::default() }
     }
 
+    /// A handle whose conversation has no task.
+    #[cfg(test)]
+    pub(crate) fn detached(feed: Arc<Feed>) -> Self {
+        Self { feed, inbox: mpsc::channel(1).0, deleted: Arc::default() }
+    }
+
     pub(crate) fn id(&self) -> &ConversationId {
         self.feed.conversation()
     }

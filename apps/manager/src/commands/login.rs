@@ -12,6 +12,7 @@ use protocol::{AgentId, WireError};
 use crate::agent::Agent;
 use crate::call::Call;
 use crate::connection::Connection;
+use crate::conversation::Conversation;
 use crate::error::Error;
 use crate::server::Server;
 
@@ -42,8 +43,13 @@ impl Checked {
     pub(crate) fn finish(self, connection: &mut Connection) -> AgentId {
         let Self { call, login, verdict } = self;
         let agent_id = login.agent_id.clone();
-        if let Err((call, error)) = enter(connection, call, &login, verdict) {
-            refuse(connection, call, Some(agent_id.clone()), error);
+        let found = verdict.and_then(|agent| {
+            let conversation = agent.conversation(login.conversation_id.as_ref())?.clone();
+            Ok((agent, conversation))
+        });
+        match found {
+            Ok((agent, conversation)) => enter(connection, call, &login, &agent, &conversation),
+            Err(error) => refuse(connection, call, Some(agent_id.clone()), error),
         }
         agent_id
     }
@@ -81,16 +87,9 @@ fn enter(
     connection: &mut Connection,
     call: Call,
     login: &Login,
-    verdict: Result<Arc<Agent>, Error>,
-) -> Result<(), (Call, Error)> {
-    let agent = match verdict {
-        Ok(agent) => agent,
-        Err(error) => return Err((call, error)),
-    };
-    let conversation = match agent.conversation(login.conversation_id.as_ref()) {
-        Ok(conversation) => conversation.clone(),
-        Err(error) => return Err((call, error)),
-    };
+    agent: &Arc<Agent>,
+    conversation: &Conversation,
+) {
     let (epoch, head_seq) = conversation.feed().head();
     let success = LoginSuccess {
         message: format!("Welcome, {}!", agent.spec.name),
@@ -104,8 +103,7 @@ fn enter(
     call.give(Ok(LoggedIn { success: success.clone(), resume_token }));
     connection.emit(names::LOGIN_SUCCESS, &success);
     let after = login.after_seq.map(|seq| (seq, login.epoch.clone()));
-    connection.enter(&agent, &conversation, Start { after, limit: login.limit });
-    Ok(())
+    connection.enter(agent, conversation, Start { after, limit: login.limit });
 }
 
 /// `loginError` tells everybody; the acknowledgement, when there is one, says the same.

@@ -53,7 +53,9 @@ pub(crate) enum Control {
 }
 
 /// Where an answer goes. One that is dropped unanswered says that the conversation is gone.
-pub(crate) struct Answer<T>(Option<Box<dyn FnOnce(Result<T, Error>) + Send + Sync>>);
+pub(crate) struct Answer<T>(Option<Deliver<T>>);
+
+type Deliver<T> = Box<dyn FnOnce(Result<T, Error>) + Send + Sync>;
 
 impl<T> Answer<T> {
     pub(crate) fn new(deliver: impl FnOnce(Result<T, Error>) + Send + Sync + 'static) -> Self {

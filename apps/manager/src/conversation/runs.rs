@@ -327,3 +327,6 @@ fn ending_for(reason: RunReason) -> Ending {
         _ => Ending::failed(reason, None),
     }
 }
+
+#[cfg(test)]
+mod tests;
