@@ -13,7 +13,9 @@
 //! Stderr is kept apart, line by line. It is a sign of life, and no answer.
 //!
 //! The program is started with the first message and lives on. One that ended is started again
-//! with the next message; after crashes in a row it is given more and more time.
+//! with the next message; after crashes in a row it is given more and more time. A message is given
+//! to one program only. One that exits without having read a byte of it, as it was leaving when
+//! the message came, was not given it: the next program is.
 
 mod answer;
 mod exit;

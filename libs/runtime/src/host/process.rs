@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use protocol::agents::OutputStream;
+use rustix::io::ioctl_fionread;
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
@@ -92,10 +93,14 @@ pub(crate) enum Activity {
     Output(OutputStream, Bytes),
     /// What was given to [`Process::write`] is in its stdin, all of it.
     Written,
-    /// It was not taken. `begun` tells whether a part of it was.
-    NotWritten { begun: bool, error: io::Error },
+    /// Not all of it is, and never will be.
+    NotWritten(io::Error),
     /// It has exited, its group is gone and its output is read. The last of its activities.
-    Exited(ExitStatus),
+    Exited {
+        status: ExitStatus,
+        /// Whether it has read anything of what was given to [`Process::write`] last.
+        read: bool,
+    },
 }
 
 /// A running program.
@@ -107,19 +112,16 @@ pub(crate) struct Process {
     stdin: Option<ChildStdin>,
     stdout: Pipe<ChildStdout>,
     stderr: Pipe<ChildStderr>,
-    writing: Option<Writing>,
-    exited: Option<Exited>,
-}
-
-#[derive(Debug)]
-struct Writing {
-    bytes: Vec<u8>,
+    writing: Option<Vec<u8>>,
+    /// Bytes written of what was given last.
     written: usize,
+    exited: Option<Exited>,
 }
 
 #[derive(Debug)]
 struct Exited {
     status: ExitStatus,
+    read: bool,
     /// When to stop waiting for its pipes to close.
     until: Instant,
     /// Bytes to read at most until then.
@@ -136,13 +138,15 @@ impl Process {
             group,
             child,
             writing: None,
+            written: 0,
             exited: None,
         }
     }
 
     /// Writes to its stdin, while [`Process::next`] is awaited.
     pub(crate) fn write(&mut self, bytes: Vec<u8>) {
-        self.writing = Some(Writing { bytes, written: 0 });
+        self.writing = Some(bytes);
+        self.written = 0;
     }
 
     /// Whether it has exited, even if [`Process::next`] has not come to say so.
@@ -185,14 +189,14 @@ impl Process {
 
     /// Reads what it says, so that it is not stuck in saying it, until it has exited.
     async fn exit(&mut self) {
-        while !matches!(self.next().await, Activity::Exited(_)) {}
+        while !matches!(self.next().await, Activity::Exited { .. }) {}
     }
 
     async fn next_alive(&mut self) -> Option<Activity> {
         tokio::select! {
             bytes = self.stdout.read() => output(OutputStream::Stdout, bytes),
             bytes = self.stderr.read() => output(OutputStream::Stderr, bytes),
-            activity = write(&mut self.stdin, &mut self.writing) => Some(activity),
+            activity = write(&mut self.stdin, &mut self.writing, &mut self.written) => Some(activity),
             status = self.child.wait() => {
                 self.on_exit(status.unwrap_or_default())
             }
@@ -205,12 +209,16 @@ impl Process {
         // turn, and this one became free just now. Later that would be a guess, so it is forgotten.
         self.signal(Signal::KILL);
         self.group = None;
+        let read = self.unread() < self.written as u64;
         self.stdin = None;
         let until = Instant::now() + PIPE_CLOSES;
-        self.exited = Some(Exited { status, until, left: LEFT_IN_PIPE });
-        let message = self.writing.take()?;
-        let error = io::ErrorKind::BrokenPipe.into();
-        Some(Activity::NotWritten { begun: message.written > 0, error })
+        self.exited = Some(Exited { status, read, until, left: LEFT_IN_PIPE });
+        self.writing.take().map(|_| Activity::NotWritten(io::ErrorKind::BrokenPipe.into()))
+    }
+
+    /// How many bytes are in its stdin that nobody will read.
+    fn unread(&self) -> u64 {
+        self.stdin.as_ref().and_then(|stdin| ioctl_fionread(stdin).ok()).unwrap_or(0)
     }
 }
 
@@ -230,15 +238,16 @@ async fn next_left(
     stdout: &mut Pipe<ChildStdout>,
     stderr: &mut Pipe<ChildStderr>,
 ) -> Option<Activity> {
+    let end = Activity::Exited { status: exited.status, read: exited.read };
     if exited.left == 0 || (stdout.is_closed() && stderr.is_closed()) {
-        return Some(Activity::Exited(exited.status));
+        return Some(end);
     }
     let activity = tokio::select! {
         // What is in a pipe is read, however late it is.
         biased;
         bytes = stdout.read() => output(OutputStream::Stdout, bytes),
         bytes = stderr.read() => output(OutputStream::Stderr, bytes),
-        () = sleep_until(exited.until) => Some(Activity::Exited(exited.status)),
+        () = sleep_until(exited.until) => Some(end),
     };
     if let Some(Activity::Output(_, bytes)) = &activity {
         exited.left = exited.left.saturating_sub(bytes.len());
@@ -246,18 +255,21 @@ async fn next_left(
     activity
 }
 
-async fn write(stdin: &mut Option<ChildStdin>, writing: &mut Option<Writing>) -> Activity {
-    let (Some(pipe), Some(message)) = (stdin, writing.as_mut()) else {
+async fn write(
+    stdin: &mut Option<ChildStdin>,
+    writing: &mut Option<Vec<u8>>,
+    written: &mut usize,
+) -> Activity {
+    let (Some(pipe), Some(bytes)) = (stdin, writing.as_ref()) else {
         return std::future::pending().await;
     };
-    while message.written < message.bytes.len() {
-        match pipe.write(&message.bytes[message.written..]).await {
-            Ok(written) if written > 0 => message.written += written,
+    while *written < bytes.len() {
+        match pipe.write(&bytes[*written..]).await {
+            Ok(more) if more > 0 => *written += more,
             result => {
-                let begun = message.written > 0;
                 *writing = None;
                 let error = result.err().unwrap_or_else(|| io::ErrorKind::WriteZero.into());
-                return Activity::NotWritten { begun, error };
+                return Activity::NotWritten(error);
             }
         }
     }

@@ -54,6 +54,18 @@ async fn exiting_right_after_a_marked_answer_is_nothing_to_tell() {
 }
 
 #[tokio::test]
+async fn a_message_that_a_leaving_program_did_not_read_goes_to_the_next_one() {
+    let spec = script("read line; echo \"$$ got $line\"; echo END; sleep 0.3");
+    let mut agent = Agent::start(&with_sentinel(spec, "^END$"));
+
+    let (first, second) = (agent.ask("a").await, agent.ask("b").await);
+
+    let (first, second) = (first.answer(), second.answer());
+    assert!(first.ends_with(" got a") && second.ends_with(" got b"));
+    assert_ne!(first.split(' ').next(), second.split(' ').next(), "another process");
+}
+
+#[tokio::test]
 async fn a_turn_that_waits_for_a_restart_is_cancelled_at_once() {
     let mut agent = Agent::start(&script("read line; exit 1"));
     for text in ["1", "2", "3"] {

@@ -9,12 +9,13 @@ use super::restart::End;
 use super::turn::{Phase, Turn};
 use crate::event::Outcome;
 
-/// What the exit of its program makes of a turn.
-pub(super) fn judge(turn: &Turn, status: ExitStatus, how: String) -> (End, Outcome) {
+/// What the exit of its program makes of a turn; `read` tells whether it read anything of the
+/// message.
+pub(super) fn judge(turn: &Turn, status: ExitStatus, read: bool, how: String) -> (End, Outcome) {
     if turn.cancelled {
         return (End::Cancelled, Outcome::Cancelled);
     }
-    if let Phase::NotWritten { begun: true } = turn.phase {
+    if read && matches!(turn.phase, Phase::NotWritten) {
         let error = format!("{how} before it had taken all of the message");
         return (End::Crashed(how), Outcome::failed(RunReason::Indeterminate, error));
     }
@@ -47,7 +48,7 @@ mod tests {
         let mut turn = Turn::new(RunId::random(), String::new(), Instant::now());
         turn.phase = Phase::Listening;
         change(&mut turn);
-        judge(&turn, ExitStatus::from_raw(status), "bc ended".to_owned())
+        judge(&turn, ExitStatus::from_raw(status), true, "bc ended".to_owned())
     }
 
     fn crashed() -> End {
@@ -74,10 +75,13 @@ mod tests {
 
     #[test]
     fn only_a_message_taken_in_part_is_uncertain() {
-        let reason = |begun| {
-            let (_, outcome) = judged(|turn| turn.phase = Phase::NotWritten { begun }, BADLY);
-            let Outcome::Failed { reason, .. } = outcome else { panic!("{outcome:?}") };
-            reason
+        let reason = |read| {
+            let mut turn = Turn::new(RunId::random(), String::new(), Instant::now());
+            turn.phase = Phase::NotWritten;
+            match judge(&turn, ExitStatus::from_raw(BADLY), read, "bc ended".to_owned()).1 {
+                Outcome::Failed { reason, .. } => reason,
+                outcome => panic!("{outcome:?}"),
+            }
         };
 
         assert_eq!(reason(true), RunReason::Indeterminate);

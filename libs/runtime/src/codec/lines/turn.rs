@@ -22,8 +22,8 @@ pub(super) enum Phase {
     Greeting { text: String },
     /// The message is being written.
     Writing,
-    /// The message could not be written; `begun` tells whether a part of it was.
-    NotWritten { begun: bool },
+    /// The message could not be written, or not all of it.
+    NotWritten,
     /// The program has the message.
     Listening,
 }
@@ -39,6 +39,9 @@ pub(super) struct Turn {
     pub(super) cancelled: bool,
     /// A line that marks the end has come, maybe before the message was written.
     pub(super) marked: bool,
+    /// The message, if it may be given once more: to a new program, when this one turns out to
+    /// have exited without reading it, as it was about to do so when the turn began.
+    pub(super) again: Option<String>,
     /// Whether there was any output.
     pub(super) answered: bool,
     answer: Answer,
@@ -54,6 +57,7 @@ impl Turn {
             ladder: None,
             cancelled: false,
             marked: false,
+            again: None,
             answered: false,
             answer: Answer::default(),
             deltas: Deltas::default(),
@@ -62,7 +66,7 @@ impl Turn {
 
     /// Whether what the program says now is part of the answer.
     pub(super) fn is_heard(&self) -> bool {
-        matches!(self.phase, Phase::Writing | Phase::NotWritten { .. } | Phase::Listening)
+        matches!(self.phase, Phase::Writing | Phase::NotWritten | Phase::Listening)
     }
 
     /// Whether the turn is over by a mark. A message has to be written whole before.
@@ -77,7 +81,7 @@ impl Turn {
             Phase::Greeting { .. } => self.silence.end(rules.wait_for_greeting()?),
             Phase::Listening if self.cancelled => self.silence.end(rules.wait_for_reaction()),
             Phase::Listening => self.silence.end(rules.wait_for_answer()),
-            Phase::Writing | Phase::NotWritten { .. } => None,
+            Phase::Writing | Phase::NotWritten => None,
         }
     }
 

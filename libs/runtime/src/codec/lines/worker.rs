@@ -43,6 +43,8 @@ struct Running {
     stdout: Framing,
     stderr: Framing,
     greeted: bool,
+    /// Whether it has been there for a turn before.
+    served: bool,
 }
 
 /// What made the task go on.
@@ -151,12 +153,12 @@ impl Worker {
             Activity::Output(OutputStream::Stdout, bytes) => self.on_stdout(&bytes),
             Activity::Output(OutputStream::Stderr, bytes) => self.on_stderr(&bytes),
             Activity::Written => self.on_written(),
-            Activity::NotWritten { begun, error } => {
+            Activity::NotWritten(error) => {
                 tracing::debug!(program = self.name, %error, "message not written");
-                self.on_not_written(begun);
+                self.on_not_written();
             }
-            Activity::Exited(status) => {
-                self.on_exit(status);
+            Activity::Exited { status, read } => {
+                self.on_exit(status, read);
                 // A turn that found its program dead goes on with a new one.
                 self.advance().await;
             }
@@ -201,6 +203,9 @@ impl Worker {
 
     fn end_turn(&mut self, outcome: Outcome) {
         self.take_stderr_tail();
+        if let Some(running) = &mut self.running {
+            running.served = true;
+        }
         if let Some(turn) = self.turn.take() {
             turn.end(outcome, &mut self.outbox);
         }

@@ -50,7 +50,8 @@ impl Worker {
                 let note = self.restart.on_start(&self.name, Instant::now());
                 self.outbox.extend(note.map(|note| AgentEvent::status(run, note)));
                 let (stdout, stderr) = (Framing::new(MAX_LINE), Framing::new(MAX_LINE));
-                self.running = Some(Running { process, stdout, stderr, greeted: false });
+                self.running =
+                    Some(Running { process, stdout, stderr, greeted: false, served: false });
                 true
             }
             Err(error) => {
@@ -72,6 +73,7 @@ impl Worker {
             turn.phase = Phase::Greeting { text };
             return;
         }
+        turn.again = running.served.then(|| text.clone());
         if !text.ends_with('\n') {
             text.push('\n');
         }
@@ -92,17 +94,20 @@ impl Worker {
 
     /// The program does not read. It may be about to exit, and its exit says more; if it is not,
     /// it is of no use with a part of a message in its stdin.
-    pub(super) fn on_not_written(&mut self, begun: bool) {
+    pub(super) fn on_not_written(&mut self) {
         let Some(turn) = &mut self.turn else { return };
-        turn.phase = Phase::NotWritten { begun };
+        turn.phase = Phase::NotWritten;
         turn.ladder.get_or_insert_with(|| Ladder::exit(Instant::now(), self.setting.graces));
     }
 
-    pub(super) fn on_exit(&mut self, status: ExitStatus) {
+    pub(super) fn on_exit(&mut self, status: ExitStatus, read: bool) {
         self.take_tail();
         self.take_stderr_tail();
         self.running = None;
         self.unasked.flush(&mut self.outbox);
+        if !read {
+            self.take_back();
+        }
         let how = format!("{} {}", self.name, describe(status));
         let in_turn =
             self.turn.as_ref().filter(|turn| !matches!(turn.phase, Phase::Waiting { .. }));
@@ -110,13 +115,25 @@ impl Worker {
             None if status.success() => (self.left(), None),
             None => (End::Crashed(how), None),
             Some(turn) => {
-                let (end, outcome) = judge(turn, status, how);
+                let (end, outcome) = judge(turn, status, read, how);
                 (end, Some(outcome))
             }
         };
         self.restart.on_end(end, Instant::now());
         if let Some(outcome) = outcome {
             self.end_turn(outcome);
+        }
+    }
+
+    /// Keeps a message that the program has not read for the next one. Only certainty will do, as
+    /// no message is given twice; and not for a program that never reads.
+    fn take_back(&mut self) {
+        let turn = self.turn.as_mut().filter(|turn| !turn.answered && !turn.cancelled);
+        if let Some(turn) = turn
+            && let Some(text) = turn.again.take()
+        {
+            turn.phase = Phase::Waiting { text, until: None };
+            turn.ladder = None;
         }
     }
 
