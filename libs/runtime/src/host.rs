@@ -1,4 +1,5 @@
 //! Where an agent's program runs.
 
-pub(crate) mod environment;
+mod environment;
 pub(crate) mod process;
+pub(crate) mod program;

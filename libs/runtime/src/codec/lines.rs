@@ -32,7 +32,7 @@ use protocol::spec::{AgentSpec, Host};
 
 use self::rules::Rules;
 use self::worker::Worker;
-use crate::host::process::Program;
+use crate::host::program::Program;
 use crate::session::{Graces, Inbox, Stopped};
 
 /// How a `lines` agent is set up.

@@ -3,10 +3,8 @@
 //! What ends the program ends its children: signals go to the group, and what is left of the
 //! group when the program has exited is killed. Only a child that leaves the group escapes.
 
-use std::collections::BTreeMap;
 use std::io;
-use std::path::PathBuf;
-use std::process::{ExitStatus, Stdio};
+use std::process::ExitStatus;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -14,10 +12,8 @@ use protocol::agents::OutputStream;
 use rustix::io::ioctl_fionread;
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
-use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
+use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout};
 use tokio::time::{Instant, sleep_until, timeout};
-
-use super::environment::environment;
 
 /// Bytes read at once. A pipe holds 64 KiB; a quarter of it keeps an idle agent small.
 const READ: usize = 16 << 10;
@@ -28,63 +24,6 @@ const LEFT_IN_PIPE: usize = 1 << 20;
 
 /// How long a pipe may stay open, with nothing in it, after the program and its group are gone.
 const PIPE_CLOSES: Duration = Duration::from_millis(250);
-
-/// What to start.
-#[derive(Debug, Clone)]
-pub(crate) struct Program {
-    pub(crate) command: String,
-    pub(crate) args: Vec<String>,
-    pub(crate) env: BTreeMap<String, String>,
-    /// Where the configuration says that it runs; it has to be there.
-    pub(crate) cwd: Option<PathBuf>,
-    /// Where it runs otherwise; created.
-    pub(crate) workdir: PathBuf,
-}
-
-/// The program could not be started.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot start {command}: {problem}")]
-pub(crate) struct StartError {
-    command: String,
-    problem: String,
-}
-
-impl Program {
-    /// Starts it.
-    pub(crate) async fn start(&self) -> Result<Process, StartError> {
-        self.try_start()
-            .await
-            .map_err(|problem| StartError { command: self.command.clone(), problem })
-    }
-
-    async fn try_start(&self) -> Result<Process, String> {
-        let directory = match &self.cwd {
-            // Checked here, as a failed start does not tell a missing directory from a missing program.
-            Some(cwd) => tokio::fs::metadata(cwd).await.map(|_| cwd),
-            None => tokio::fs::create_dir_all(&self.workdir).await.map(|()| &self.workdir),
-        };
-        let directory = directory.map_err(|error| {
-            let directory = self.cwd.as_ref().unwrap_or(&self.workdir);
-            format!("working directory {}: {error}", directory.display())
-        })?;
-        let mut command = Command::new(&self.command);
-        command
-            .args(&self.args)
-            .env_clear()
-            .envs(environment(std::env::vars_os(), &self.env))
-            .current_dir(directory)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .process_group(0)
-            .kill_on_drop(true);
-        // Off the async workers: starting a program waits for the disk.
-        let started = tokio::task::spawn_blocking(move || command.spawn()).await;
-        let child =
-            started.map_err(|error| error.to_string())?.map_err(|error| error.to_string())?;
-        Ok(Process::new(child))
-    }
-}
 
 /// Something about a running program.
 #[derive(Debug)]
@@ -129,7 +68,7 @@ struct Exited {
 }
 
 impl Process {
-    fn new(mut child: Child) -> Self {
+    pub(super) fn new(mut child: Child) -> Self {
         let group = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
         Self {
             stdin: child.stdin.take(),
