@@ -162,7 +162,12 @@ impl Tail {
             if items.len() == max {
                 break;
             }
-            let stale = item.seq.is_none() && next < cursor.joined;
+            // An entry may be appended after the reader has asked for what follows it: a tail that is still being
+            // filled is behind a reader who was here before.
+            let stale = match item.seq {
+                Some(seq) => seq <= cursor.seq,
+                None => next < cursor.joined,
+            };
             next += 1;
             if !stale {
                 items.push(item.clone());
@@ -205,5 +210,32 @@ impl Tail {
                 self.start = seq;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(seq: u64) -> Item {
+        let payload = RawValue::from_string("{}".to_owned()).unwrap();
+        Item { seq: Some(Seq(seq)), event: "chatMessage".into(), payload: payload.into() }
+    }
+
+    #[test]
+    fn a_reader_ahead_of_a_tail_that_is_being_filled_gets_only_what_it_lacks() {
+        let limits = Limits { items: 100, bytes: 10_000 };
+        let mut tail = Tail::new(Epoch::random(), Seq::ZERO, Seq(5), limits);
+        let mut cursor = tail.cursor(Seq(4));
+
+        tail.append(entry(1));
+        assert!(matches!(tail.read(&mut cursor, 10), Read::Idle));
+        for seq in 2..=5 {
+            tail.append(entry(seq));
+        }
+        let Read::Items(items) = tail.read(&mut cursor, 10) else { panic!("items") };
+
+        assert_eq!(items.iter().map(|item| item.seq).collect::<Vec<_>>(), [Some(Seq(5))]);
+        assert_eq!(cursor.seq, Seq(5));
     }
 }
