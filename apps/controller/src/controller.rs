@@ -80,9 +80,9 @@ impl Controller {
             created_at: known.map_or_else(Timestamp::now, |client| client.created_at),
         };
         if is_new {
-            db.add_client(&client).await?
+            db.add_client(&client).await?;
         } else {
-            db.update_client(&client).await?
+            db.update_client(&client).await?;
         }
         Ok(client.client_id)
     }

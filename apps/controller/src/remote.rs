@@ -7,7 +7,7 @@ mod worker;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use gateway::{Feed, Outbox};
-use link::{Answer, CallError, Endpoint, Link, WhenDown};
+use link::{Answer, CallError, Endpoint, Link, Signal, WhenDown};
 use protocol::agents::LoginSuccess;
 use protocol::catalogue::Namespace;
 use protocol::{AgentId, ConnectionId, ConversationId};
@@ -30,17 +30,23 @@ const REQUESTS: usize = 256;
 /// Handle of a remote.
 #[derive(Debug)]
 pub(crate) struct Remote {
-    link: Link,
+    /// Replaced when the manager moves. Behind a lock that is held to clone it.
+    link: Mutex<Link>,
     requests: mpsc::Sender<Request>,
     watchers: Watchers,
     task: Mutex<Option<JoinHandle<()>>>,
 }
 
-/// A viewer needs an agent's conversation.
-pub(crate) struct Request {
-    pub(crate) agent: AgentId,
-    pub(crate) conversation: Option<ConversationId>,
-    pub(crate) reply: oneshot::Sender<Result<Followed, Error>>,
+/// What the task is asked for.
+pub(crate) enum Request {
+    /// A viewer needs an agent's conversation.
+    Follow {
+        agent: AgentId,
+        conversation: Option<ConversationId>,
+        reply: oneshot::Sender<Result<Followed, Error>>,
+    },
+    /// The manager moved or has another key: these are the new link's signals.
+    Moved(mpsc::Receiver<Signal>),
 }
 
 /// A conversation that the link follows.
@@ -57,22 +63,37 @@ impl Remote {
         db: ControllerDb,
         pages: Arc<Pages>,
     ) -> Result<Arc<Self>, Error> {
-        let auth = json!({ "token": client.api_key });
-        let endpoint = Endpoint::new(&client.endpoint, Namespace::Agents.path(), auth);
-        let endpoint = endpoint.map_err(|error| Error::Invalid(error.to_string()))?;
-        let (link, signals) = Link::open(endpoint);
+        let (link, signals) = open_link(client)?;
         let (requests, incoming) = mpsc::channel(REQUESTS);
         let watchers = Watchers::new(client.client_id.clone());
-        let remote = Arc::new(Self { link, requests, watchers, task: Mutex::default() });
+        let remote =
+            Arc::new(Self { link: Mutex::new(link), requests, watchers, task: Mutex::default() });
         let worker = Worker::new(&remote, client.client_id.clone(), db, pages);
         let task = tokio::spawn(worker.run(signals, incoming));
         *remote.task.lock().unwrap_or_else(PoisonError::into_inner) = Some(task);
         Ok(remote)
     }
 
+    /// Goes on at another place or with another key. Viewers keep what they follow.
+    pub(crate) async fn reopen(&self, client: &ClientRecord) -> Result<(), Error> {
+        let (link, signals) = open_link(client)?;
+        let before =
+            std::mem::replace(&mut *self.link.lock().unwrap_or_else(PoisonError::into_inner), link);
+        self.requests
+            .send(Request::Moved(signals))
+            .await
+            .map_err(|_| Error::Call(CallError::Closed))?;
+        before.close().await;
+        Ok(())
+    }
+
+    fn link(&self) -> Link {
+        self.link.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Ends the link and waits for the task.
     pub(crate) async fn close(&self) {
-        self.link.close().await;
+        self.link().close().await;
         let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(task) = task {
             task.await.ok();
@@ -97,7 +118,8 @@ impl Remote {
         conversation: Option<&ConversationId>,
     ) -> Result<Followed, Error> {
         let (reply, followed) = oneshot::channel();
-        let request = Request { agent: agent.clone(), conversation: conversation.cloned(), reply };
+        let request =
+            Request::Follow { agent: agent.clone(), conversation: conversation.cloned(), reply };
         self.requests.send(request).await.map_err(|_| Error::Call(CallError::Closed))?;
         followed.await.map_err(|_| Error::Call(CallError::Closed))?
     }
@@ -109,7 +131,7 @@ impl Remote {
         arguments: &[&RawValue],
         when_down: WhenDown,
     ) -> Result<Answer, CallError> {
-        self.link.begin(event, arguments, when_down).await
+        self.link().begin(event, arguments, when_down).await
     }
 
     /// Gives a command of the controller's own and waits for its acknowledgement.
@@ -118,6 +140,12 @@ impl Remote {
         event: &str,
         payload: &impl Serialize,
     ) -> Result<Box<RawValue>, CallError> {
-        self.link.call(event, &[&gateway::raw(payload)], WhenDown::Fail).await
+        self.link().call(event, &[&gateway::raw(payload)], WhenDown::Fail).await
     }
+}
+
+fn open_link(client: &ClientRecord) -> Result<(Link, mpsc::Receiver<Signal>), Error> {
+    let auth = json!({ "token": client.api_key });
+    let endpoint = Endpoint::new(&client.endpoint, Namespace::Agents.path(), auth);
+    Ok(Link::open(endpoint.map_err(|error| Error::Invalid(error.to_string()))?))
 }

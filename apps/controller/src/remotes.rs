@@ -28,8 +28,11 @@ impl Remotes {
         Arc::clone(&self.pages)
     }
 
-    /// Opens a remote, in place of the one that the client had.
+    /// Opens a remote; one that is open goes on at the client's new place, with its viewers.
     pub(crate) async fn open(&self, client: &ClientRecord) -> Result<(), Error> {
+        if let Ok(remote) = self.get(&client.client_id) {
+            return remote.reopen(client).await;
+        }
         let remote = Remote::open(client, self.db.clone(), Arc::clone(&self.pages))?;
         let before = self.lock().insert(client.client_id.clone(), remote);
         self.end(before).await;

@@ -21,6 +21,9 @@ use crate::server::{Identity, Server};
 /// Commands that a connection may have under way at the manager. With so many, the next ones wait with the connection.
 const UNDER_WAY: usize = 1_024;
 
+/// A command that the manager has answered, or has not.
+type Answered = (Reply, Result<Box<RawValue>, CallError>);
+
 /// A connection, and what it has selected and follows.
 pub(crate) struct Viewer {
     server: Arc<Server>,
@@ -31,7 +34,7 @@ pub(crate) struct Viewer {
     selected: Option<Watching>,
     /// What it follows there.
     follows: HashMap<AgentId, Vec<ConversationId>>,
-    under_way: FuturesUnordered<BoxFuture<(Reply, Result<Box<RawValue>, CallError>)>>,
+    under_way: FuturesUnordered<BoxFuture<Answered>>,
 }
 
 impl Viewer {

@@ -225,8 +225,7 @@ fn open<S: Service>(
     tasks.spawn(async move { task.await.unwrap_or_default() });
     let (sender, receiver) = mpsc::channel(INBOX);
     let inbox = Arc::new(Inbox {
-        outbox: outbox.clone(),
-        sender: Mutex::new(Some(sender)),
+        open: Mutex::new(Some(Open { outbox: outbox.clone(), sender })),
         bytes: Arc::default(),
     });
     let gone = Arc::clone(&inbox);
@@ -249,18 +248,35 @@ pub(crate) fn hang_up(socket: &SocketRef) {
 /// The way from the socket's read loop to the connection's task. The read loop cannot wait, so what does not fit is
 /// refused at once.
 struct Inbox {
-    outbox: Outbox,
-    sender: Mutex<Option<mpsc::Sender<Box<Command>>>>,
+    /// Taken when the connection ends. The outbox's task holds the socket, and the socket this: as long as there is an
+    /// outbox here, neither would ever be freed.
+    open: Mutex<Option<Open>>,
     bytes: Arc<AtomicUsize>,
+}
+
+struct Open {
+    outbox: Outbox,
+    sender: mpsc::Sender<Box<Command>>,
 }
 
 impl Inbox {
     fn close(&self) {
-        self.sender.lock().unwrap_or_else(PoisonError::into_inner).take();
-        self.outbox.close();
+        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(open) = open {
+            open.outbox.close();
+        }
     }
 
     fn push(&self, value: &Value, ack: Option<i64>) {
+        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(open) = open.as_ref() {
+            open.push(value, ack, &self.bytes);
+        }
+    }
+}
+
+impl Open {
+    fn push(&self, value: &Value, ack: Option<i64>, bytes: &Arc<AtomicUsize>) {
         let reply = |name: &str| Reply { outbox: self.outbox.clone(), name: name.into(), ack };
         let Value::Str(text, attachments) = value else { return };
         let Ok(packet) = serde_json::from_str::<Vec<&RawValue>>(text.as_str()) else {
@@ -277,16 +293,13 @@ impl Inbox {
                 "Binary payloads are not supported",
             ));
         }
-        let Some(weight) = Weight::of(text.len(), &self.bytes) else {
+        let Some(weight) = Weight::of(text.len(), bytes) else {
             return self.outbox.refuse(ack);
         };
         let arguments = packet.iter().skip(1).map(|&argument| argument.to_owned()).collect();
         let reply = reply(&name);
         let command = Box::new(Command { name, arguments, reply, _weight: weight });
-        let sender = self.sender.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(Err(mpsc::error::TrySendError::Full(_))) =
-            sender.as_ref().map(|sender| sender.try_send(command))
-        {
+        if let Err(mpsc::error::TrySendError::Full(_)) = self.sender.try_send(command) {
             self.outbox.refuse(ack);
         }
     }

@@ -12,6 +12,7 @@ use protocol::limits::MAX_FRAME;
 use socketioxide::SocketIo;
 use socketioxide::extract::SocketRef;
 use socketioxide::layer::SocketIoLayer;
+use socketioxide::operators::BroadcastOperators;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -61,7 +62,7 @@ pub async fn serve(
     stop.cancelled().await;
     server.abort();
     let open = Namespace::ALL.iter().filter_map(|namespace| io.of(namespace.path()));
-    let sockets: Vec<SocketRef> = open.flat_map(|namespace| namespace.sockets()).collect();
+    let sockets: Vec<SocketRef> = open.flat_map(BroadcastOperators::sockets).collect();
     tokio::time::timeout(GOODBYE, io.close()).await.ok();
     sockets.iter().for_each(namespace::hang_up);
     drop(sockets);

@@ -1,5 +1,8 @@
 //! Outboxes that follow feeds, with a socket in memory: whatever happens, each follower sees the log once and in order.
 
+// Helpers of tests are tests; clippy sees only the functions that are marked.
+#![allow(clippy::unwrap_used)]
+
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

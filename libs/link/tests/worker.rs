@@ -1,5 +1,8 @@
 //! A link against a scripted server in memory, on a paused clock.
 
+// Helpers of tests are tests; clippy sees only the functions that are marked.
+#![allow(clippy::unwrap_used)]
+
 use std::io;
 use std::time::Duration;
 

@@ -91,7 +91,7 @@ impl Writer {
         let connection = &mut self.connection;
         match job {
             Job::CreateAgent(agent, reply) => {
-                drop(reply.send(create_agent(connection, &agent).await))
+                drop(reply.send(create_agent(connection, &agent).await));
             }
             Job::DeleteAgent(agent, reply) => {
                 self.heads = Heads::default();

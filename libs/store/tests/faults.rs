@@ -1,5 +1,8 @@
 //! Disks that fill up, processes that are killed.
 
+// Helpers of tests are tests; clippy sees only the functions that are marked.
+#![allow(clippy::unwrap_used)]
+
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -7,7 +10,9 @@ use std::process::{Command, Stdio};
 use protocol::agents::EntryKind;
 use protocol::spec::AgentSpec;
 use protocol::{AgentId, Seq, Timestamp};
-use store::{AgentRecord, Appended, ConversationRecord, ManagerDb, NewEntry, RunChange, StoreError};
+use store::{
+    AgentRecord, Appended, ConversationRecord, ManagerDb, NewEntry, RunChange, StoreError,
+};
 
 async fn log(db: &ManagerDb) -> ConversationRecord {
     if db.agents().await.unwrap().is_empty() {
@@ -92,7 +97,9 @@ async fn child_that_is_going_to_be_killed() {
     let db = ManagerDb::open(Path::new(&path)).await.unwrap();
     let log = log(&db).await.conversation_id;
     for number in 0_u64.. {
-        let Appended::Stored { first } = db.append(&log, vec![entry(&number.to_string())]).await.unwrap() else {
+        let Appended::Stored { first } =
+            db.append(&log, vec![entry(&number.to_string())]).await.unwrap()
+        else {
             unreachable!()
         };
         println!("\nacknowledged {first}");
@@ -113,7 +120,8 @@ async fn what_was_acknowledged_survives_a_kill() {
     let mut acknowledged = 0;
     for line in BufReader::new(child.stdout.take().unwrap()).lines() {
         let line = line.unwrap();
-        acknowledged = line.strip_prefix("acknowledged ").map_or(acknowledged, |seq| seq.parse().unwrap());
+        acknowledged =
+            line.strip_prefix("acknowledged ").map_or(acknowledged, |seq| seq.parse().unwrap());
         if acknowledged == 200 {
             child.kill().unwrap();
         }

@@ -1,11 +1,16 @@
 //! The log as a manager uses it, on real files.
 
+// Helpers of tests are tests; clippy sees only the functions that are marked.
+#![allow(clippy::unwrap_used)]
+
 use std::path::Path;
 
 use protocol::agents::EntryKind;
 use protocol::spec::AgentSpec;
 use protocol::{AgentId, ConversationId, MessageId, RunId, Seq, Timestamp};
-use store::{AgentRecord, Appended, ConversationRecord, ManagerDb, NewEntry, RunChange, StoreError};
+use store::{
+    AgentRecord, Appended, ConversationRecord, ManagerDb, NewEntry, RunChange, StoreError,
+};
 
 async fn open(directory: &Path) -> ManagerDb {
     ManagerDb::open(&directory.join("manager.db")).await.unwrap()
@@ -64,7 +69,10 @@ async fn concurrent_appends_leave_no_holes_and_keep_each_writers_order() {
         let (db, log) = (db.clone(), logs[writer % 3].conversation_id.clone());
         writers.push(tokio::spawn(async move {
             for round in 0..20 {
-                let group = vec![entry(&format!("{writer}/{round}a")), entry(&format!("{writer}/{round}b"))];
+                let group = vec![
+                    entry(&format!("{writer}/{round}a")),
+                    entry(&format!("{writer}/{round}b")),
+                ];
                 db.append(&log, group).await.unwrap();
             }
         }));
@@ -88,7 +96,8 @@ async fn concurrent_appends_leave_no_holes_and_keep_each_writers_order() {
 async fn a_message_id_is_stored_once_per_conversation() {
     let directory = tempfile::tempdir().unwrap();
     let db = open(directory.path()).await;
-    let (one, two) = (conversation(&db).await.conversation_id, conversation(&db).await.conversation_id);
+    let (one, two) =
+        (conversation(&db).await.conversation_id, conversation(&db).await.conversation_id);
 
     let group = || vec![with_message("hello", "m1"), entry("queued")];
     let (first, again) = tokio::join!(db.append(&one, group()), db.append(&one, group()));
@@ -109,7 +118,10 @@ async fn a_reopened_log_goes_on_where_it_was() {
     let log = conversation(&db).await;
     db.append(&log.conversation_id, vec![entry("one")]).await.unwrap();
     db.close().await;
-    assert!(matches!(db.append(&log.conversation_id, vec![entry("x")]).await, Err(StoreError::Closed)));
+    assert!(matches!(
+        db.append(&log.conversation_id, vec![entry("x")]).await,
+        Err(StoreError::Closed)
+    ));
 
     let db = open(directory.path()).await;
     let appended = db.append(&log.conversation_id, vec![entry("two")]).await.unwrap();
@@ -154,7 +166,8 @@ async fn pages_go_both_ways() {
     let log = conversation(&db).await.conversation_id;
     db.append(&log, (1..=10).map(|n| entry(&n.to_string())).collect()).await.unwrap();
 
-    let seqs = |page: &store::Page| page.entries.iter().map(|entry| entry.head.seq.0).collect::<Vec<_>>();
+    let seqs =
+        |page: &store::Page| page.entries.iter().map(|entry| entry.head.seq.0).collect::<Vec<_>>();
     let after = db.entries_after(&log, Seq(7), 2).await.unwrap();
     let last = db.entries_after(&log, Seq(9), 2).await.unwrap();
     let none = db.entries_after(&log, Seq(u64::MAX), 2).await.unwrap();
@@ -190,7 +203,8 @@ async fn a_group_for_nobody_does_not_fail_its_neighbours() {
     let log = conversation(&db).await.conversation_id;
     let nobody = ConversationId::random();
 
-    let (lost, kept) = tokio::join!(db.append(&nobody, vec![entry("x")]), db.append(&log, vec![entry("y")]));
+    let (lost, kept) =
+        tokio::join!(db.append(&nobody, vec![entry("x")]), db.append(&log, vec![entry("y")]));
 
     assert!(matches!(lost, Err(StoreError::NotFound)));
     assert_eq!(kept.unwrap(), Appended::Stored { first: Seq(1) });
@@ -210,6 +224,9 @@ async fn agents_have_names_of_their_own_and_take_their_logs_with_them() {
     assert!(db.agents().await.unwrap()[0].stopped);
     assert!(db.delete_agent(&agent_id).await.unwrap());
     assert!(!db.delete_agent(&agent_id).await.unwrap());
-    assert!(matches!(db.append(&log.conversation_id, vec![entry("y")]).await, Err(StoreError::NotFound)));
+    assert!(matches!(
+        db.append(&log.conversation_id, vec![entry("y")]).await,
+        Err(StoreError::NotFound)
+    ));
     assert!(matches!(db.conversation(&agent_id, "default").await, Err(StoreError::NotFound)));
 }

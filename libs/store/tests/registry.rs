@@ -1,5 +1,8 @@
 //! The controller's registry, on a real file.
 
+// Helpers of tests are tests; clippy sees only the functions that are marked.
+#![allow(clippy::unwrap_used)]
+
 use protocol::{AgentId, ClientId, Timestamp};
 use store::{ClientRecord, ControllerDb, SecretKey, StoreError, token};
 
@@ -24,13 +27,19 @@ async fn clients_and_credentials_come_back_and_are_sealed_in_the_file() {
         db.add_client(&client).await.unwrap();
         db.set_credentials(&client.client_id, &agent, "agent-password").await.unwrap();
         db.set_resume_token(&client.client_id, &agent, Some("resume-token")).await.unwrap();
-        assert!(matches!(ControllerDb::open(&path, key.clone()).await, Err(StoreError::Locked { .. })));
+        assert!(matches!(
+            ControllerDb::open(&path, key.clone()).await,
+            Err(StoreError::Locked { .. })
+        ));
         db.close().await;
     }
 
     let file = std::fs::read(&path).unwrap();
     for secret in ["lsm_key", "agent-password", "resume-token"] {
-        assert!(!file.windows(secret.len()).any(|bytes| bytes == secret.as_bytes()), "{secret} is readable");
+        assert!(
+            !file.windows(secret.len()).any(|bytes| bytes == secret.as_bytes()),
+            "{secret} is readable"
+        );
     }
     let db = ControllerDb::open(&path, key).await.unwrap();
     let found = db.client(&client.client_id).await.unwrap().unwrap();
@@ -74,7 +83,8 @@ async fn names_are_unique_and_changes_are_kept() {
     let nobody = db.set_credentials(&ClientId::random(), &AgentId::random(), "x").await;
     assert!(matches!(nobody, Err(StoreError::NotFound)), "{nobody:?}");
 
-    let names: Vec<String> = db.clients().await.unwrap().into_iter().map(|client| client.name).collect();
+    let names: Vec<String> =
+        db.clients().await.unwrap().into_iter().map(|client| client.name).collect();
     assert_eq!(names, ["one", "zwei"]);
 }
 

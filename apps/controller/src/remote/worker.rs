@@ -78,7 +78,13 @@ impl Worker {
                     Some(signal) => self.on_signal(signal),
                     None => return,
                 },
-                Some(request) = requests.recv() => self.on_request(request),
+                Some(request) = requests.recv() => match request {
+                    Request::Follow { agent, conversation, reply } => self.on_follow((agent, conversation), reply),
+                    Request::Moved(new) => {
+                        signals = new;
+                        self.on_away("the manager moved");
+                    }
+                },
                 Some(ended) = self.under_way.next(), if !self.under_way.is_empty() => self.on_ended(ended),
             }
         }
@@ -89,11 +95,7 @@ impl Worker {
         match signal {
             Signal::Event { name, payload } => self.on_event(&remote, name, payload),
             Signal::Connected(session) => self.on_connected(session),
-            Signal::Down { reason } => {
-                tracing::warn!(client = %self.client, reason, "the manager is away");
-                self.connected = false;
-                remote.watchers.disconnected();
-            }
+            Signal::Down { reason } => self.on_away(&reason),
             Signal::Retrying { attempt, delay } => {
                 self.retry_after = delay;
                 remote
@@ -105,6 +107,14 @@ impl Worker {
                 tracing::warn!(client = %self.client, message, "the manager refused the API key");
                 remote.watchers.retry_failed(message);
             }
+        }
+    }
+
+    fn on_away(&mut self, reason: &str) {
+        tracing::warn!(client = %self.client, reason, "the manager is away");
+        self.connected = false;
+        if let Some(remote) = self.remote.upgrade() {
+            remote.watchers.disconnected();
         }
     }
 
@@ -124,7 +134,7 @@ impl Worker {
             // Viewers get their own; acknowledgements have told the rest.
             HISTORY_END | LOGIN_ERROR | LOGOUT_SUCCESS => {}
             ERROR => {
-                tracing::warn!(client = %self.client, error = payload.get(), "the manager reports an error")
+                tracing::warn!(client = %self.client, error = payload.get(), "the manager reports an error");
             }
             _ => {
                 if !self.follows.append(name, payload) {
@@ -151,19 +161,18 @@ impl Worker {
         }));
     }
 
-    fn on_request(&mut self, request: Request) {
-        let key = (request.agent, request.conversation);
+    fn on_follow(&mut self, key: Key, reply: Waiter) {
         if let Some(followed) = self.follows.get(&key) {
-            request.reply.send(Ok(followed)).ok();
+            reply.send(Ok(followed)).ok();
             return;
         }
         if !self.connected {
             let error = CallError::Unavailable { retry_after: self.retry_after };
-            request.reply.send(Err(error.into())).ok();
+            reply.send(Err(error.into())).ok();
             return;
         }
         let waiters = self.waiting.entry(key.clone()).or_default();
-        waiters.push(request.reply);
+        waiters.push(reply);
         if waiters.len() == 1 {
             self.log_in(key);
         }
@@ -173,7 +182,7 @@ impl Worker {
         let Some(remote) = self.remote.upgrade() else { return };
         let (db, client, wanted) = (self.db.clone(), self.client.clone(), self.wanted(&key));
         self.under_way.push(Box::pin(async move {
-            let result = log_in(&db, &client, &key.0, wanted, Over::Link(&remote.link)).await;
+            let result = log_in(&db, &client, &key.0, wanted, Over::Link(&remote.link())).await;
             Ended::Login(key, result)
         }));
     }

@@ -43,7 +43,7 @@ impl Viewer {
             LOGIN => self.login(&remote, forward, command.reply).await,
             LOGOUT => self.logout(forward, command.reply),
             event if catalogue::forwardable(event) => {
-                self.pass_on(&remote, forward, command.reply).await
+                self.pass_on(&remote, forward, command.reply).await;
             }
             _ => command.reply.err(Error::UnknownCommand.into()),
         }
@@ -132,7 +132,7 @@ impl Viewer {
         let payload = forward.payload.unwrap_or(empty);
         match remote.begin(&forward.event, &[&payload, &origin], when_down).await {
             Ok(answer) => {
-                self.under_way.push(Box::pin(async move { (reply, answer.wait().await) }))
+                self.under_way.push(Box::pin(async move { (reply, answer.wait().await) }));
             }
             Err(error) => reply.err(Error::from(error).into()),
         }
@@ -140,10 +140,12 @@ impl Viewer {
 }
 
 fn parse(command: &Command) -> Result<Forward, WireError> {
+    let required = || WireError::new(ErrorCode::InvalidPayload, "event is required");
     if !command.has("event") {
-        return Err(WireError::new(ErrorCode::InvalidPayload, "event is required"));
+        return Err(required());
     }
-    command.payload()
+    let forward: Forward = command.payload()?;
+    if forward.event.is_empty() { Err(required()) } else { Ok(forward) }
 }
 
 fn payload<'a, T: Deserialize<'a> + Default>(forward: &'a Forward) -> Result<T, WireError> {
