@@ -50,7 +50,6 @@ test('missing and wrong-typed fields', async () => {
     ['forward', 7],
     ['forward', {}],
     ['forward', { event: 7 }],
-    ['forward', { event: '' }],
     ['forward', { event: 'chat', agentId: 7, payload: {} }],
     ['forward', { event: 'chat', agentId: echo }],
     ['forward', { event: 'chat', agentId: echo, payload: {} }],
@@ -94,15 +93,33 @@ test('unknown events and unknown ids', async () => {
   await assertUsable(v)
 })
 
-test('an event name with a quote in it', async () => {
+test('a forwarded event name with a quote in it', async () => {
   const v = await following()
 
-  const forwarded = await v.refused('forward', { event: 'say "hi"', agentId: echo, payload: {} })
-  assert.equal(forwarded.code, 'UNKNOWN_EVENT')
-  const direct = await v.refused('say "hi"', {})
+  const error = await v.refused('forward', { event: 'say "hi"', agentId: echo, payload: {} })
 
-  assert.equal(direct.code, 'UNKNOWN_EVENT')
+  assert.equal(error.code, 'UNKNOWN_EVENT')
   await assertUsable(v)
+})
+
+const closes = 'the server library closes a connection on an escape in an event name, before our code sees it'
+test('an event name with a quote in it', { todo: closes }, async () => {
+  const v = await following()
+
+  const error = await v.refused('say "hi"', {})
+
+  assert.equal(error.code, 'UNKNOWN_EVENT')
+  await assertUsable(v)
+})
+
+test('an event name with a quote in it harms nobody else, and its sender comes back', async () => {
+  const [other, v] = await Promise.all([following(), following()])
+
+  v.socket.emit('say "hi"', {})
+  await v.until((x) => x.events.filter((e) => ['connected', 'error'].includes(e.event)).length === 2)
+  await v.ok('setClient', { clientId: server.info.clientId })
+
+  await assertUsable(other)
 })
 
 for (const transport of ['websocket', 'polling']) {
@@ -208,7 +225,8 @@ test('an agent that cannot be started', async () => {
     assert.deepEqual([end.state, end.reason], ['failed', 'agent_unavailable'])
     assert.match(end.error, /\/nonexistent\/program/)
   }
-  await assertUsable(v.stay(server.info.clientId, agentId), echo).catch(() => {})
+  await v.ok('forward', { event: 'listAgents', payload: {} })
+  assert.equal(v.events.some((e) => e.event === 'disconnect'), false)
   assertRunsEnded(v, agentId)
 })
 

@@ -20,7 +20,7 @@ function alive(pid) {
 for (const signal of ['SIGTERM', 'SIGINT']) {
   test(`${signal} ends the server, its runs and every process of its agents`, async () => {
     const server = await up()
-    const spec = script('family', 'sleep 4242 & echo $$ $!; while read x; do sleep 4242; done')
+    const spec = script('family', 'sleep 4242 & echo $$ $!; while read x; do sleep 4242; done', { emptyMs: 60_000 })
     const { agentId } = await addAgent(server, server.info.clientId, spec)
     const v = new Viewer(server.controller, { token: server.token, reconnection: false })
     await v.follow(server.info.clientId, agentId)
