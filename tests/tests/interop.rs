@@ -1,5 +1,8 @@
 //! A Socket.IO client of other people, `rust_socketio`, holds a conversation with the controller.
 
+// Helpers of tests are tests; clippy sees only the functions that are marked.
+#![allow(clippy::unwrap_used)]
+
 use std::ffi::OsString;
 use std::time::Duration;
 

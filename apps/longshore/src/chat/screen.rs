@@ -36,10 +36,10 @@ impl<W: Write> Screen<W> {
     pub(super) fn show(&mut self, shown: &Shown) -> io::Result<()> {
         match shown {
             Shown::Message { time, who, text, run } => {
-                self.message(*time, who, text, run.as_ref())?
+                self.message(*time, who, text, run.as_ref())?;
             }
             Shown::Delta { time, who, run, text } if self.terminal => {
-                self.delta(*time, who, run, text)?
+                self.delta(*time, who, run, text)?;
             }
             Shown::Note(text) => {
                 self.fresh_line()?;
