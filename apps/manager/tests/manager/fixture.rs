@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::process::Command;
 use std::time::Duration;
 
 use manager::{Config, Manager};
@@ -17,6 +18,7 @@ use crate::client::Client;
 /// A data directory, with the agents whose passwords are known.
 pub(crate) struct Home {
     dir: TempDir,
+    mounted: bool,
     passwords: HashMap<String, (String, String)>,
 }
 
@@ -32,7 +34,19 @@ pub(crate) struct Running {
 
 impl Home {
     pub(crate) fn new() -> Self {
-        Self { dir: tempfile::tempdir().unwrap(), passwords: HashMap::new() }
+        Self { dir: tempfile::tempdir().unwrap(), mounted: false, passwords: HashMap::new() }
+    }
+
+    /// One on a file system of its own, of 4 MiB. Needs root, as the tests of the store do.
+    pub(crate) fn on_small_disk() -> Self {
+        let mut home = Self::new();
+        home.mounted = true;
+        let mount = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", "size=4m", "tmpfs"])
+            .arg(home.dir.path())
+            .status();
+        assert!(mount.unwrap().success(), "mount a small tmpfs");
+        home
     }
 
     pub(crate) fn path(&self) -> PathBuf {
@@ -76,6 +90,14 @@ impl Home {
         let stop = CancellationToken::new();
         let served = runtime.spawn(manager.serve(listener, stop.clone()));
         Running { address, home: self, key, stop, served, runtime: Some(runtime) }
+    }
+}
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        if self.mounted {
+            Command::new("umount").arg("-l").arg(self.dir.path()).status().ok();
+        }
     }
 }
 

@@ -89,6 +89,42 @@ async fn stopping_leaves_no_process_and_returns_within_the_grace_period() {
     home.start(&[]).await.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn on_a_full_disk_nothing_is_stored_by_halves_and_it_goes_on_when_there_is_room() {
+    let manager = Home::on_small_disk().start(&[AgentSpec::echo("echo")]).await;
+    let mut client = manager.logged_in("echo").await;
+    let filler = manager.home.path().join("filler");
+    assert!(std::fs::write(&filler, vec![0; 8 << 20]).is_err(), "the disk is full");
+
+    let large = manager.says("echo", &"x".repeat(1 << 19));
+    let mut accepted = 0;
+    let error = loop {
+        let ack = client.call("chat", large.clone()).await;
+        if ack["success"] == false {
+            break ack["error"].clone();
+        }
+        accepted += 1;
+        assert!(accepted < 100, "the store never refuses");
+    };
+    assert_eq!(error["code"], "STORE_UNAVAILABLE");
+
+    std::fs::remove_file(&filler).unwrap();
+    let accepted = client.ok("chat", manager.says("echo", "stored")).await;
+    client.run_end(&accepted["runId"]).await;
+    let history = client.ok("getHistory", json!({ "agentId": manager.agent("echo") })).await;
+    let events = history["events"].as_array().unwrap();
+    let messages = events.iter().filter(|event| event["payload"]["from"] == "user");
+    let runs = events.iter().filter(|event| {
+        event["payload"]["state"] == "done" || event["payload"]["state"] == "failed"
+    });
+    assert_eq!(
+        messages.count(),
+        runs.count(),
+        "every message that was stored has a run that ended"
+    );
+    manager.stop().await;
+}
+
 /// The file appears when the program runs.
 async fn read_pid(path: &std::path::Path) -> String {
     let appears = async {
