@@ -39,7 +39,12 @@ $(VENV)/ready: tests/python/requirements.txt
 	touch $@
 
 tests/js/node_modules $(CONTRACT)/node_modules: %/node_modules: %/package.json %/package-lock.json
-	cd $* && npm ci --no-audit --no-fund
+	cd $* && npm ci --ignore-scripts --no-audit --no-fund
+	touch $@
+
+# Compiles SQLite for Node.
+benches/peer/node_modules: benches/peer/package.json benches/peer/package-lock.json
+	cd benches/peer && npm ci --no-audit --no-fund
 	touch $@
 
 ## The checks
@@ -86,5 +91,6 @@ deny:
 contract:
 	$(CARGO) run -p protocol --example contract
 
-bench:
-	$(CARGO) run --release -p benches
+bench: benches/peer/node_modules
+	$(CARGO) build --release --locked -p longshore
+	$(CARGO) run --release --locked -p benches

@@ -79,9 +79,9 @@ impl System {
         let manager = Process::start(&binary, &tier("manager")).await?;
         let controller = Process::start(&binary, &tier("controller")).await?;
         let mut system = Self {
-            manager_url: field(&manager, "url")?,
+            manager_url: field(&manager, "manager")?,
             api_key: field(&manager, "apiKey")?,
-            controller_url: field(&controller, "url")?,
+            controller_url: field(&controller, "controller")?,
             token: field(&controller, "token")?,
             client_id: String::new(),
             passwords: Vec::new(),
