@@ -53,10 +53,15 @@ pub(crate) enum Error {
 /// How long to wait before a command that met a full inbox, in the hope that it has drained.
 const BUSY_RETRY: Duration = Duration::from_millis(200);
 
+/// Where the cause of a refusal of the store ends: in the log, once.
+pub(crate) fn report(cause: &StoreError) {
+    tracing::error!(%cause, "store refused");
+}
+
 impl From<StoreError> for Error {
-    /// The cause ends here, in the log.
+    /// Reports the cause.
     fn from(cause: StoreError) -> Self {
-        tracing::error!(%cause, "store refused");
+        report(&cause);
         Self::StoreUnavailable
     }
 }

@@ -1,7 +1,7 @@
 //! The manager: one machine with its agents, their conversations and the log of each.
 //!
-//! A controller connects to namespace `/agents` with the API key. [`connection`] keeps what one connection is logged
-//! in to and hands its commands to [`commands`]; a [`conversation`] is one task that owns a log, its queue of runs and
+//! A controller connects to namespace `/agents` with the API key. `connection` keeps what one connection is logged
+//! in to and hands its commands to `commands`; a `conversation` is one task that owns a log, its queue of runs and
 //! the agent's session, stores first and shows then. [`Manager`] starts and stops it all.
 
 mod agent;

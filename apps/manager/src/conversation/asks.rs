@@ -8,7 +8,7 @@ use super::recall;
 use super::request::{Ask, Chat};
 use super::runs::{Admission, Now, Plan, Runs};
 use super::worker::Worker;
-use crate::error::Error;
+use crate::error::{Error, report};
 
 /// What was decided about one request.
 #[derive(Debug)]
@@ -35,7 +35,7 @@ impl Worker {
                 }
             }
             Ok(Appended::Duplicate { seq }) => self.answer_repetition(asks, seq).await,
-            Err(cause) => refuse_all(asks, verdicts, cause),
+            Err(cause) => refuse_all(asks, verdicts, &cause),
         }
     }
 
@@ -112,9 +112,8 @@ fn accepted(
 }
 
 /// Nothing was stored, so nothing has happened; who was refused for another reason hears that one.
-fn refuse_all(asks: Vec<Ask>, verdicts: Vec<Verdict>, cause: StoreError) {
-    // Logged once for all of them.
-    let _ = Error::from(cause);
+fn refuse_all(asks: Vec<Ask>, verdicts: Vec<Verdict>, cause: &StoreError) {
+    report(cause);
     for (ask, verdict) in asks.into_iter().zip(verdicts) {
         match verdict {
             Verdict::Refused(error) => ask.refuse(error),

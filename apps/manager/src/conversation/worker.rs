@@ -17,7 +17,7 @@ use super::publisher::Publisher;
 use super::request::{Answer, Ask, Control, Request};
 use super::runs::{Effect, Mode, Now, Output, Plan, Runs};
 use super::session::Agent;
-use crate::error::Error;
+use crate::error::report;
 
 /// Requests taken at once: those of a batch share one transaction.
 const BATCH: usize = 256;
@@ -138,7 +138,7 @@ impl Worker {
             }
             // Going down is not put off: the next start closes the runs that are still open in the log.
             Err(cause) if matches!(control, Control::Shutdown { .. }) => {
-                let _ = Error::from(cause);
+                report(&cause);
                 self.runs = next;
             }
             Err(cause) => return answer.give(Err(cause.into())),
@@ -197,7 +197,7 @@ impl Worker {
                 self.carry_out(plan, first_of(stored));
             }
             Err(cause) => {
-                let _ = Error::from(cause);
+                report(&cause);
                 self.effects.extend(self.runs.lose_output(over));
                 self.retry = self.runs.is_stuck().then(|| Instant::now() + STORE_RETRY);
             }
