@@ -137,18 +137,13 @@ test('chat reconnects, says so, and repeats nothing', async () => {
   const ports = [first.controller, first.info.manager].map((url) => Number(new URL(url).port))
   const child = spawn(BINARY, ['chat', 'echo', '--data-dir', first.dataDir], { env: environment() })
   let text = ''
-  const says = (pattern) =>
-    new Promise((resolve) => {
-      const look = (data = '') => {
-        text += data
-        if (pattern.test(text)) {
-          child.stdout.off('data', look)
-          resolve()
-        }
-      }
-      child.stdout.on('data', look)
-      look()
-    })
+  child.stdout.on('data', (data) => {
+    text += data
+    child.emit('said')
+  })
+  const says = async (pattern) => {
+    while (!pattern.test(text)) await once(child, 'said')
+  }
   child.stderr.on('data', (data) => process.stderr.write(data))
 
   child.stdin.write('before\n')
