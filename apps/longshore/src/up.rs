@@ -95,7 +95,7 @@ pub async fn up(
 }
 
 impl First {
-    /// Waits until the two tiers, which are being served, have found each other, or [`ACQUAINTANCE`] is over: whoever
+    /// Waits until the two tiers, which are being served, have found each other, 5 s at most: whoever
     /// reads the first line may speak to an agent at once.
     pub async fn connected(&self) {
         let controller = api::Controller {
