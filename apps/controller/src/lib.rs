@@ -1,8 +1,8 @@
 //! The controller: people on one side, managers on the other.
 //!
-//! It keeps one [`remote`] for each registered manager, viewers or not: a task that owns the link, the logins of agents
-//! and the cached tails of their logs. A [`viewer`] is one connection to namespace `/clients`; what it follows it reads from
-//! those tails with a cursor of its own. Payloads pass through as the bytes that came. [`rest`] registers managers
+//! It keeps one `remote` for each registered manager, viewers or not: a task that owns the link, the logins of agents
+//! and the cached tails of their logs. A `viewer` is one connection to namespace `/clients`; what it follows it reads from
+//! those tails with a cursor of its own. Payloads pass through as the bytes that came. `rest` registers managers
 //! and agents.
 
 mod config;

@@ -47,6 +47,8 @@ pub(crate) enum Request {
     },
     /// The manager moved or has another key: these are the new link's signals.
     Moved(mpsc::Receiver<Signal>),
+    /// The remote is no longer needed.
+    Close,
 }
 
 /// A conversation that the link follows.
@@ -94,6 +96,7 @@ impl Remote {
     /// Ends the link and waits for the task.
     pub(crate) async fn close(&self) {
         self.link().close().await;
+        self.requests.send(Request::Close).await.ok();
         let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(task) = task {
             task.await.ok();

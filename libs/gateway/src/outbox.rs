@@ -78,7 +78,7 @@ impl Outbox {
         (Self { messages, shared: Arc::default() }, receiver)
     }
 
-    /// Tells something. With [`WAITING`] messages waiting the connection is closed: its reader does not read answers.
+    /// Tells something. With 4,096 messages waiting the connection is closed: its reader does not read answers.
     pub fn send(&self, message: Message) {
         if self.messages.try_send(Box::new(message)).is_err() {
             self.shared.overrun.store(true, Ordering::Relaxed);

@@ -66,24 +66,27 @@ impl Worker {
         }
     }
 
-    /// Runs until the link is closed.
+    /// Runs until told to close.
     pub(super) async fn run(
         mut self,
         mut signals: mpsc::Receiver<Signal>,
         mut requests: mpsc::Receiver<Request>,
     ) {
+        // A link that was closed says nothing more; another may take its place, so its end is not the task's.
+        let mut linked = true;
         loop {
             tokio::select! {
-                signal = signals.recv() => match signal {
+                signal = signals.recv(), if linked => match signal {
                     Some(signal) => self.on_signal(signal),
-                    None => return,
+                    None => linked = false,
                 },
-                Some(request) = requests.recv() => match request {
-                    Request::Follow { agent, conversation, reply } => self.on_follow((agent, conversation), reply),
-                    Request::Moved(new) => {
-                        signals = new;
+                request = requests.recv() => match request {
+                    Some(Request::Follow { agent, conversation, reply }) => self.on_follow((agent, conversation), reply),
+                    Some(Request::Moved(new)) => {
+                        (signals, linked) = (new, true);
                         self.on_away("the manager moved");
                     }
+                    Some(Request::Close) | None => return,
                 },
                 Some(ended) = self.under_way.next(), if !self.under_way.is_empty() => self.on_ended(ended),
             }
