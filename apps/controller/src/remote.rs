@@ -5,6 +5,7 @@ mod watchers;
 mod worker;
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use gateway::{Feed, Outbox};
 use link::{Answer, CallError, Endpoint, Link, Signal, WhenDown};
@@ -26,6 +27,9 @@ use worker::Worker;
 
 /// Viewers that wait for an agent's login to be looked up. When full, they wait here.
 const REQUESTS: usize = 256;
+
+/// How long adding a manager waits for it.
+const FIRST_ATTEMPT: Duration = Duration::from_secs(5);
 
 /// Handle of a remote.
 #[derive(Debug)]
@@ -107,6 +111,12 @@ impl Remote {
     /// Tells a connection about this remote's state until what this gives is dropped.
     pub(crate) fn watch(self: &Arc<Self>, connection: &ConnectionId, outbox: &Outbox) -> Watching {
         self.watchers.watch(Arc::clone(self), connection, outbox)
+    }
+
+    /// Waits until the first attempt to connect has succeeded or failed, 5 s at most: whoever registers a manager wants to
+    /// know, and may go on at once.
+    pub(crate) async fn tried(&self) {
+        tokio::time::timeout(FIRST_ATTEMPT, self.watchers.tried()).await.ok();
     }
 
     /// Whether the manager can be talked to now.

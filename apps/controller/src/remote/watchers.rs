@@ -10,6 +10,7 @@ use protocol::names::clients::{
 };
 use protocol::{ClientId, ConnectionId};
 use serde::Serialize;
+use tokio::sync::Notify;
 
 use super::Remote;
 
@@ -18,6 +19,7 @@ use super::Remote;
 pub(super) struct Watchers {
     client: ClientId,
     inner: Mutex<Inner>,
+    changed: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -43,7 +45,7 @@ impl Drop for Watching {
 
 impl Watchers {
     pub(super) fn new(client: ClientId) -> Self {
-        Self { client, inner: Mutex::default() }
+        Self { client, inner: Mutex::default(), changed: Notify::new() }
     }
 
     /// One who comes while the manager is away is told so.
@@ -65,6 +67,21 @@ impl Watchers {
         self.lock().up
     }
 
+    /// Waits until the first attempt to connect has succeeded or failed.
+    pub(super) async fn tried(&self) {
+        loop {
+            let changed = self.changed.notified();
+            let tried = {
+                let inner = self.lock();
+                inner.up || inner.lost
+            };
+            if tried {
+                return;
+            }
+            changed.await;
+        }
+    }
+
     pub(super) fn disconnected(&self) {
         let mut inner = self.lock();
         inner.up = false;
@@ -84,12 +101,14 @@ impl Watchers {
             REMOTE_RECONNECT_ERROR,
             &RemoteReconnectError { client_id: self.client.clone(), error },
         );
+        self.changed.notify_waiters();
     }
 
     /// The manager can be talked to. Nobody is told who was not told that it was away.
     pub(super) fn connected(&self) {
         let mut inner = self.lock();
         inner.up = true;
+        self.changed.notify_waiters();
         if std::mem::take(&mut inner.lost) {
             inner.tell(REMOTE_RECONNECTED, &self.client());
         }

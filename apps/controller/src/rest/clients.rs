@@ -79,6 +79,7 @@ pub(super) async fn add(
     check(&client)?;
     server.db.add_client(&client).await?;
     server.remotes.open(&client).await?;
+    server.remotes.get(&client.client_id)?.tried().await;
     Ok((StatusCode::CREATED, Json(server.show(client))))
 }
 
