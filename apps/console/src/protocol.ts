@@ -1,11 +1,51 @@
 // Written by `make contract` from libs/protocol. Do not edit.
 
+/** `agentChanged`: another agent answers in this conversation from now on. */
+export interface AgentChanged {
+  /** The agent whose log it is in. */
+  agentId: AgentId;
+  /** The log that it is in. */
+  conversationId: ConversationId;
+  /** Its position there. */
+  seq: Seq;
+  /** The run that it belongs to; absent for what an agent says unasked. */
+  runId?: RunId;
+  /** When it was appended. */
+  timestamp: Timestamp;
+  /** The agent that answers now. */
+  activeAgentId: AgentId;
+  /** Its name. */
+  agentName: string;
+  /** The agent that answered before. */
+  previousAgentId: AgentId;
+  /** Why, as the agent said. */
+  reason?: string;
+}
+
 /** Acknowledgement of `createAgent`. */
 export interface AgentCreated {
   /** The new agent. */
   agentId: AgentId;
   /** Its password, 192 random bits. The manager keeps only a hash of it. */
   password: string;
+}
+
+/** `agentEvent`: something of the agent's own, which means nothing to longshore. */
+export interface AgentEvent {
+  /** The agent whose log it is in. */
+  agentId: AgentId;
+  /** The log that it is in. */
+  conversationId: ConversationId;
+  /** Its position there. */
+  seq: Seq;
+  /** The run that it belongs to; absent for what an agent says unasked. */
+  runId?: RunId;
+  /** When it was appended. */
+  timestamp: Timestamp;
+  /** `[A-Za-z0-9_:-]{1,128}`, and none of longshore's own event names. */
+  topic: string;
+  /** What the agent says about it. */
+  payload: unknown;
 }
 
 /** A named program under one manager. */
@@ -40,6 +80,17 @@ export interface AgentSpec {
   codec: Codec;
   /** Where its program runs. Absent only for a codec that is built in. */
   host?: Host;
+  /**
+   * Runs that it may have at once in sessions of their own, 1 to 64: those of `startRun`, ephemeral chats and
+   * helper runs.
+   */
+  parallel?: number;
+  /** Names of commands of its own that it is given when a client sends them, besides those of longshore. */
+  commands?: Array<string>;
+  /** What is looked for in messages, in this order. */
+  filters?: Array<Filter>;
+  /** How long its conversations keep entries; for ever without. */
+  retention?: Retention;
 }
 
 /** What an agent is doing. */
@@ -49,7 +100,9 @@ export type AgentState =
   /** Waits for a message. */
   | "idle"
   /** At least one run is open. */
-  | "running";
+  | "running"
+  /** At least one run waits for the answer to an interaction. */
+  | "blocked";
 
 /** Acknowledgement of `listAgents`. */
 export interface Agents {
@@ -61,6 +114,18 @@ export interface Agents {
 export interface AgentsAuth {
   /** The manager's API key, `lsm_…`. The header `Authorization: Bearer …` does as well. */
   token?: string;
+}
+
+/** A connection that is present in a conversation. */
+export interface Attendee {
+  /** The connection to the controller. */
+  connectionId: ConnectionId;
+  /** Whose it is. */
+  viewerId?: ViewerId;
+  /** That viewer's user name. */
+  user?: string;
+  /** What kind of client it is. */
+  clientType?: string;
 }
 
 /** What a cancelled run was doing. */
@@ -90,6 +155,12 @@ export interface Chat {
   messageId?: MessageId;
   /** The run's id; without one, the manager makes one. */
   runId?: RunId;
+  /** End the run that the agent has, and be the next. */
+  interrupt?: boolean;
+  /** Store nothing: the run is one of its own, beside the conversation, and its events go to the sender alone. */
+  ephemeral?: boolean;
+  /** With `single` no pieces of the answer are sent, only the whole. */
+  responseMode?: ResponseMode;
 }
 
 /** Acknowledgement of `chat`, given when the message is on disk. */
@@ -104,6 +175,26 @@ export interface ChatAccepted {
   state: RunState;
   /** With `queued`: how many runs are before it, 1 for the next one. */
   position?: number;
+}
+
+/** `chatEnhanceResult` */
+export interface ChatEnhanceResult {
+  /** The agent. */
+  agentId: AgentId;
+  /** As it came. */
+  correlationId: CorrelationId;
+  /** The run. */
+  runId: RunId;
+  /** The connection that it is for; absent for one that is connected to the manager itself. */
+  connectionId?: ConnectionId;
+  /** When. */
+  timestamp: Timestamp;
+  /** Whether it worked. */
+  success: boolean;
+  /** Why not. */
+  error?: HelperError;
+  /** The better wording, with `success`. */
+  enhancedText?: string;
 }
 
 /** `chatEvent` as it is stored: something that happened within a turn. */
@@ -126,6 +217,61 @@ export type ChatEvent = {
       /** For people. */
       message: string;
     };
+  }
+  /** The agent uses a tool. */
+  | {
+    kind: "toolCall";
+    payload: {
+      /** Of this call. */
+      id: string;
+      /** The tool. */
+      name: string;
+      /** For people. */
+      title?: string;
+      /** What the tool is given. */
+      input?: unknown;
+    };
+  }
+  /** What a tool gave back. */
+  | {
+    kind: "toolResult";
+    payload: {
+      /** Of the call. */
+      id: string;
+      /** Whether it failed. */
+      isError?: boolean;
+      /** What it gave back. */
+      output?: unknown;
+    };
+  }
+  /** What the agent thinks, where it says so. */
+  | {
+    kind: "thinking";
+    payload: {
+      /** The thought. */
+      text: string;
+    };
+  }
+  /** What the agent is going to do; replaces the plan before. */
+  | {
+    kind: "plan";
+    payload: {
+      /** The steps, in order. */
+      steps: Array<PlanStep>;
+    };
+  }
+  /** A question that the agent does not wait for; one that it waits for is an `interactionRequest`. */
+  | {
+    kind: "question";
+    payload: {
+      /** The question. */
+      message: string;
+    };
+  }
+  /** What the turn has cost so far. */
+  | {
+    kind: "usage";
+    payload: Usage;
   }
   /** Output that is not part of an answer, kept as it came. */
   | {
@@ -182,6 +328,14 @@ export type ChatMessage = {
   }
 );
 
+/** Acknowledgement of `clearHistory`. */
+export interface Cleared {
+  /** The new life of the log. */
+  epoch: Epoch;
+  /** Its newest entry: what is open has been carried over. */
+  headSeq: Seq;
+}
+
 /** The handshake's `auth` object. */
 export interface ClientAuth {
   /** An access token, `ls_…`. The header `Authorization: Bearer …` does as well. */
@@ -218,6 +372,8 @@ export type Codec =
     quietMs?: number;
     /** With no output at all the turn ends as an empty answer after this time, in milliseconds. */
     emptyMs?: number;
+    /** Whether a line that is a control message, such as a question, is one. Without, every line is text. */
+    control?: boolean;
   };
 
 /** `connected`: the first event of every connection. */
@@ -235,8 +391,85 @@ export interface Connected {
 /** One socket; new each time. */
 export type ConnectionId = string;
 
+/** What happened to a conversation. */
+export type ConversationAction =
+  /** It was made. */
+  | "created"
+  /** It has another name. */
+  | "renamed"
+  /** It is gone with all that was in it. */
+  | "deleted"
+  /** Its log begins anew; the entries of the new life follow by themselves. */
+  | "cleared"
+  /** Somebody came. */
+  | "joined"
+  /** Somebody went. */
+  | "left";
+
 /** One log within an agent. */
 export type ConversationId = string;
+
+/** A conversation as a list shows it; acknowledgement of `createConversation` and `renameConversation`. */
+export interface ConversationInfo {
+  /** The conversation. */
+  conversationId: ConversationId;
+  /** The agent whose it is. */
+  agentId: AgentId;
+  /** Its name. */
+  name: string;
+  /** When it was made. */
+  createdAt: Timestamp;
+  /** When its newest entry was appended. */
+  lastActivityAt: Timestamp;
+  /** Connections that are present. */
+  clientCount: number;
+  /** Messages in it, of either side. */
+  messageCount: number;
+  /** Whether a run is open. */
+  running: boolean;
+  /** Whether it ends with who made it. */
+  ephemeral: boolean;
+  /** Whether it takes no messages. */
+  readOnly?: boolean;
+}
+
+/**
+ * `conversationUpdate`: a conversation was made, changed or removed, or somebody came or went.
+ *
+ * Who is present is told to those who are, and only while fewer than 64 are; the rest to all who are logged in to the
+ * agent.
+ */
+export interface ConversationUpdate {
+  /** The agent. */
+  agentId: AgentId;
+  /** The conversation. */
+  conversationId: ConversationId;
+  /** What happened. */
+  action: ConversationAction;
+  /** When. */
+  timestamp: Timestamp;
+  /** The conversation as it is now, unless it was deleted. */
+  conversation?: ConversationInfo;
+  /** With `cleared`: the new life of the log. */
+  epoch?: Epoch;
+  /** Who did it, or came, or went. */
+  viewerId?: ViewerId;
+  /** That viewer's user name. */
+  user?: string;
+  /** With `joined` and `left`: what kind of client it is. */
+  clientType?: string;
+}
+
+/** Acknowledgement of `listConversations`. */
+export interface Conversations {
+  /** The conversations, newest activity first. */
+  conversations: Array<ConversationInfo>;
+  /** Where to go on, if there are more. */
+  next?: string;
+}
+
+/** Chosen by who asks, and comes back with the answer. */
+export type CorrelationId = string;
 
 /** `createAgent`: from a controller only, for its REST interface. */
 export interface CreateAgent {
@@ -244,11 +477,197 @@ export interface CreateAgent {
   spec: AgentSpec;
 }
 
+/** `createConversation` */
+export interface CreateConversation {
+  /** The agent; may be left to `forward`. */
+  agentId?: AgentId;
+  /**
+   * 1 to 256 characters, none of them a control character; unique within the agent whatever the case. Without one it is
+   * called `Conversation YYYY-MM-DD HH:MM`, in UTC.
+   */
+  name?: string;
+  /** What to do when the name is taken. */
+  onNameCollision?: NameCollision;
+  /** Delete it 30 s after who made it has left, and when the manager starts. */
+  ephemeral?: boolean;
+  /** Take no messages for the agent: for what was imported. */
+  readOnly?: boolean;
+}
+
 /** Answer of a command that has nothing to say: `{}`. */
 export type Done = Record<string, never>;
 
+/** `enhanceChat`: have the agent word a message better. Nothing is stored; the answer is a `chatEnhanceResult`. */
+export interface EnhanceChat {
+  /** The agent; may be left to `forward`. */
+  agentId?: AgentId;
+  /** The message: 1 byte to 1 MiB of text, not only white space. */
+  message: string;
+  /** Comes back with the result. */
+  correlationId: CorrelationId;
+}
+
 /** One stored message. */
 export type EntryId = string;
+
+/** `chatEvent` of an ephemeral run. */
+export type EphemeralChatEvent = {
+  /** The agent. */
+  agentId: AgentId;
+  /** The conversation that it was asked in. */
+  conversationId: ConversationId;
+  /** The run. */
+  runId: RunId;
+  /** The connection that it is for; absent for one that is connected to the manager itself. */
+  connectionId?: ConnectionId;
+  /** When. */
+  timestamp: Timestamp;
+} & (
+  /** Something to know about the agent, such as its program having been restarted. */
+  | {
+    kind: "status";
+    payload: {
+      /** For people. */
+      message: string;
+    };
+  }
+  /** The agent uses a tool. */
+  | {
+    kind: "toolCall";
+    payload: {
+      /** Of this call. */
+      id: string;
+      /** The tool. */
+      name: string;
+      /** For people. */
+      title?: string;
+      /** What the tool is given. */
+      input?: unknown;
+    };
+  }
+  /** What a tool gave back. */
+  | {
+    kind: "toolResult";
+    payload: {
+      /** Of the call. */
+      id: string;
+      /** Whether it failed. */
+      isError?: boolean;
+      /** What it gave back. */
+      output?: unknown;
+    };
+  }
+  /** What the agent thinks, where it says so. */
+  | {
+    kind: "thinking";
+    payload: {
+      /** The thought. */
+      text: string;
+    };
+  }
+  /** What the agent is going to do; replaces the plan before. */
+  | {
+    kind: "plan";
+    payload: {
+      /** The steps, in order. */
+      steps: Array<PlanStep>;
+    };
+  }
+  /** A question that the agent does not wait for; one that it waits for is an `interactionRequest`. */
+  | {
+    kind: "question";
+    payload: {
+      /** The question. */
+      message: string;
+    };
+  }
+  /** What the turn has cost so far. */
+  | {
+    kind: "usage";
+    payload: Usage;
+  }
+  /** Output that is not part of an answer, kept as it came. */
+  | {
+    kind: "raw";
+    payload: {
+      /** Where it came from. */
+      stream: OutputStream;
+      /** The text; bytes that are no UTF-8 are replaced by U+FFFD. */
+      text: string;
+      /** Whether the text is only the head of what came. */
+      truncated?: boolean;
+      /** With `truncated`: how many bytes came. */
+      bytes?: number;
+    };
+  }
+);
+
+/** `chatMessage` of an ephemeral run. */
+export type EphemeralMessage = {
+  /** The agent. */
+  agentId: AgentId;
+  /** The conversation that it was asked in. */
+  conversationId: ConversationId;
+  /** The run. */
+  runId: RunId;
+  /** The connection that it is for; absent for one that is connected to the manager itself. */
+  connectionId?: ConnectionId;
+  /** When. */
+  timestamp: Timestamp;
+} & (
+  /** A person's message. */
+  | {
+    from: "user";
+    /** Unique id of the message. */
+    id: EntryId;
+    /** The message. */
+    text: string;
+    /** The sender's own id for it. */
+    messageId?: MessageId;
+    /** Who sent it. */
+    viewerId?: ViewerId;
+    /** The sender's user name. */
+    user?: string;
+  }
+  /** The agent's answer, or what it says unasked. */
+  | {
+    from: "agent";
+    /** Unique id of the message. */
+    id: EntryId;
+    /** The agent's name when it answered. */
+    agentName: string;
+    /** The answer. */
+    response: AgentResponse;
+  }
+);
+
+/** `runEvent` of an ephemeral run. */
+export interface EphemeralRunEvent {
+  /** The agent. */
+  agentId: AgentId;
+  /** The conversation that it was asked in. */
+  conversationId: ConversationId;
+  /** The run. */
+  runId: RunId;
+  /** The connection that it is for; absent for one that is connected to the manager itself. */
+  connectionId?: ConnectionId;
+  /** When. */
+  timestamp: Timestamp;
+  /** The state that the run is in now. */
+  state: RunState;
+  /** With `queued`: how many runs are before it, 1 for the next one. */
+  position?: number;
+  /** Why it ended, with `cancelled` and `failed`. */
+  reason?: RunReason;
+  /** More about a failure, for people. */
+  error?: string;
+  /** Time from `started` to the end, in milliseconds. */
+  durationMs?: number;
+  /** What it cost, with a terminal state, where the agent said so. */
+  usage?: Usage;
+  /** Whose run it is. */
+  viewerId?: ViewerId;
+}
 
 /** One life of a log. It changes when the log is cleared or its store was replaced. */
 export type Epoch = string;
@@ -306,10 +725,57 @@ export type ErrorCode =
   /** A defect of the server; its log has the cause. */
   | "INTERNAL";
 
+/** A rule for messages, checked on each line of text by itself. */
+export interface Filter {
+  /** Shown instead of what was found. */
+  name: string;
+  /** A regular expression without look-around and back-references, so that it takes linear time. */
+  pattern: string;
+  /** Which way; without it, both. */
+  direction?: FilterDirection;
+  /** What is done with a message in which it is found. */
+  action?: FilterAction;
+  /** With `replace`: what stands in its place; `$1` is the first group. */
+  replacement?: string;
+}
+
+/** What is done with a message in which a filter finds something. */
+export type FilterAction =
+  /** It is only reported. */
+  | "flag"
+  /** What was found is replaced. */
+  | "replace"
+  /** A person's message is refused; of an agent's answer that line and all after it are left out. */
+  | "drop";
+
+/** Which way a message goes. */
+export type FilterDirection =
+  /** To the agent. */
+  | "incoming"
+  /** From the agent. */
+  | "outgoing";
+
+/** What filters did to a message, from weak to strong. */
+export type FilterStatus =
+  /** It is as it was. */
+  | "flagged"
+  /** A part of it was replaced. */
+  | "filtered"
+  /** It was not passed on. */
+  | "dropped";
+
 /** `logout`, `deleteAgent`, `startAgent`, `stopAgent`, `restartAgent`: a command about one agent. */
 export interface ForAgent {
   /** The agent. */
   agentId: AgentId;
+}
+
+/** `leaveConversation`, `deleteConversation`, `clearHistory`: a command about one conversation. */
+export interface ForConversation {
+  /** The agent; not needed. */
+  agentId?: AgentId;
+  /** The conversation. */
+  conversationId: ConversationId;
 }
 
 /**
@@ -337,16 +803,100 @@ export type Forward =
     payload: Chat;
     agentId?: AgentId;
   }
+  /** Start a run in parallel to others */
+  | {
+    event: "startRun";
+    payload: StartRun;
+    agentId?: AgentId;
+  }
   /** End a run that waits or runs */
   | {
     event: "cancelRun";
     payload: CancelRun;
     agentId?: AgentId;
   }
+  /** Let a run that waits be the next */
+  | {
+    event: "promoteRun";
+    payload: PromoteRun;
+    agentId?: AgentId;
+  }
+  /** Answer a question of an agent */
+  | {
+    event: "respondInteraction";
+    payload: RespondInteraction;
+    agentId?: AgentId;
+  }
+  /** Be present in a conversation and follow it */
+  | {
+    event: "joinConversation";
+    payload?: JoinConversation;
+    agentId?: AgentId;
+  }
+  /** Be no longer present in a conversation */
+  | {
+    event: "leaveConversation";
+    payload: ForConversation;
+    agentId?: AgentId;
+  }
+  /** Make a conversation */
+  | {
+    event: "createConversation";
+    payload?: CreateConversation;
+    agentId?: AgentId;
+  }
+  /** List conversations */
+  | {
+    event: "listConversations";
+    payload?: ListConversations;
+    agentId?: AgentId;
+  }
+  /** Give a conversation another name */
+  | {
+    event: "renameConversation";
+    payload: RenameConversation;
+    agentId?: AgentId;
+  }
+  /** Remove a conversation with all that is in it */
+  | {
+    event: "deleteConversation";
+    payload: ForConversation;
+    agentId?: AgentId;
+  }
+  /** Search names and what was said */
+  | {
+    event: "searchConversations";
+    payload: SearchConversations;
+    agentId?: AgentId;
+  }
   /** Read a page of a conversation */
   | {
     event: "getHistory";
     payload?: GetHistory;
+    agentId?: AgentId;
+  }
+  /** Begin a conversation's log anew */
+  | {
+    event: "clearHistory";
+    payload: ForConversation;
+    agentId?: AgentId;
+  }
+  /** Append messages that were said elsewhere */
+  | {
+    event: "insertHistory";
+    payload: InsertHistory;
+    agentId?: AgentId;
+  }
+  /** Have the agent word a message better */
+  | {
+    event: "enhanceChat";
+    payload: EnhanceChat;
+    agentId?: AgentId;
+  }
+  /** Have the agent write the text of a ticket */
+  | {
+    event: "generateTicketBody";
+    payload: GenerateTicketBody;
     agentId?: AgentId;
   }
   /** List the manager's agents */
@@ -361,8 +911,22 @@ export type ForwardAnswer =
   | LoginSuccess
   | LogoutSuccess
   | ChatAccepted
+  | ChatAccepted
   | RunCancelled
+  | RunPromoted
+  | InteractionEnded
+  | Joined
+  | Done
+  | ConversationInfo
+  | Conversations
+  | ConversationInfo
+  | Done
+  | Found
   | History
+  | Cleared
+  | Inserted
+  | HelperAccepted
+  | HelperAccepted
   | Agents;
 
 /** `login` inside `forward`: follow a conversation. The controller adds what proves that it may. */
@@ -416,6 +980,66 @@ export type ForwardedEvent =
     event: "chatEvent";
     payload: LiveEvent;
   }
+  /** The agent asks, and waits for the answer */
+  | {
+    event: "interactionRequest";
+    payload: InteractionRequest;
+  }
+  /** An interaction has ended */
+  | {
+    event: "interactionUpdate";
+    payload: InteractionUpdate;
+  }
+  /** Something of the agent's own */
+  | {
+    event: "agentEvent";
+    payload: AgentEvent;
+  }
+  /** Another agent answers from now on */
+  | {
+    event: "agentChanged";
+    payload: AgentChanged;
+  }
+  /** A filter found something */
+  | {
+    event: "messageFilterResult";
+    payload: MessageFilterResult;
+  }
+  /** What was said in an ephemeral run */
+  | {
+    event: "chatMessage";
+    payload: EphemeralMessage;
+  }
+  /** An ephemeral run changed its state */
+  | {
+    event: "runEvent";
+    payload: EphemeralRunEvent;
+  }
+  /** Something that happened within an ephemeral run */
+  | {
+    event: "chatEvent";
+    payload: EphemeralChatEvent;
+  }
+  /** A conversation was made, changed or removed */
+  | {
+    event: "conversationUpdate";
+    payload: ConversationUpdate;
+  }
+  /** The open runs of a conversation */
+  | {
+    event: "queueUpdate";
+    payload: QueueUpdate;
+  }
+  /** The better wording of a message */
+  | {
+    event: "chatEnhanceResult";
+    payload: ChatEnhanceResult;
+  }
+  /** The text of a ticket */
+  | {
+    event: "ticketBodyResult";
+    payload: TicketBodyResult;
+  }
   /** The replay is over, what follows is live */
   | {
     event: "historyEnd";
@@ -426,6 +1050,34 @@ export type ForwardedEvent =
     event: "error";
     payload: WireError;
   };
+
+/** Acknowledgement of `searchConversations`. */
+export interface Found {
+  /** The conversations, best first. */
+  results: Array<FoundConversation>;
+}
+
+/** A conversation that has what was searched for. */
+export interface FoundConversation {
+  /** The conversation. */
+  conversation: ConversationInfo;
+  /** How well it fits; greater is better. Comparable within one answer. */
+  score: number;
+  /** Where it was found, best first, at most three. */
+  snippets: Array<Snippet>;
+}
+
+/** `generateTicketBody`: have the agent write the text of a ticket. Nothing is stored; the answer is a `ticketBodyResult`. */
+export interface GenerateTicketBody {
+  /** The agent; may be left to `forward`. */
+  agentId?: AgentId;
+  /** The ticket's title: 1 byte to 1 MiB of text, not only white space. */
+  title: string;
+  /** What the ticket belongs to, for the agent to know. */
+  hierarchyContext?: string;
+  /** Comes back with the result. */
+  correlationId: CorrelationId;
+}
 
 /**
  * `getHistory`: a page of entries, oldest first.
@@ -443,6 +1095,24 @@ export interface GetHistory {
   afterSeq?: Seq;
   /** At most this many, 1 to 500; 100 without. */
   limit?: number;
+  /** Only messages of this side, and nothing else. */
+  role?: Role;
+}
+
+/** Acknowledgement of `enhanceChat` and `generateTicketBody`: the result follows as an event. */
+export interface HelperAccepted {
+  /** As it came. */
+  correlationId: CorrelationId;
+  /** The run, which `cancelRun` ends. */
+  runId: RunId;
+}
+
+/** Why a helper run gave nothing. */
+export interface HelperError {
+  /** For programs. */
+  code: ErrorCode;
+  /** For people. */
+  message: string;
 }
 
 /** Acknowledgement of `getHistory`. */
@@ -496,6 +1166,31 @@ export type HistoryEvent =
   | {
     event: "chatEvent";
     payload: ChatEvent;
+  }
+  /** The agent asks, and waits for the answer */
+  | {
+    event: "interactionRequest";
+    payload: InteractionRequest;
+  }
+  /** An interaction has ended */
+  | {
+    event: "interactionUpdate";
+    payload: InteractionUpdate;
+  }
+  /** Something of the agent's own */
+  | {
+    event: "agentEvent";
+    payload: AgentEvent;
+  }
+  /** Another agent answers from now on */
+  | {
+    event: "agentChanged";
+    payload: AgentChanged;
+  }
+  /** A filter found something */
+  | {
+    event: "messageFilterResult";
+    payload: MessageFilterResult;
   };
 
 /** Where an agent's program runs. */
@@ -513,10 +1208,180 @@ export type Host =
     cwd?: string;
   };
 
+/** `insertHistory`: append messages that were said elsewhere. */
+export interface InsertHistory {
+  /** The agent; not needed. */
+  agentId?: AgentId;
+  /** The conversation. */
+  conversationId: ConversationId;
+  /** 1 to 500 messages, in order. All are appended, or none. */
+  messages: Array<InsertedMessage>;
+}
+
+/** Acknowledgement of `insertHistory`. */
+export interface Inserted {
+  /** Position of the first message. */
+  fromSeq: Seq;
+  /** How many were appended; 0 when they were there already. */
+  count: number;
+}
+
+/** A message that was said elsewhere. */
+export interface InsertedMessage {
+  /** Who said it. */
+  from: Role;
+  /** 1 byte to 1 MiB of text. */
+  text: string;
+  /** When; without it, now. */
+  timestamp?: Timestamp;
+  /** The same again in the same conversation is not appended again, nor is anything that came with it. */
+  messageId?: MessageId;
+}
+
+/** Acknowledgement of `respondInteraction`: this was the answer that counts. */
+export interface InteractionEnded {
+  /** How it ended. */
+  state: InteractionState;
+}
+
+/** One question of an agent. */
+export type InteractionId = string;
+
+/** What kind of answer an interaction wants. */
+export type InteractionKind =
+  /** One of its choices. */
+  | "question"
+  /** An object with its fields, each a string. */
+  | "form"
+  /** A string. */
+  | "text";
+
+/** `interactionRequest`: the agent asks, and waits for the answer. */
+export interface InteractionRequest {
+  /** The agent whose log it is in. */
+  agentId: AgentId;
+  /** The log that it is in. */
+  conversationId: ConversationId;
+  /** Its position there. */
+  seq: Seq;
+  /** The run that it belongs to; absent for what an agent says unasked. */
+  runId?: RunId;
+  /** When it was appended. */
+  timestamp: Timestamp;
+  /** Unique within the manager. */
+  interactionId: InteractionId;
+  /** What kind of answer is wanted. */
+  type: InteractionKind;
+  /** The question. */
+  message: string;
+  /** With `question`: what can be chosen. An answer is one of these. */
+  choices?: Array<string>;
+  /** Which of the choices counts when nobody answers in time. */
+  defaultIndex?: number;
+  /** With `form`: the names of its fields. An answer is an object with these. */
+  fields?: Array<string>;
+  /** When it ends by itself. */
+  expiresAt: Timestamp;
+}
+
+/** How an interaction ended. */
+export type InteractionState =
+  /** Somebody answered. */
+  | "resolved"
+  /** Somebody declined to, or its run has ended. */
+  | "cancelled"
+  /** Nobody answered in time. */
+  | "timedOut";
+
+/** `interactionUpdate`: an interaction has ended. */
+export interface InteractionUpdate {
+  /** The agent whose log it is in. */
+  agentId: AgentId;
+  /** The log that it is in. */
+  conversationId: ConversationId;
+  /** Its position there. */
+  seq: Seq;
+  /** The run that it belongs to; absent for what an agent says unasked. */
+  runId?: RunId;
+  /** When it was appended. */
+  timestamp: Timestamp;
+  /** The interaction. */
+  interactionId: InteractionId;
+  /** How it ended. */
+  state: InteractionState;
+  /** The answer; with `timedOut` the default one, if there is one. */
+  value?: unknown;
+  /** Who answered or cancelled. */
+  viewerId?: ViewerId;
+  /** That viewer's user name. */
+  user?: string;
+}
+
+/**
+ * `joinConversation`: be present in a conversation and follow it.
+ *
+ * With `afterSeq` and `epoch` the replay begins after that entry; with `limit` it has at most the newest that many
+ * entries.
+ */
+export interface JoinConversation {
+  /** The agent; may be left to `forward`. */
+  agentId?: AgentId;
+  /** The conversation; without one, the one called `default`. */
+  conversationId?: ConversationId;
+  /** What kind of client it is, such as `console` or `cli`; others see it. At most 64 characters are kept. */
+  clientType?: string;
+  /**
+   * Of messages and pieces of answers, show only those of the viewer's own runs. States, interactions and the queue
+   * are shown all the same.
+   */
+  filter?: boolean;
+  /** The newest entry that the caller has. */
+  afterSeq?: Seq;
+  /** The epoch of that entry. */
+  epoch?: Epoch;
+  /** At most this many of the newest entries are replayed; without it, all. */
+  limit?: number;
+}
+
+/** Acknowledgement of `joinConversation`. The replay follows. */
+export interface Joined {
+  /** The conversation. */
+  conversationId: ConversationId;
+  /** The agent whose it is. */
+  agentId: AgentId;
+  /** The conversation's name. */
+  name: string;
+  /** The life that its log is in. */
+  epoch: Epoch;
+  /** Its newest entry. An event with a smaller or equal `seq` is history, a greater one news. */
+  headSeq: Seq;
+  /** Whether it takes no messages. */
+  readOnly?: boolean;
+  /** The runs that are open. */
+  queue: Queue;
+  /** The interactions that wait for an answer. */
+  interactions: Array<InteractionRequest>;
+}
+
 /** `listAgents`: all agents of the manager. It has no fields; `{}` or no payload at all. */
 export type ListAgents = Record<string, never>;
 
-/** `chatEvent` of kind `assistantDelta`: a piece of the answer, live only, superseded by the final `chatMessage`. */
+/** `listConversations`: newest activity first. */
+export interface ListConversations {
+  /** The agent; may be left to `forward`. Without one, all agents that the connection is logged in to. */
+  agentId?: AgentId;
+  /** Only those whose name has this in it, whatever the case. */
+  name?: string;
+  /** At most this many, 1 to 1,000; 1,000 without. */
+  limit?: number;
+  /** Go on where the list before ended: its `next`. */
+  cursor?: string;
+}
+
+/**
+ * `chatEvent` of kind `assistantDelta` or `assistantSnapshot`: a piece of the answer, live only, superseded by the next
+ * `chatMessage` of the run.
+ */
 export type LiveEvent = {
   /** The agent. */
   agentId: AgentId;
@@ -526,8 +1391,10 @@ export type LiveEvent = {
   runId: RunId;
   /** When. */
   timestamp: Timestamp;
-  /** 0, 1, 2 … within the run. */
+  /** 0, 1, 2 … within the run. What stands for several pieces, for a slow reader, has the number of the last. */
   sequence: number;
+  /** With an ephemeral run: the connection that it is for. */
+  connectionId?: ConnectionId;
 } & (
   /** A piece of the answer. */
   | {
@@ -535,6 +1402,21 @@ export type LiveEvent = {
     payload: {
       /** Text that follows the one before. */
       delta: string;
+      /** Whether more was said than is shown: it was too long to be kept for a slow reader. */
+      truncated?: boolean;
+    };
+  }
+  /**
+   * All that was said since the run began or its last `chatMessage`, for whoever joins in the middle. It replaces
+   * what the viewer has of it.
+   */
+  | {
+    kind: "assistantSnapshot";
+    payload: {
+      /** The text so far. */
+      text: string;
+      /** Whether more was said than is shown. */
+      truncated?: boolean;
     };
   }
 );
@@ -578,6 +1460,8 @@ export interface Login {
   epoch?: Epoch;
   /** At most this many of the newest entries are replayed; without it, all. */
   limit?: number;
+  /** Follow without being present: a controller's own login, on behalf of nobody yet. */
+  observe?: boolean;
 }
 
 /** `loginError`: a login was refused. Whether agent or password was wrong is not said. */
@@ -614,8 +1498,37 @@ export interface LogoutSuccess {
   agentId: AgentId;
 }
 
+/** `messageFilterResult`: a filter found something. What it found is not said. */
+export interface MessageFilterResult {
+  /** The agent whose log it is in. */
+  agentId: AgentId;
+  /** The log that it is in. */
+  conversationId: ConversationId;
+  /** Its position there. */
+  seq: Seq;
+  /** The run that it belongs to; absent for what an agent says unasked. */
+  runId?: RunId;
+  /** When it was appended. */
+  timestamp: Timestamp;
+  /** Which way the message went. */
+  direction: FilterDirection;
+  /** What became of it: the strongest of what the filters did. */
+  status: FilterStatus;
+  /** Names of the filters that found something, in the order of the agent's configuration. */
+  appliedFilters: Array<string>;
+  /** Whose message it was. */
+  viewerId?: ViewerId;
+}
+
 /** Chosen by the sender of a message, so that sending it again changes nothing. */
 export type MessageId = string;
+
+/** What to do with a name that is taken. */
+export type NameCollision =
+  /** Refuse it, with `NAME_TAKEN`. */
+  | "error"
+  /** Put a number behind it: `Name (2)`. */
+  | "appendNumber";
 
 /** Second argument of every command that a controller passes on: for whom. */
 export interface Origin {
@@ -635,6 +1548,85 @@ export type OutputStream =
   | "stdout"
   /** Standard error. */
   | "stderr";
+
+/** How far a step of a plan is. */
+export type PlanStatus =
+  /** Not begun. */
+  | "pending"
+  /** Begun. */
+  | "inProgress"
+  /** Done. */
+  | "completed";
+
+/** One step of a plan. */
+export interface PlanStep {
+  /** What is to be done. */
+  content: string;
+  /** How far it is. */
+  status: PlanStatus;
+}
+
+/**
+ * `presence`: who is present in a conversation by way of a controller, as a whole. Nobody is told of it: it restores
+ * what was before the connection was lost.
+ */
+export interface Presence {
+  /** The agent. */
+  agentId: AgentId;
+  /** The conversation. */
+  conversationId: ConversationId;
+  /** All who are present. */
+  viewers: Array<Attendee>;
+}
+
+/** `promoteRun`: let a run that waits be the next. */
+export interface PromoteRun {
+  /** The run. */
+  runId: RunId;
+  /** The agent; not needed. */
+  agentId?: AgentId;
+}
+
+/** The open runs of a conversation. */
+export interface Queue {
+  /** Grows with each change while the manager runs; 0 when nothing has happened yet. */
+  version: number;
+  /** The runs that the agent has. */
+  running: Array<QueuedRun>;
+  /** The runs that wait, the next one first. */
+  queued: Array<QueuedRun>;
+}
+
+/**
+ * `queueUpdate`: the open runs of a conversation. Sent when they change, at most every 100 ms; the newest replaces all
+ * before.
+ */
+export interface QueueUpdate {
+  /** The agent. */
+  agentId: AgentId;
+  /** The conversation. */
+  conversationId: ConversationId;
+  /** Grows with each change while the manager runs; 0 when nothing has happened yet. */
+  version: number;
+  /** The runs that the agent has. */
+  running: Array<QueuedRun>;
+  /** The runs that wait, the next one first. */
+  queued: Array<QueuedRun>;
+}
+
+/** An open run. */
+export interface QueuedRun {
+  /** The run. */
+  runId: RunId;
+  /** The beginning of its message, at most 200 characters. */
+  text: string;
+  /** Whether the agent waits for the answer to an interaction. */
+  blocked?: boolean;
+  /** Whose it is. */
+  viewerId?: ViewerId;
+  /** That viewer's user name. */
+  user?: string;
+}
 
 /** `remoteDisconnected`, `remoteReconnected`: the selected manager went away or is back. */
 export interface Remote {
@@ -659,6 +1651,52 @@ export interface RemoteReconnecting {
   /** Time until the attempt, in milliseconds. */
   delayMs: number;
 }
+
+/** `renameConversation` */
+export interface RenameConversation {
+  /** The agent; not needed. */
+  agentId?: AgentId;
+  /** The conversation. */
+  conversationId: ConversationId;
+  /** As with `createConversation`. */
+  newName: string;
+  /** What to do when the name is taken. */
+  onNameCollision?: NameCollision;
+}
+
+/** `respondInteraction`: answer, or decline to. The first answer counts. */
+export interface RespondInteraction {
+  /** The agent; not needed. */
+  agentId?: AgentId;
+  /** The interaction. */
+  interactionId: InteractionId;
+  /** The answer, as the interaction wants it. */
+  value?: unknown;
+  /** Decline to answer. */
+  cancel?: boolean;
+}
+
+/** Whether an answer is shown while it is written. */
+export type ResponseMode =
+  /** Piece by piece. */
+  | "stream"
+  /** When it is complete. */
+  | "single";
+
+/** How long entries are kept. */
+export interface Retention {
+  /** At most this old, in days. */
+  maxAgeDays?: number;
+  /** At most this many in a conversation. */
+  maxEntries?: number;
+}
+
+/** A side of a conversation. */
+export type Role =
+  /** A person. */
+  | "user"
+  /** The agent. */
+  | "agent";
 
 /** Acknowledgement of `cancelRun`. The run's terminal `runEvent` follows. */
 export interface RunCancelled {
@@ -688,10 +1726,20 @@ export interface RunEvent {
   error?: string;
   /** Time from `started` to the end, in milliseconds. */
   durationMs?: number;
+  /** What it cost, with a terminal state, where the agent said so. */
+  usage?: Usage;
+  /** Whose run it is. */
+  viewerId?: ViewerId;
 }
 
 /** One turn of an agent. */
 export type RunId = string;
+
+/** Acknowledgement of `promoteRun`. */
+export interface RunPromoted {
+  /** How many runs are before it: 1 for the next one. */
+  position: number;
+}
 
 /** Why a run ended otherwise than well. */
 export type RunReason =
@@ -699,6 +1747,14 @@ export type RunReason =
   | "user"
   /** It took longer than a run may. */
   | "timeout"
+  /** Another message took its place. */
+  | "interrupted"
+  /** The connection that began it is gone, and it was to end with it. */
+  | "disconnect"
+  /** Nobody has been there to see it for 30 s. */
+  | "no_clients"
+  /** Its conversation was deleted. */
+  | "conversation_deleted"
   /** The server was stopping. */
   | "server_stopping"
   /** The server was restarted while the run was open. */
@@ -720,12 +1776,26 @@ export type RunState =
   | "queued"
   /** The agent has it. */
   | "started"
+  /** The agent waits for the answer to an interaction. */
+  | "blocked"
+  /** The agent has got the answer and goes on. */
+  | "resumed"
   /** Ended well. Terminal. */
   | "done"
   /** Ended because somebody said so. Terminal. */
   | "cancelled"
   /** Ended badly. Terminal. */
   | "failed";
+
+/** `searchConversations`: in names and in what was said, for all of the words. */
+export interface SearchConversations {
+  /** The agent; may be left to `forward`. Without one, all agents that the connection is logged in to. */
+  agentId?: AgentId;
+  /** 1 to 256 characters. Words, of which the last may be unfinished; nothing in it is an operator. */
+  query: string;
+  /** At most this many conversations, 1 to 100; 10 without. */
+  limit?: number;
+}
 
 /** Position of an entry in its conversation's log: 1, 2, 3 … without holes. 0 stands before the first. */
 export type Seq = number;
@@ -736,8 +1806,62 @@ export interface SetClient {
   clientId: ClientId;
 }
 
+/** A part of a message that has what was searched for. */
+export interface Snippet {
+  /** The message; absent for the name. */
+  seq?: Seq;
+  /** Its text around what was found, at most about 160 characters. */
+  text: string;
+}
+
+/** `startRun`: a run in a session of the agent of its own, beside the conversation's queue and in parallel to its runs. */
+export interface StartRun {
+  /** The agent; may be left to `forward`. */
+  agentId?: AgentId;
+  /** The run's id. It must not be one of an open run; that of a run that has ended may be used again. */
+  runId: string;
+  /** 1 byte to 1 MiB of text, not only white space. */
+  message: string;
+  /** The conversation whose log the run is in; without one, the one called `default`. */
+  conversationId?: ConversationId;
+  /** End the run when the connection that begins it is gone. */
+  cancelOnDisconnect?: boolean;
+}
+
+/** `ticketBodyResult` */
+export interface TicketBodyResult {
+  /** The agent. */
+  agentId: AgentId;
+  /** As it came. */
+  correlationId: CorrelationId;
+  /** The run. */
+  runId: RunId;
+  /** The connection that it is for; absent for one that is connected to the manager itself. */
+  connectionId?: ConnectionId;
+  /** When. */
+  timestamp: Timestamp;
+  /** Whether it worked. */
+  success: boolean;
+  /** Why not. */
+  error?: HelperError;
+  /** The ticket's text, with `success`. */
+  body?: string;
+}
+
 /** RFC 3339, UTC, with milliseconds; the same live and replayed. */
 export type Timestamp = string;
+
+/** What a run cost, as the agent counts it. */
+export interface Usage {
+  /** Tokens read. */
+  inputTokens?: number;
+  /** Tokens written. */
+  outputTokens?: number;
+  /** Of the tokens read, those that came from a cache. */
+  cachedTokens?: number;
+  /** Price in US dollars. */
+  costUsd?: number;
+}
 
 /** Whoever follows conversations over one or more connections; stable. */
 export type ViewerId = string;
@@ -804,11 +1928,29 @@ export interface AgentsServerToClientEvents {
   /** The agent is no longer followed. */
   logoutSuccess: (payload: LogoutSuccess) => void;
   /** What a person or the agent said. */
-  chatMessage: (payload: ChatMessage) => void;
+  chatMessage: (payload: ChatMessage | EphemeralMessage) => void;
   /** A run changed its state. */
-  runEvent: (payload: RunEvent) => void;
+  runEvent: (payload: RunEvent | EphemeralRunEvent) => void;
   /** Something that happened within a turn. */
-  chatEvent: (payload: ChatEvent | LiveEvent) => void;
+  chatEvent: (payload: ChatEvent | LiveEvent | EphemeralChatEvent) => void;
+  /** The agent asks, and waits for the answer. */
+  interactionRequest: (payload: InteractionRequest) => void;
+  /** An interaction has ended. */
+  interactionUpdate: (payload: InteractionUpdate) => void;
+  /** Something of the agent's own. */
+  agentEvent: (payload: AgentEvent) => void;
+  /** Another agent answers from now on. */
+  agentChanged: (payload: AgentChanged) => void;
+  /** A filter found something. */
+  messageFilterResult: (payload: MessageFilterResult) => void;
+  /** A conversation was made, changed or removed. */
+  conversationUpdate: (payload: ConversationUpdate) => void;
+  /** The open runs of a conversation. */
+  queueUpdate: (payload: QueueUpdate) => void;
+  /** The better wording of a message. */
+  chatEnhanceResult: (payload: ChatEnhanceResult) => void;
+  /** The text of a ticket. */
+  ticketBodyResult: (payload: TicketBodyResult) => void;
   /** The replay is over, what follows is live. */
   historyEnd: (payload: HistoryEnd) => void;
   /** A command without acknowledgement was refused. */
@@ -823,10 +1965,38 @@ export interface AgentsCommandMap {
   logout: { payload: ForAgent; data: LogoutSuccess };
   /** Say something to an agent. */
   chat: { payload: Chat; data: ChatAccepted };
+  /** Start a run in parallel to others. */
+  startRun: { payload: StartRun; data: ChatAccepted };
   /** End a run that waits or runs. */
   cancelRun: { payload: CancelRun; data: RunCancelled };
+  /** Let a run that waits be the next. */
+  promoteRun: { payload: PromoteRun; data: RunPromoted };
+  /** Answer a question of an agent. */
+  respondInteraction: { payload: RespondInteraction; data: InteractionEnded };
+  /** Be present in a conversation and follow it. */
+  joinConversation: { payload: JoinConversation; data: Joined };
+  /** Be no longer present in a conversation. */
+  leaveConversation: { payload: ForConversation; data: Done };
+  /** Make a conversation. */
+  createConversation: { payload: CreateConversation; data: ConversationInfo };
+  /** List conversations. */
+  listConversations: { payload: ListConversations; data: Conversations };
+  /** Give a conversation another name. */
+  renameConversation: { payload: RenameConversation; data: ConversationInfo };
+  /** Remove a conversation with all that is in it. */
+  deleteConversation: { payload: ForConversation; data: Done };
+  /** Search names and what was said. */
+  searchConversations: { payload: SearchConversations; data: Found };
   /** Read a page of a conversation. */
   getHistory: { payload: GetHistory; data: History };
+  /** Begin a conversation's log anew. */
+  clearHistory: { payload: ForConversation; data: Cleared };
+  /** Append messages that were said elsewhere. */
+  insertHistory: { payload: InsertHistory; data: Inserted };
+  /** Have the agent word a message better. */
+  enhanceChat: { payload: EnhanceChat; data: HelperAccepted };
+  /** Have the agent write the text of a ticket. */
+  generateTicketBody: { payload: GenerateTicketBody; data: HelperAccepted };
   /** List the manager's agents. */
   listAgents: { payload: ListAgents; data: Agents };
   /** Add an agent. */
@@ -839,6 +2009,8 @@ export interface AgentsCommandMap {
   stopAgent: { payload: ForAgent; data: Done };
   /** End an agent's runs and its program, and start anew. */
   restartAgent: { payload: ForAgent; data: Done };
+  /** Say who is present by way of a controller. */
+  presence: { payload: Presence; data: Done };
 }
 
 /** The same as functions, for `Socket`. */
@@ -857,10 +2029,38 @@ export interface ForwardCommandMap {
   logout: { payload: ForAgent; data: LogoutSuccess };
   /** Say something to an agent. */
   chat: { payload: Chat; data: ChatAccepted };
+  /** Start a run in parallel to others. */
+  startRun: { payload: StartRun; data: ChatAccepted };
   /** End a run that waits or runs. */
   cancelRun: { payload: CancelRun; data: RunCancelled };
+  /** Let a run that waits be the next. */
+  promoteRun: { payload: PromoteRun; data: RunPromoted };
+  /** Answer a question of an agent. */
+  respondInteraction: { payload: RespondInteraction; data: InteractionEnded };
+  /** Be present in a conversation and follow it. */
+  joinConversation: { payload: JoinConversation; data: Joined };
+  /** Be no longer present in a conversation. */
+  leaveConversation: { payload: ForConversation; data: Done };
+  /** Make a conversation. */
+  createConversation: { payload: CreateConversation; data: ConversationInfo };
+  /** List conversations. */
+  listConversations: { payload: ListConversations; data: Conversations };
+  /** Give a conversation another name. */
+  renameConversation: { payload: RenameConversation; data: ConversationInfo };
+  /** Remove a conversation with all that is in it. */
+  deleteConversation: { payload: ForConversation; data: Done };
+  /** Search names and what was said. */
+  searchConversations: { payload: SearchConversations; data: Found };
   /** Read a page of a conversation. */
   getHistory: { payload: GetHistory; data: History };
+  /** Begin a conversation's log anew. */
+  clearHistory: { payload: ForConversation; data: Cleared };
+  /** Append messages that were said elsewhere. */
+  insertHistory: { payload: InsertHistory; data: Inserted };
+  /** Have the agent word a message better. */
+  enhanceChat: { payload: EnhanceChat; data: HelperAccepted };
+  /** Have the agent write the text of a ticket. */
+  generateTicketBody: { payload: GenerateTicketBody; data: HelperAccepted };
   /** List the manager's agents. */
   listAgents: { payload: ListAgents; data: Agents };
 }

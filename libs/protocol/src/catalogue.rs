@@ -244,8 +244,7 @@ mod tests {
     fn exactly_the_kinds_of_entries_are_stored() {
         let stored: HashSet<_> = messages().filter(|m| m.stored).map(|m| m.name).collect();
 
-        let kinds = [EntryKind::ChatMessage, EntryKind::RunEvent, EntryKind::ChatEvent];
-        assert_eq!(stored, kinds.map(EntryKind::as_str).into());
+        assert_eq!(stored, EntryKind::ALL.map(EntryKind::as_str).into());
     }
 
     #[test]

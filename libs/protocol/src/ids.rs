@@ -126,6 +126,10 @@ id!(/// Chosen by the sender of a message, so that sending it again changes noth
     MessageId, "msg");
 id!(/// One stored message.
     EntryId, "en");
+id!(/// One question of an agent.
+    InteractionId, "in");
+id!(/// Chosen by who asks, and comes back with the answer.
+    CorrelationId, "co");
 id!(/// One socket; new each time.
     ConnectionId, "cn");
 id!(/// Whoever follows conversations over one or more connections; stable.

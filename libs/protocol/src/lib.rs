@@ -17,7 +17,7 @@ pub mod time;
 
 pub use error::{Ack, ErrorCode, WireError};
 pub use ids::{
-    AgentId, ClientId, ConnectionId, ConversationId, EntryId, Epoch, InvalidId, MessageId, RunId,
-    Seq, ViewerId,
+    AgentId, ClientId, ConnectionId, ConversationId, CorrelationId, EntryId, Epoch, InteractionId,
+    InvalidId, MessageId, RunId, Seq, ViewerId,
 };
 pub use time::Timestamp;

@@ -8,6 +8,18 @@ pub const MAX_FRAME: usize = 8 << 20;
 pub const MAX_ENTRY: usize = 4 << 20;
 /// Longest line taken whole from an agent, in bytes; of a longer one the head is kept.
 pub const MAX_LINE: usize = 4 << 20;
+/// Longest name of a conversation, in characters.
+pub const MAX_NAME: usize = 256;
+/// Conversations in one answer to `listConversations`.
+pub const MAX_LISTED: usize = 1_000;
+/// Messages in one `insertHistory`.
+pub const MAX_INSERTED: usize = 500;
+/// Present connections up to which each that comes or goes is told to the others.
+pub const MAX_ANNOUNCED: usize = 64;
+/// Interactions of one conversation that may be open.
+pub const MAX_INTERACTIONS: usize = 100;
+/// Runs in sessions of their own that an agent may have at once, unless it is configured otherwise.
+pub const PARALLEL_RUNS: u32 = 4;
 /// Runs that may wait in one conversation.
 pub const MAX_QUEUED_RUNS: usize = 100;
 /// Entries in one page of history, at most and by default within replay.

@@ -12,6 +12,14 @@ macro_rules! names {
     };
 }
 
+/// Whether it can be the name of an event: `[A-Za-z0-9_:-]{1,128}`. A name outside it may need an escape, which not every
+/// peer can read.
+#[must_use]
+pub fn is_event_name(name: &str) -> bool {
+    (1..=128).contains(&name.len())
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_:-".contains(&b))
+}
+
 /// Of namespace `/clients`.
 pub mod clients {
     names! {
@@ -34,7 +42,21 @@ pub mod agents {
         LOGIN = "login",
         LOGOUT = "logout",
         CHAT = "chat",
+        START_RUN = "startRun",
         CANCEL_RUN = "cancelRun",
+        PROMOTE_RUN = "promoteRun",
+        RESPOND_INTERACTION = "respondInteraction",
+        JOIN_CONVERSATION = "joinConversation",
+        LEAVE_CONVERSATION = "leaveConversation",
+        CREATE_CONVERSATION = "createConversation",
+        LIST_CONVERSATIONS = "listConversations",
+        RENAME_CONVERSATION = "renameConversation",
+        DELETE_CONVERSATION = "deleteConversation",
+        SEARCH_CONVERSATIONS = "searchConversations",
+        CLEAR_HISTORY = "clearHistory",
+        INSERT_HISTORY = "insertHistory",
+        ENHANCE_CHAT = "enhanceChat",
+        GENERATE_TICKET_BODY = "generateTicketBody",
         GET_HISTORY = "getHistory",
         LIST_AGENTS = "listAgents",
         CREATE_AGENT = "createAgent",
@@ -42,13 +64,23 @@ pub mod agents {
         START_AGENT = "startAgent",
         STOP_AGENT = "stopAgent",
         RESTART_AGENT = "restartAgent",
+        PRESENCE = "presence",
         LOGIN_SUCCESS = "loginSuccess",
         LOGIN_ERROR = "loginError",
         LOGOUT_SUCCESS = "logoutSuccess",
         CHAT_MESSAGE = "chatMessage",
         RUN_EVENT = "runEvent",
         CHAT_EVENT = "chatEvent",
+        INTERACTION_REQUEST = "interactionRequest",
+        INTERACTION_UPDATE = "interactionUpdate",
+        AGENT_EVENT = "agentEvent",
+        AGENT_CHANGED = "agentChanged",
+        MESSAGE_FILTER_RESULT = "messageFilterResult",
         HISTORY_END = "historyEnd",
+        CONVERSATION_UPDATE = "conversationUpdate",
+        QUEUE_UPDATE = "queueUpdate",
+        CHAT_ENHANCE_RESULT = "chatEnhanceResult",
+        TICKET_BODY_RESULT = "ticketBodyResult",
         ERROR = "error",
     }
 }

@@ -6,6 +6,10 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::agents::FilterDirection;
+use crate::limits::PARALLEL_RUNS;
+use crate::names::{self, is_event_name};
+
 /// An agent's configuration, as in the configuration file, over REST and in the store.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -17,6 +21,74 @@ pub struct AgentSpec {
     /// Where its program runs. Absent only for a codec that is built in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host: Option<Host>,
+    /// Runs that it may have at once in sessions of their own, 1 to 64: those of `startRun`, ephemeral chats and
+    /// helper runs.
+    #[schemars(range(min = 1, max = 64))]
+    #[serde(default = "default_parallel", skip_serializing_if = "is_default_parallel")]
+    pub parallel: u32,
+    /// Names of commands of its own that it is given when a client sends them, besides those of longshore.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub commands: Vec<String>,
+    /// What is looked for in messages, in this order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub filters: Vec<Filter>,
+    /// How long its conversations keep entries; for ever without.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retention: Option<Retention>,
+}
+
+/// A rule for messages, checked on each line of text by itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Filter {
+    /// Shown instead of what was found.
+    pub name: String,
+    /// A regular expression without look-around and back-references, so that it takes linear time.
+    pub pattern: String,
+    /// Which way; without it, both.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub direction: Option<FilterDirection>,
+    /// What is done with a message in which it is found.
+    #[serde(default)]
+    pub action: FilterAction,
+    /// With `replace`: what stands in its place; `$1` is the first group.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replacement: Option<String>,
+}
+
+/// What is done with a message in which a filter finds something.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum FilterAction {
+    /// It is only reported.
+    Flag,
+    /// What was found is replaced.
+    #[default]
+    Replace,
+    /// A person's message is refused; of an agent's answer that line and all after it are left out.
+    Drop,
+}
+
+impl Filter {
+    /// The pattern, compiled; its size is bounded.
+    ///
+    /// # Errors
+    /// It is no regular expression, or too large.
+    pub fn regex(&self) -> Result<regex::Regex, regex::Error> {
+        regex::RegexBuilder::new(&self.pattern).size_limit(1 << 20).build()
+    }
+}
+
+/// How long entries are kept.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Retention {
+    /// At most this old, in days.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_age_days: Option<u32>,
+    /// At most this many in a conversation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_entries: Option<u64>,
 }
 
 /// What an agent's stdin and stdout mean.
@@ -44,6 +116,9 @@ pub enum Codec {
         /// With no output at all the turn ends as an empty answer after this time, in milliseconds.
         #[serde(default = "default_empty_ms")]
         empty_ms: u64,
+        /// Whether a line that is a control message, such as a question, is one. Without, every line is text.
+        #[serde(default = "default_control", skip_serializing_if = "Clone::clone")]
+        control: bool,
     },
 }
 
@@ -72,6 +147,19 @@ pub enum Host {
     },
 }
 
+fn default_parallel() -> u32 {
+    PARALLEL_RUNS
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_default_parallel(parallel: &u32) -> bool {
+    *parallel == PARALLEL_RUNS
+}
+
+fn default_control() -> bool {
+    true
+}
+
 fn default_quiet_ms() -> u64 {
     300
 }
@@ -94,33 +182,55 @@ pub enum InvalidSpec {
         /// What is wrong with its host.
         problem: &'static str,
     },
+    /// It may have no run at all, or too many at once.
+    #[error("parallel is 1 to 64")]
+    Parallel,
+    /// A command that has no name, or one of longshore's own.
+    #[error("\"{0}\" cannot be a command of an agent")]
+    Command(String),
+    /// A filter's pattern is no regular expression.
+    #[error("filter \"{name}\": {problem}")]
+    Filter {
+        /// The filter.
+        name: String,
+        /// What is wrong with it.
+        problem: String,
+    },
 }
 
 impl AgentSpec {
+    /// An agent with the defaults.
+    #[must_use]
+    pub fn new(name: impl Into<String>, codec: Codec, host: Option<Host>) -> Self {
+        Self {
+            name: name.into(),
+            codec,
+            host,
+            parallel: PARALLEL_RUNS,
+            commands: Vec::new(),
+            filters: Vec::new(),
+            retention: None,
+        }
+    }
+
     /// An `echo` agent.
     #[must_use]
     pub fn echo(name: impl Into<String>) -> Self {
-        Self { name: name.into(), codec: Codec::Echo, host: None }
+        Self::new(name, Codec::Echo, None)
     }
 
     /// A `lines` agent with the default end of turn.
     #[must_use]
     pub fn lines(name: impl Into<String>, command: impl Into<String>, args: Vec<String>) -> Self {
-        Self {
-            name: name.into(),
-            codec: Codec::Lines {
-                sentinel: None,
-                one_line: false,
-                quiet_ms: default_quiet_ms(),
-                empty_ms: default_empty_ms(),
-            },
-            host: Some(Host::Process {
-                command: command.into(),
-                args,
-                env: BTreeMap::new(),
-                cwd: None,
-            }),
-        }
+        let codec = Codec::Lines {
+            sentinel: None,
+            one_line: false,
+            quiet_ms: default_quiet_ms(),
+            empty_ms: default_empty_ms(),
+            control: true,
+        };
+        let (command, env) = (command.into(), BTreeMap::new());
+        Self::new(name, codec, Some(Host::Process { command, args, env, cwd: None }))
     }
 
     /// Checks what the types cannot say.
@@ -130,6 +240,21 @@ impl AgentSpec {
     pub fn check(&self) -> Result<(), InvalidSpec> {
         if self.name.trim().is_empty() || self.name.chars().count() > 128 {
             return Err(InvalidSpec::Name);
+        }
+        if !(1..=64).contains(&self.parallel) {
+            return Err(InvalidSpec::Parallel);
+        }
+        let taken = |name: &str| names::agents::ALL.contains(&name) || !is_event_name(name);
+        if let Some(name) = self.commands.iter().find(|name| taken(name)) {
+            return Err(InvalidSpec::Command(name.clone()));
+        }
+        for filter in &self.filters {
+            let problem =
+                |problem: String| InvalidSpec::Filter { name: filter.name.clone(), problem };
+            if filter.name.is_empty() || filter.name.chars().count() > 128 {
+                return Err(problem("a filter's name is 1 to 128 characters".to_owned()));
+            }
+            filter.regex().map_err(|error| problem(error.to_string()))?;
         }
         match (&self.codec, &self.host) {
             (Codec::Echo, Some(_)) => {

@@ -69,6 +69,9 @@ pub struct Login {
     /// At most this many of the newest entries are replayed; without it, all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<u64>,
+    /// Follow without being present: a controller's own login, on behalf of nobody yet.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub observe: bool,
 }
 
 impl std::fmt::Debug for Login {
@@ -127,6 +130,65 @@ pub struct Chat {
     /// The run's id; without one, the manager makes one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run_id: Option<RunId>,
+    /// End the run that the agent has, and be the next.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub interrupt: bool,
+    /// Store nothing: the run is one of its own, beside the conversation, and its events go to the sender alone.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub ephemeral: bool,
+    /// With `single` no pieces of the answer are sent, only the whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub response_mode: Option<ResponseMode>,
+}
+
+/// Whether an answer is shown while it is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum ResponseMode {
+    /// Piece by piece.
+    Stream,
+    /// When it is complete.
+    Single,
+}
+
+/// `startRun`: a run in a session of the agent of its own, beside the conversation's queue and in parallel to its runs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct StartRun {
+    /// The agent; may be left to `forward`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent_id: Option<AgentId>,
+    /// The run's id. It must not be one of an open run; that of a run that has ended may be used again.
+    #[schemars(required)]
+    pub run_id: Option<RunId>,
+    /// 1 byte to 1 MiB of text, not only white space.
+    #[schemars(length(min = 1, max = MAX_MESSAGE))]
+    pub message: String,
+    /// The conversation whose log the run is in; without one, the one called `default`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conversation_id: Option<ConversationId>,
+    /// End the run when the connection that begins it is gone.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cancel_on_disconnect: bool,
+}
+
+/// `promoteRun`: let a run that waits be the next.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PromoteRun {
+    /// The run.
+    pub run_id: RunId,
+    /// The agent; not needed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent_id: Option<AgentId>,
+}
+
+/// Acknowledgement of `promoteRun`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RunPromoted {
+    /// How many runs are before it: 1 for the next one.
+    pub position: u32,
 }
 
 /// Acknowledgement of `chat`, given when the message is on disk.
@@ -197,6 +259,19 @@ pub struct GetHistory {
     #[schemars(range(min = 1, max = PAGE))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<u32>,
+    /// Only messages of this side, and nothing else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<Role>,
+}
+
+/// A side of a conversation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Role {
+    /// A person.
+    User,
+    /// The agent.
+    Agent,
 }
 
 /// Acknowledgement of `getHistory`.
@@ -257,6 +332,8 @@ pub enum AgentState {
     Idle,
     /// At least one run is open.
     Running,
+    /// At least one run waits for the answer to an interaction.
+    Blocked,
 }
 
 /// `createAgent`: from a controller only, for its REST interface.

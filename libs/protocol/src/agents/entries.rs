@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::EntryHead;
-use crate::ids::{EntryId, MessageId, ViewerId};
+use crate::ids::{AgentId, EntryId, MessageId, ViewerId};
 use crate::names::agents as names;
 
 /// Event name of an entry.
@@ -17,9 +17,31 @@ pub enum EntryKind {
     RunEvent,
     /// `chatEvent`
     ChatEvent,
+    /// `interactionRequest`
+    InteractionRequest,
+    /// `interactionUpdate`
+    InteractionUpdate,
+    /// `agentEvent`
+    AgentEvent,
+    /// `agentChanged`
+    AgentChanged,
+    /// `messageFilterResult`
+    MessageFilterResult,
 }
 
 impl EntryKind {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::ChatMessage,
+        Self::RunEvent,
+        Self::ChatEvent,
+        Self::InteractionRequest,
+        Self::InteractionUpdate,
+        Self::AgentEvent,
+        Self::AgentChanged,
+        Self::MessageFilterResult,
+    ];
+
     /// The event name on the wire and in the store.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -27,15 +49,18 @@ impl EntryKind {
             Self::ChatMessage => names::CHAT_MESSAGE,
             Self::RunEvent => names::RUN_EVENT,
             Self::ChatEvent => names::CHAT_EVENT,
+            Self::InteractionRequest => names::INTERACTION_REQUEST,
+            Self::InteractionUpdate => names::INTERACTION_UPDATE,
+            Self::AgentEvent => names::AGENT_EVENT,
+            Self::AgentChanged => names::AGENT_CHANGED,
+            Self::MessageFilterResult => names::MESSAGE_FILTER_RESULT,
         }
     }
 
     /// The entry kind of that event name.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
-        [Self::ChatMessage, Self::RunEvent, Self::ChatEvent]
-            .into_iter()
-            .find(|k| k.as_str() == name)
+        Self::ALL.into_iter().find(|kind| kind.as_str() == name)
     }
 }
 
@@ -121,6 +146,46 @@ pub struct RunEventBody {
     /// Time from `started` to the end, in milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub duration_ms: Option<u64>,
+    /// What it cost, with a terminal state, where the agent said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usage: Option<Usage>,
+    /// Whose run it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub viewer_id: Option<ViewerId>,
+}
+
+impl RunEventBody {
+    /// A change to that state, with nothing else to say.
+    #[must_use]
+    pub fn new(state: RunState) -> Self {
+        Self {
+            state,
+            position: None,
+            reason: None,
+            error: None,
+            duration_ms: None,
+            usage: None,
+            viewer_id: None,
+        }
+    }
+}
+
+/// What a run cost, as the agent counts it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Usage {
+    /// Tokens read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input_tokens: Option<u64>,
+    /// Tokens written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output_tokens: Option<u64>,
+    /// Of the tokens read, those that came from a cache.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cached_tokens: Option<u64>,
+    /// Price in US dollars.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost_usd: Option<f64>,
 }
 
 /// State of a run.
@@ -131,6 +196,10 @@ pub enum RunState {
     Queued,
     /// The agent has it.
     Started,
+    /// The agent waits for the answer to an interaction.
+    Blocked,
+    /// The agent has got the answer and goes on.
+    Resumed,
     /// Ended well. Terminal.
     Done,
     /// Ended because somebody said so. Terminal.
@@ -155,6 +224,14 @@ pub enum RunReason {
     User,
     /// It took longer than a run may.
     Timeout,
+    /// Another message took its place.
+    Interrupted,
+    /// The connection that began it is gone, and it was to end with it.
+    Disconnect,
+    /// Nobody has been there to see it for 30 s.
+    NoClients,
+    /// Its conversation was deleted.
+    ConversationDeleted,
     /// The server was stopping.
     ServerStopping,
     /// The server was restarted while the run was open.
@@ -196,6 +273,47 @@ pub enum ChatEventBody {
         /// For people.
         message: String,
     },
+    /// The agent uses a tool.
+    ToolCall {
+        /// Of this call.
+        id: String,
+        /// The tool.
+        name: String,
+        /// For people.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        title: Option<String>,
+        /// What the tool is given.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        input: Option<serde_json::Value>,
+    },
+    /// What a tool gave back.
+    ToolResult {
+        /// Of the call.
+        id: String,
+        /// Whether it failed.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        is_error: bool,
+        /// What it gave back.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        output: Option<serde_json::Value>,
+    },
+    /// What the agent thinks, where it says so.
+    Thinking {
+        /// The thought.
+        text: String,
+    },
+    /// What the agent is going to do; replaces the plan before.
+    Plan {
+        /// The steps, in order.
+        steps: Vec<PlanStep>,
+    },
+    /// A question that the agent does not wait for; one that it waits for is an `interactionRequest`.
+    Question {
+        /// The question.
+        message: String,
+    },
+    /// What the turn has cost so far.
+    Usage(Usage),
     /// Output that is not part of an answer, kept as it came.
     Raw {
         /// Where it came from.
@@ -209,6 +327,124 @@ pub enum ChatEventBody {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         bytes: Option<u64>,
     },
+}
+
+/// One step of a plan.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct PlanStep {
+    /// What is to be done.
+    pub content: String,
+    /// How far it is.
+    pub status: PlanStatus,
+}
+
+/// How far a step of a plan is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum PlanStatus {
+    /// Not begun.
+    Pending,
+    /// Begun.
+    InProgress,
+    /// Done.
+    Completed,
+}
+
+/// `agentEvent`: something of the agent's own, which means nothing to longshore.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct AgentEvent {
+    /// Where it stands.
+    #[serde(flatten)]
+    pub head: EntryHead,
+    /// What it is.
+    #[serde(flatten)]
+    pub body: AgentEventBody,
+}
+
+/// An `agentEvent` without its head, as it is stored.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct AgentEventBody {
+    /// `[A-Za-z0-9_:-]{1,128}`, and none of longshore's own event names.
+    pub topic: String,
+    /// What the agent says about it.
+    pub payload: serde_json::Value,
+}
+
+/// `agentChanged`: another agent answers in this conversation from now on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct AgentChanged {
+    /// Where it stands. Its `agentId` stays that of the agent whose conversation it is.
+    #[serde(flatten)]
+    pub head: EntryHead,
+    /// What changed.
+    #[serde(flatten)]
+    pub body: AgentChangedBody,
+}
+
+/// An `agentChanged` without its head, as it is stored.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AgentChangedBody {
+    /// The agent that answers now.
+    pub active_agent_id: AgentId,
+    /// Its name.
+    pub agent_name: String,
+    /// The agent that answered before.
+    pub previous_agent_id: AgentId,
+    /// Why, as the agent said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// `messageFilterResult`: a filter found something. What it found is not said.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct MessageFilterResult {
+    /// Where it stands.
+    #[serde(flatten)]
+    pub head: EntryHead,
+    /// What was done.
+    #[serde(flatten)]
+    pub body: MessageFilterResultBody,
+}
+
+/// A `messageFilterResult` without its head, as it is stored.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct MessageFilterResultBody {
+    /// Which way the message went.
+    pub direction: FilterDirection,
+    /// What became of it: the strongest of what the filters did.
+    pub status: FilterStatus,
+    /// Names of the filters that found something, in the order of the agent's configuration.
+    pub applied_filters: Vec<String>,
+    /// Whose message it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub viewer_id: Option<ViewerId>,
+}
+
+/// Which way a message goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum FilterDirection {
+    /// To the agent.
+    Incoming,
+    /// From the agent.
+    Outgoing,
+}
+
+/// What filters did to a message, from weak to strong.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "camelCase")]
+pub enum FilterStatus {
+    /// It is as it was.
+    Flagged,
+    /// A part of it was replaced.
+    Filtered,
+    /// It was not passed on.
+    Dropped,
 }
 
 /// A stream of a program.

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::ErrorCode;
-use crate::ids::{AgentId, ConversationId, Epoch, RunId, Seq};
+use crate::ids::{AgentId, ConnectionId, ConversationId, Epoch, RunId, Seq};
 use crate::time::Timestamp;
 
 /// `loginSuccess`: before the replay that follows a login.
@@ -72,7 +72,8 @@ pub struct HistoryEnd {
     pub recovered: bool,
 }
 
-/// `chatEvent` of kind `assistantDelta`: a piece of the answer, live only, superseded by the final `chatMessage`.
+/// `chatEvent` of kind `assistantDelta` or `assistantSnapshot`: a piece of the answer, live only, superseded by the next
+/// `chatMessage` of the run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct LiveEvent {
@@ -84,8 +85,11 @@ pub struct LiveEvent {
     pub run_id: RunId,
     /// When.
     pub timestamp: Timestamp,
-    /// 0, 1, 2 … within the run.
+    /// 0, 1, 2 … within the run. What stands for several pieces, for a slow reader, has the number of the last.
     pub sequence: u64,
+    /// With an ephemeral run: the connection that it is for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connection_id: Option<ConnectionId>,
     /// What.
     #[serde(flatten)]
     pub body: LiveEventBody,
@@ -99,5 +103,17 @@ pub enum LiveEventBody {
     AssistantDelta {
         /// Text that follows the one before.
         delta: String,
+        /// Whether more was said than is shown: it was too long to be kept for a slow reader.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        truncated: bool,
+    },
+    /// All that was said since the run began or its last `chatMessage`, for whoever joins in the middle. It replaces
+    /// what the viewer has of it.
+    AssistantSnapshot {
+        /// The text so far.
+        text: String,
+        /// Whether more was said than is shown.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        truncated: bool,
     },
 }

@@ -54,9 +54,18 @@ pub struct RoutingHead<'a> {
     /// The run, where it belongs to one.
     #[serde(borrow, default, deserialize_with = "text")]
     pub run_id: Option<Cow<'a, str>>,
+    /// Whose message or run it is.
+    #[serde(borrow, default, deserialize_with = "text")]
+    pub viewer_id: Option<Cow<'a, str>>,
+    /// The one connection that it is for.
+    #[serde(borrow, default, deserialize_with = "text")]
+    pub connection_id: Option<Cow<'a, str>>,
     /// Present exactly on stored events.
     #[serde(default)]
     pub seq: Option<Seq>,
+    /// Present exactly on pieces of an answer.
+    #[serde(default)]
+    pub sequence: Option<u64>,
     /// On `historyEnd` and `loginSuccess`.
     #[serde(default)]
     pub epoch: Option<Epoch>,

@@ -4,7 +4,10 @@
 
 mod clients;
 mod commands;
+mod conversations;
 mod events;
+mod interactions;
+mod isolated;
 
 use std::str::FromStr;
 
@@ -12,7 +15,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::agents::EntryHead;
-use crate::ids::{AgentId, ConversationId, Epoch, InvalidId, RunId, Seq};
+use crate::ids::{AgentId, ConnectionId, ConversationId, Epoch, InvalidId, RunId, Seq, ViewerId};
 use crate::time::Timestamp;
 
 fn id<T: FromStr<Err = InvalidId>>(text: &str) -> T {
@@ -29,6 +32,14 @@ fn conversation() -> ConversationId {
 
 fn run() -> RunId {
     id("run_7c2e9a4410d85f3be6a1")
+}
+
+fn viewer() -> ViewerId {
+    id("vw_e47c0a518d3b92f6c7d0")
+}
+
+fn connection() -> ConnectionId {
+    id("cn_2b6f10a9d7e84c53f01a")
 }
 
 fn epoch() -> Epoch {

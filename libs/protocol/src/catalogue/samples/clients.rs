@@ -73,8 +73,8 @@ impl Sampled for ForwardedEvent {
 impl Sampled for Connected {
     fn samples() -> Vec<(&'static str, Self)> {
         let connected = Self {
-            connection_id: id("cn_2b6f10a9d7e84c53f01a"),
-            viewer_id: id("vw_e47c0a518d3b92f6c7d0"),
+            connection_id: super::connection(),
+            viewer_id: super::viewer(),
             server_version: env!("CARGO_PKG_VERSION").into(),
             server_time: at(0),
         };

@@ -4,7 +4,8 @@ use super::{agent, conversation, epoch, id, raw, run};
 use crate::agents::{
     AgentCreated, AgentInfo, AgentState, Agents, CancelKind, CancelRun, Chat, ChatAccepted,
     ChatMessage, CreateAgent, Done, ForAgent, GetHistory, History, HistoryEvent, ListAgents,
-    LoggedIn, Login, LoginSuccess, RunCancelled, RunState,
+    LoggedIn, Login, LoginSuccess, PromoteRun, ResponseMode, RunCancelled, RunPromoted, RunState,
+    StartRun,
 };
 use crate::catalogue::relayed::ForwardLogin;
 use crate::catalogue::shape::Sampled;
@@ -21,6 +22,7 @@ impl Sampled for Login {
             after_seq: None,
             epoch: None,
             limit: None,
+            observe: false,
         };
         let again = Self {
             password: None,
@@ -73,8 +75,14 @@ impl Sampled for Chat {
             conversation_id: None,
             message_id: Some(id("msg_3f8a61d0c5b7e294aa01")),
             run_id: None,
+            interrupt: false,
+            ephemeral: false,
+            response_mode: None,
         };
-        vec![("a question", chat)]
+        let now = Self { interrupt: true, ..chat.clone() };
+        let private =
+            Self { ephemeral: true, response_mode: Some(ResponseMode::Single), ..chat.clone() };
+        vec![("a question", chat), ("at once", now), ("off the record", private)]
     }
 }
 
@@ -90,6 +98,31 @@ impl Sampled for ChatAccepted {
         let queued =
             Self { seq: Seq(3), state: RunState::Queued, position: Some(1), ..started.clone() };
         vec![("begun at once", started), ("the next one", queued)]
+    }
+}
+
+impl Sampled for StartRun {
+    fn samples() -> Vec<(&'static str, Self)> {
+        let start = Self {
+            agent_id: None,
+            run_id: Some(run()),
+            message: "1 + 1".into(),
+            conversation_id: None,
+            cancel_on_disconnect: true,
+        };
+        vec![("start", start)]
+    }
+}
+
+impl Sampled for PromoteRun {
+    fn samples() -> Vec<(&'static str, Self)> {
+        vec![("promote", Self { run_id: run(), agent_id: None })]
+    }
+}
+
+impl Sampled for RunPromoted {
+    fn samples() -> Vec<(&'static str, Self)> {
+        vec![("the next one", Self { position: 1 })]
     }
 }
 
@@ -113,6 +146,7 @@ impl Sampled for GetHistory {
             before_seq: None,
             after_seq: None,
             limit: Some(100),
+            role: None,
         };
         let older = Self {
             conversation_id: Some(conversation()),

@@ -1,10 +1,12 @@
 //! Samples of the events of namespace `/agents`.
 
-use super::{agent, at, conversation, epoch, head, id, run};
+use super::{agent, at, conversation, epoch, head, id, run, viewer};
 use crate::agents::{
-    AgentResponse, ChatEvent, ChatEventBody, ChatMessage, ChatMessageBody, HistoryEnd, LiveEvent,
-    LiveEventBody, LoginError, LoginSuccess, LogoutSuccess, OutputStream, RunEvent, RunEventBody,
-    RunReason, RunState,
+    AgentChanged, AgentChangedBody, AgentEvent, AgentEventBody, AgentResponse, ChatEvent,
+    ChatEventBody, ChatMessage, ChatMessageBody, FilterDirection, FilterStatus, HistoryEnd,
+    LiveEvent, LiveEventBody, LoginError, LoginSuccess, LogoutSuccess, MessageFilterResult,
+    MessageFilterResultBody, OutputStream, PlanStatus, PlanStep, RunEvent, RunEventBody, RunReason,
+    RunState, Usage,
 };
 use crate::catalogue::shape::Sampled;
 use crate::error::ErrorCode;
@@ -54,7 +56,7 @@ impl Sampled for ChatMessage {
             id: id("en_8d2c5e0b7f1a4936c2d4"),
             text: "1 + 1".into(),
             message_id: Some(id("msg_3f8a61d0c5b7e294aa01")),
-            viewer_id: Some(id("vw_e47c0a518d3b92f6c7d0")),
+            viewer_id: Some(viewer()),
             user: Some("ada".into()),
         };
         let answer = ChatMessageBody::Agent {
@@ -71,15 +73,11 @@ impl Sampled for ChatMessage {
 
 impl Sampled for RunEvent {
     fn samples() -> Vec<(&'static str, Self)> {
-        let body = |state| RunEventBody {
-            state,
-            position: None,
-            reason: None,
-            error: None,
-            duration_ms: None,
-        };
+        let body = |state| RunEventBody { viewer_id: Some(viewer()), ..RunEventBody::new(state) };
         let queued = RunEventBody { position: Some(1), ..body(RunState::Queued) };
-        let done = RunEventBody { duration_ms: Some(304), ..body(RunState::Done) };
+        let usage = Usage { input_tokens: Some(12), output_tokens: Some(1), ..Usage::default() };
+        let done =
+            RunEventBody { duration_ms: Some(304), usage: Some(usage), ..body(RunState::Done) };
         let failed = RunEventBody {
             reason: Some(RunReason::AgentExited),
             error: Some("bc ended with status 1".into()),
@@ -89,6 +87,8 @@ impl Sampled for RunEvent {
         vec![
             ("queued", Self { head: head(2, 0), body: queued }),
             ("started", Self { head: head(2, 0), body: body(RunState::Started) }),
+            ("blocked", Self { head: head(4, 40), body: body(RunState::Blocked) }),
+            ("resumed", Self { head: head(4, 80), body: body(RunState::Resumed) }),
             ("done", Self { head: head(4, 304), body: done }),
             ("failed", Self { head: head(4, 17), body: failed }),
         ]
@@ -104,6 +104,22 @@ impl Sampled for ChatEvent {
             truncated: bytes.is_some(),
             bytes,
         };
+        let call = ChatEventBody::ToolCall {
+            id: "call-1".into(),
+            name: "bc".into(),
+            title: Some("Add".into()),
+            input: Some(serde_json::json!({ "line": "1 + 1" })),
+        };
+        let result = ChatEventBody::ToolResult {
+            id: "call-1".into(),
+            is_error: false,
+            output: Some("2".into()),
+        };
+        let thought = ChatEventBody::Thinking { text: "A sum.".into() };
+        let step = PlanStep { content: "Add".into(), status: PlanStatus::InProgress };
+        let plan = ChatEventBody::Plan { steps: vec![step] };
+        let question = ChatEventBody::Question { message: "In decimal?".into() };
+        let usage = Usage { cost_usd: Some(0.25), ..Usage::default() };
         vec![
             ("status", Self { head: head(3, 12), body: status }),
             ("raw output", Self { head: head(3, 12), body: raw("Math error: divide by 0", None) }),
@@ -111,6 +127,12 @@ impl Sampled for ChatEvent {
                 "the head of a long line",
                 Self { head: head(3, 12), body: raw("0000", Some(104_857_600)) },
             ),
+            ("a tool is used", Self { head: head(3, 12), body: call }),
+            ("what the tool gave back", Self { head: head(3, 14), body: result }),
+            ("a thought", Self { head: head(3, 12), body: thought }),
+            ("a plan", Self { head: head(3, 12), body: plan }),
+            ("a question by the way", Self { head: head(3, 12), body: question }),
+            ("what it has cost", Self { head: head(3, 12), body: ChatEventBody::Usage(usage) }),
         ]
     }
 }
@@ -123,9 +145,19 @@ impl Sampled for LiveEvent {
             run_id: run(),
             timestamp: at(4),
             sequence: 0,
-            body: LiveEventBody::AssistantDelta { delta: "2".into() },
+            connection_id: None,
+            body: LiveEventBody::AssistantDelta { delta: "2".into(), truncated: false },
         };
-        vec![("a piece of an answer", delta)]
+        let snapshot = Self {
+            body: LiveEventBody::AssistantSnapshot { text: "2".into(), truncated: false },
+            ..delta.clone()
+        };
+        let private = Self { connection_id: Some(super::connection()), ..delta.clone() };
+        vec![
+            ("a piece of an answer", delta),
+            ("the answer so far", snapshot),
+            ("a piece of an ephemeral one", private),
+        ]
     }
 }
 
@@ -145,5 +177,39 @@ impl Sampled for HistoryEnd {
         let other =
             Self { epoch: id("ep_40aa97c1d2e85b3f6094"), recovered: false, ..whole.clone() };
         vec![("the whole history", whole), ("nothing new", rest), ("a new life of the log", other)]
+    }
+}
+
+impl Sampled for AgentEvent {
+    fn samples() -> Vec<(&'static str, Self)> {
+        let body = AgentEventBody {
+            topic: "progress".into(),
+            payload: serde_json::json!({ "percent": 50 }),
+        };
+        vec![("progress", Self { head: head(3, 12), body })]
+    }
+}
+
+impl Sampled for AgentChanged {
+    fn samples() -> Vec<(&'static str, Self)> {
+        let body = AgentChangedBody {
+            active_agent_id: id("ag_c4071e8f2b9d63a5507c"),
+            agent_name: "echo".into(),
+            previous_agent_id: agent(),
+            reason: Some("no number".into()),
+        };
+        vec![("handed over", Self { head: head(3, 12), body })]
+    }
+}
+
+impl Sampled for MessageFilterResult {
+    fn samples() -> Vec<(&'static str, Self)> {
+        let body = MessageFilterResultBody {
+            direction: FilterDirection::Outgoing,
+            status: FilterStatus::Filtered,
+            applied_filters: vec!["card numbers".into()],
+            viewer_id: None,
+        };
+        vec![("something was replaced", Self { head: head(3, 12), body })]
     }
 }
