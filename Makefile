@@ -70,7 +70,8 @@ doc:
 	$(CARGO) doc --workspace --no-deps --locked --quiet
 
 js: target/debug/longshore tests/js/node_modules
-	cd tests/js && npm test
+	rm -rf target/contract-seen
+	cd tests/js && npm test && npm run coverage
 
 python: target/debug/longshore $(VENV)/ready
 	$(VENV)/bin/python tests/python/test_conversation.py

@@ -6,6 +6,7 @@ import { after } from 'node:test'
 
 import { io } from 'socket.io-client'
 
+import { watch } from './contract.mjs'
 import { PATIENCE } from './server.mjs'
 
 const open = new Set()
@@ -28,6 +29,7 @@ export class Viewer {
       reconnectionDelayMax: 200,
       ...options,
     })
+    watch(this.socket, this.direct ? 'agents' : 'clients')
     this.socket.onAny((event, payload) => this.#on(event, payload))
     for (const event of ['connect', 'connect_error', 'disconnect']) {
       this.socket.on(event, (detail) => this.#on(event, detail))

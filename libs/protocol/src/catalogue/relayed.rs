@@ -85,7 +85,8 @@ impl JsonSchema for ForwardedEvent {
         let choices = carried(events(), generator);
         json_schema!({
             "description": "`forwardedEvent`: an event of namespace `/agents`, payload untouched.",
-            "oneOf": choices,
+            // Not `oneOf`: what is stored also fits the schema of the same event of an ephemeral run.
+            "anyOf": choices,
         })
     }
 }
