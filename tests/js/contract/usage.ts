@@ -5,11 +5,14 @@ import type {
   Ack,
   AgentsClientToServerEvents,
   AgentsServerToClientEvents,
+  ChatEvent,
   ClientsClientToServerEvents,
   ClientsServerToClientEvents,
+  EphemeralChatEvent,
   Forward,
   ForwardCommandMap,
   ForwardedEvent,
+  LiveEvent,
 } from '../../../apps/console/src/protocol'
 
 type Controller = Socket<ClientsServerToClientEvents, ClientsClientToServerEvents>
@@ -47,14 +50,25 @@ export function line(forwarded: ForwardedEvent): string {
     case 'runEvent':
       return `${forwarded.payload.runId} ${forwarded.payload.state} ${forwarded.payload.reason ?? ''}`
     case 'chatEvent':
-      switch (forwarded.payload.kind) {
-        case 'assistantDelta':
-          return `${forwarded.payload.sequence} ${forwarded.payload.payload.delta}`
-        case 'status':
-          return `${forwarded.payload.seq} ${forwarded.payload.payload.message}`
-        case 'raw':
-          return forwarded.payload.payload.text
-      }
+      return within(forwarded.payload)
+    case 'interactionRequest':
+      return `${forwarded.payload.message} ${forwarded.payload.choices?.join(' / ') ?? ''}`
+    case 'interactionUpdate':
+      return `${forwarded.payload.user ?? 'nobody'} answered: ${JSON.stringify(forwarded.payload.value)}`
+    case 'conversationUpdate':
+      return `${forwarded.payload.conversation?.name ?? 'a conversation'} was ${forwarded.payload.action}`
+    case 'queueUpdate':
+      return `${forwarded.payload.running.length} running, next: ${forwarded.payload.queued[0]?.text ?? 'none'}`
+    case 'messageFilterResult':
+      return `${forwarded.payload.status} by ${forwarded.payload.appliedFilters.join(', ')}`
+    case 'agentEvent':
+      return `${forwarded.payload.topic}: ${JSON.stringify(forwarded.payload.payload)}`
+    case 'agentChanged':
+      return `${forwarded.payload.agentName} instead of ${forwarded.payload.previousAgentId}`
+    case 'chatEnhanceResult':
+      return forwarded.payload.enhancedText ?? forwarded.payload.error?.message ?? ''
+    case 'ticketBodyResult':
+      return forwarded.payload.body ?? forwarded.payload.error?.message ?? ''
     case 'historyEnd':
       return `up to ${forwarded.payload.toSeq} of ${forwarded.payload.epoch}`
     case 'loginSuccess':
@@ -63,6 +77,30 @@ export function line(forwarded: ForwardedEvent): string {
       return forwarded.payload.message
     case 'logoutSuccess':
       return forwarded.payload.agentId
+  }
+}
+
+/** What happened within a turn: stored, streamed, or of an ephemeral run. */
+function within(event: ChatEvent | LiveEvent | EphemeralChatEvent): string {
+  switch (event.kind) {
+    case 'assistantDelta':
+      return `${event.sequence} ${event.payload.delta}`
+    case 'assistantSnapshot':
+      return `${event.sequence} so far: ${event.payload.text}`
+    case 'status':
+    case 'question':
+      return event.payload.message
+    case 'raw':
+    case 'thinking':
+      return event.payload.text
+    case 'toolCall':
+      return `uses ${event.payload.title ?? event.payload.name}`
+    case 'toolResult':
+      return event.payload.isError ? 'failed' : 'worked'
+    case 'plan':
+      return event.payload.steps.map((step) => `${step.status}: ${step.content}`).join('; ')
+    case 'usage':
+      return `${event.payload.outputTokens ?? '?'} tokens`
   }
 }
 
