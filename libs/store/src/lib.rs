@@ -12,5 +12,8 @@ mod writer;
 pub use controller::{ClientRecord, ControllerDb, Credentials};
 pub use error::StoreError;
 pub use manager::ManagerDb;
-pub use record::{AgentRecord, Appended, ConversationRecord, Entry, NewEntry, Page, RunChange};
+pub use record::{
+    AgentRecord, Appended, Change, ConversationRecord, Entry, Hit, Keep, NewEntry, OpenInteraction,
+    Page, name_key,
+};
 pub use secret::{SecretKey, hash_token, token};

@@ -1,15 +1,16 @@
 //! The one task that writes the log: everything that waits goes into one transaction with one fsync.
 
 mod append;
+mod conversations;
 
 use std::fs::File;
 
-use protocol::{AgentId, ConversationId, Epoch, Timestamp};
-use sqlx::{SqliteConnection, SqlitePool};
+use protocol::{AgentId, ConversationId, Epoch, Seq, Timestamp};
+use sqlx::{Connection, SqliteConnection, SqlitePool};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-use crate::record::{AgentRecord, Appended, NewEntry};
+use crate::record::{AgentRecord, Appended, ConversationRecord, Keep, NewEntry};
 use crate::{StoreError, file};
 use append::Heads;
 
@@ -27,7 +28,11 @@ pub(crate) enum Job {
     CreateAgent(AgentRecord, Reply<()>),
     DeleteAgent(AgentId, Reply<bool>),
     SetStopped(AgentId, bool, Reply<()>),
-    CreateConversation(AgentId, String, Reply<()>),
+    CreateConversation(Box<ConversationRecord>, Reply<()>),
+    RenameConversation(ConversationId, String, Reply<()>),
+    DeleteConversation(ConversationId, Reply<bool>),
+    ClearConversation(ConversationId, Epoch, Vec<NewEntry>, Reply<Seq>),
+    Prune(ConversationId, Keep, Reply<u64>),
     Close,
 }
 
@@ -100,8 +105,24 @@ impl Writer {
             Job::SetStopped(agent, stopped, reply) => {
                 drop(reply.send(set_stopped(connection, &agent, stopped).await));
             }
-            Job::CreateConversation(agent, name, reply) => {
-                drop(reply.send(create_conversation(connection, &agent, &name).await));
+            Job::CreateConversation(record, reply) => {
+                drop(reply.send(conversations::create(connection, &record).await));
+            }
+            Job::RenameConversation(conversation, name, reply) => {
+                drop(reply.send(conversations::rename(connection, &conversation, &name).await));
+            }
+            Job::DeleteConversation(conversation, reply) => {
+                self.heads.forget(&conversation);
+                drop(reply.send(conversations::delete(connection, &conversation).await));
+            }
+            Job::ClearConversation(conversation, epoch, entries, reply) => {
+                self.heads.forget(&conversation);
+                let cleared =
+                    conversations::clear(connection, &conversation, &epoch, &entries).await;
+                drop(reply.send(cleared));
+            }
+            Job::Prune(conversation, keep, reply) => {
+                drop(reply.send(conversations::prune(connection, &conversation, keep).await));
             }
             Job::Append(_) | Job::Close => {}
         }
@@ -129,8 +150,12 @@ async fn delete_agent(
     connection: &mut SqliteConnection,
     agent: &AgentId,
 ) -> Result<bool, StoreError> {
+    let mut transaction = connection.begin().await?;
+    conversations::forget_texts_of(&mut transaction, agent).await?;
     let query = sqlx::query("DELETE FROM agents WHERE agent_id = ?").bind(agent.as_str());
-    Ok(query.execute(connection).await?.rows_affected() > 0)
+    let deleted = query.execute(&mut *transaction).await?.rows_affected() > 0;
+    transaction.commit().await?;
+    Ok(deleted)
 }
 
 async fn set_stopped(
@@ -145,26 +170,6 @@ async fn set_stopped(
         0 => Err(StoreError::NotFound),
         _ => Ok(()),
     }
-}
-
-/// Does nothing when there is one of that name.
-async fn create_conversation(
-    connection: &mut SqliteConnection,
-    agent: &AgentId,
-    name: &str,
-) -> Result<(), StoreError> {
-    sqlx::query(
-        "INSERT INTO conversations (conversation_id, agent_id, name, epoch, created_at) VALUES (?, ?, ?, ?, ?)
-         ON CONFLICT (agent_id, name) DO NOTHING",
-    )
-    .bind(ConversationId::random().as_str())
-    .bind(agent.as_str())
-    .bind(name)
-    .bind(Epoch::random().as_str())
-    .bind(millis(Timestamp::now()))
-    .execute(connection)
-    .await?;
-    Ok(())
 }
 
 /// As SQLite stores it. A timestamp ends with year 9999, far below the largest `i64`.

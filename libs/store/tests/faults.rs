@@ -10,9 +10,7 @@ use std::process::{Command, Stdio};
 use protocol::agents::EntryKind;
 use protocol::spec::AgentSpec;
 use protocol::{AgentId, Seq, Timestamp};
-use store::{
-    AgentRecord, Appended, ConversationRecord, ManagerDb, NewEntry, RunChange, StoreError,
-};
+use store::{AgentRecord, Appended, Change, ConversationRecord, ManagerDb, NewEntry, StoreError};
 
 async fn log(db: &ManagerDb) -> ConversationRecord {
     if db.agents().await.unwrap().is_empty() {
@@ -25,7 +23,13 @@ async fn log(db: &ManagerDb) -> ConversationRecord {
         };
         db.create_agent(record).await.unwrap();
     }
-    db.conversation(&AgentId::new("a").unwrap(), "default").await.unwrap()
+    let agent = AgentId::new("a").unwrap();
+    if let Some(log) = db.conversations(&agent).await.unwrap().pop() {
+        return log;
+    }
+    let record = ConversationRecord::new(agent, "default");
+    db.create_conversation(record.clone()).await.unwrap();
+    record
 }
 
 fn entry(text: &str) -> NewEntry {
@@ -35,7 +39,8 @@ fn entry(text: &str) -> NewEntry {
         timestamp: Timestamp::now(),
         body: format!(r#"{{"text":"{text}"}}"#),
         message_id: None,
-        run: RunChange::None,
+        text: None,
+        change: Change::None,
     }
 }
 
@@ -83,7 +88,7 @@ async fn a_full_disk_stores_nothing_by_halves_and_is_over_when_there_is_room() {
         assert!(stored < 1_000, "the disk never fills up");
     };
     assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
-    assert_eq!(db.entries_after(&log, Seq::ZERO, 500).await.unwrap().head, Seq(stored));
+    assert_eq!(db.entries_after(&log, Seq::ZERO, 500, None).await.unwrap().head, Seq(stored));
 
     std::fs::remove_file(&filler).unwrap();
     let next = db.append(&log, vec![entry("after")]).await.unwrap();
@@ -129,7 +134,8 @@ async fn what_was_acknowledged_survives_a_kill() {
     child.wait().unwrap();
 
     let db = ManagerDb::open(&path).await.unwrap();
-    let page = db.entries_after(&log(&db).await.conversation_id, Seq::ZERO, 100_000).await.unwrap();
+    let page =
+        db.entries_after(&log(&db).await.conversation_id, Seq::ZERO, 100_000, None).await.unwrap();
     assert!(acknowledged >= 200);
     assert!(page.head.0 >= acknowledged, "{} of {acknowledged}", page.head);
     assert_eq!(page.entries.len() as u64, page.head.0, "no holes");

@@ -8,9 +8,7 @@ use std::path::Path;
 use protocol::agents::EntryKind;
 use protocol::spec::AgentSpec;
 use protocol::{AgentId, ConversationId, MessageId, RunId, Seq, Timestamp};
-use store::{
-    AgentRecord, Appended, ConversationRecord, ManagerDb, NewEntry, RunChange, StoreError,
-};
+use store::{AgentRecord, Appended, Change, ConversationRecord, ManagerDb, NewEntry, StoreError};
 
 async fn open(directory: &Path) -> ManagerDb {
     ManagerDb::open(&directory.join("manager.db")).await.unwrap()
@@ -31,7 +29,13 @@ async fn agent(db: &ManagerDb, name: &str) -> AgentId {
 
 async fn conversation(db: &ManagerDb) -> ConversationRecord {
     let agent = agent(db, AgentId::random().as_str()).await;
-    db.conversation(&agent, "default").await.unwrap()
+    create(db, &agent, "default").await
+}
+
+async fn create(db: &ManagerDb, agent: &AgentId, name: &str) -> ConversationRecord {
+    let record = ConversationRecord::new(agent.clone(), name);
+    db.create_conversation(record.clone()).await.unwrap();
+    record
 }
 
 fn entry(text: &str) -> NewEntry {
@@ -41,7 +45,8 @@ fn entry(text: &str) -> NewEntry {
         timestamp: Timestamp::from_millis(7),
         body: format!(r#"{{"text":"{text}"}}"#),
         message_id: None,
-        run: RunChange::None,
+        text: None,
+        change: Change::None,
     }
 }
 
@@ -49,12 +54,12 @@ fn with_message(text: &str, message: &str) -> NewEntry {
     NewEntry { message_id: Some(MessageId::new(message).unwrap()), ..entry(text) }
 }
 
-fn of_run(run: &RunId, change: RunChange) -> NewEntry {
-    NewEntry { run_id: Some(run.clone()), run: change, ..entry("run") }
+fn of_run(run: &RunId, change: Change) -> NewEntry {
+    NewEntry { run_id: Some(run.clone()), change, ..entry("run") }
 }
 
 async fn bodies(db: &ManagerDb, conversation: &ConversationId) -> Vec<String> {
-    let page = db.entries_after(conversation, Seq::ZERO, 1_000).await.unwrap();
+    let page = db.entries_after(conversation, Seq::ZERO, 1_000, None).await.unwrap();
     page.entries.into_iter().map(|entry| entry.body).collect()
 }
 
@@ -82,7 +87,7 @@ async fn concurrent_appends_leave_no_holes_and_keep_each_writers_order() {
     }
 
     for log in &logs {
-        let page = db.entries_after(&log.conversation_id, Seq::ZERO, 1_000).await.unwrap();
+        let page = db.entries_after(&log.conversation_id, Seq::ZERO, 1_000, None).await.unwrap();
         assert_eq!(page.head, Seq(400));
         let seqs: Vec<u64> = page.entries.iter().map(|entry| entry.head.seq.0).collect();
         assert_eq!(seqs, (1..=400).collect::<Vec<_>>());
@@ -127,7 +132,7 @@ async fn a_reopened_log_goes_on_where_it_was() {
     let appended = db.append(&log.conversation_id, vec![entry("two")]).await.unwrap();
 
     assert_eq!(appended, Appended::Stored { first: Seq(2) });
-    let found = db.conversation(&log.agent_id, "default").await.unwrap();
+    let found = db.conversations(&log.agent_id).await.unwrap().remove(0);
     assert_eq!((found.epoch, found.head), (log.epoch, Seq(2)));
     assert_eq!(bodies(&db, &log.conversation_id).await, [r#"{"text":"one"}"#, r#"{"text":"two"}"#]);
 }
@@ -152,9 +157,9 @@ async fn open_runs_are_those_without_an_end() {
     let log = conversation(&db).await.conversation_id;
     let (ended, open) = (RunId::random(), RunId::random());
 
-    db.append(&log, vec![of_run(&ended, RunChange::Opened)]).await.unwrap();
-    db.append(&log, vec![of_run(&open, RunChange::Opened)]).await.unwrap();
-    db.append(&log, vec![of_run(&ended, RunChange::Closed)]).await.unwrap();
+    db.append(&log, vec![of_run(&ended, Change::RunOpened)]).await.unwrap();
+    db.append(&log, vec![of_run(&open, Change::RunOpened)]).await.unwrap();
+    db.append(&log, vec![of_run(&ended, Change::RunClosed)]).await.unwrap();
 
     assert_eq!(db.open_runs().await.unwrap(), [(log, open)]);
 }
@@ -168,11 +173,11 @@ async fn pages_go_both_ways() {
 
     let seqs =
         |page: &store::Page| page.entries.iter().map(|entry| entry.head.seq.0).collect::<Vec<_>>();
-    let after = db.entries_after(&log, Seq(7), 2).await.unwrap();
-    let last = db.entries_after(&log, Seq(9), 2).await.unwrap();
-    let none = db.entries_after(&log, Seq(u64::MAX), 2).await.unwrap();
-    let before = db.entries_before(&log, Some(Seq(4)), 2).await.unwrap();
-    let newest = db.entries_before(&log, None, 10).await.unwrap();
+    let after = db.entries_after(&log, Seq(7), 2, None).await.unwrap();
+    let last = db.entries_after(&log, Seq(9), 2, None).await.unwrap();
+    let none = db.entries_after(&log, Seq(u64::MAX), 2, None).await.unwrap();
+    let before = db.entries_before(&log, Some(Seq(4)), 2, None).await.unwrap();
+    let newest = db.entries_before(&log, None, 10, None).await.unwrap();
 
     assert_eq!((seqs(&after), after.has_more), (vec![8, 9], true));
     assert_eq!((seqs(&last), last.has_more), (vec![10], false));
@@ -180,7 +185,10 @@ async fn pages_go_both_ways() {
     assert_eq!((seqs(&before), before.has_more), (vec![2, 3], true));
     assert_eq!((newest.entries.len(), newest.has_more), (10, false));
     let nobody = ConversationId::random();
-    assert!(matches!(db.entries_after(&nobody, Seq::ZERO, 1).await, Err(StoreError::NotFound)));
+    assert!(matches!(
+        db.entries_after(&nobody, Seq::ZERO, 1, None).await,
+        Err(StoreError::NotFound)
+    ));
 }
 
 #[tokio::test]
@@ -191,7 +199,7 @@ async fn a_page_of_large_entries_is_cut_by_its_bytes() {
     let large = "x".repeat(600 << 10);
     db.append(&log, (0..5).map(|_| entry(&large)).collect()).await.unwrap();
 
-    let page = db.entries_after(&log, Seq::ZERO, 500).await.unwrap();
+    let page = db.entries_after(&log, Seq::ZERO, 500, None).await.unwrap();
 
     assert_eq!((page.entries.len(), page.has_more), (2, true));
 }
@@ -215,7 +223,7 @@ async fn agents_have_names_of_their_own_and_take_their_logs_with_them() {
     let directory = tempfile::tempdir().unwrap();
     let db = open(directory.path()).await;
     let agent_id = agent(&db, "calc").await;
-    let log = db.conversation(&agent_id, "default").await.unwrap();
+    let log = create(&db, &agent_id, "default").await;
     db.append(&log.conversation_id, vec![entry("x")]).await.unwrap();
     let again = AgentRecord { agent_id: AgentId::random(), ..db.agents().await.unwrap().remove(0) };
 
@@ -228,5 +236,6 @@ async fn agents_have_names_of_their_own_and_take_their_logs_with_them() {
         db.append(&log.conversation_id, vec![entry("y")]).await,
         Err(StoreError::NotFound)
     ));
-    assert!(matches!(db.conversation(&agent_id, "default").await, Err(StoreError::NotFound)));
+    let orphan = ConversationRecord::new(agent_id, "default");
+    assert!(matches!(db.create_conversation(orphan).await, Err(StoreError::NotFound)));
 }

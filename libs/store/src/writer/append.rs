@@ -2,12 +2,14 @@
 
 use std::collections::HashMap;
 
-use protocol::{ConversationId, MessageId, Seq};
+use protocol::agents::EntryKind;
+use protocol::{ConversationId, InteractionId, MessageId, Seq};
 use sqlx::{Connection, QueryBuilder, Row, Sqlite, SqliteConnection};
 
 use super::{Group, millis};
 use crate::StoreError;
-use crate::record::{Appended, NewEntry, RunChange};
+use crate::manager::SEQ_BITS;
+use crate::record::{Appended, Change, NewEntry};
 
 /// Rows in one INSERT: with seven values each, well below SQLite's 32,766 variables.
 const ROWS: usize = 1_000;
@@ -15,6 +17,13 @@ const ROWS: usize = 1_000;
 /// Number and newest entry of the conversations that were written to, so that they are not asked for each time.
 #[derive(Default)]
 pub(super) struct Heads(HashMap<ConversationId, Head>);
+
+impl Heads {
+    /// It is about to be changed otherwise than by appending.
+    pub(super) fn forget(&mut self, conversation: &ConversationId) {
+        self.0.remove(conversation);
+    }
+}
 
 #[derive(Clone, Copy)]
 struct Head {
@@ -53,10 +62,10 @@ fn answer(groups: Vec<Group>, results: Vec<Result<Appended, StoreError>>) {
 }
 
 /// One row to be.
-struct Placed<'a> {
-    number: i64,
-    seq: Seq,
-    entry: &'a NewEntry,
+pub(super) struct Placed<'a> {
+    pub(super) number: i64,
+    pub(super) seq: Seq,
+    pub(super) entry: &'a NewEntry,
 }
 
 async fn store(
@@ -93,9 +102,7 @@ async fn store(
         }
         advanced.insert(&group.conversation, head);
     }
-    insert(&mut transaction, &placed).await?;
-    advance(&mut transaction, advanced.values()).await?;
-    note_runs(&mut transaction, &placed).await?;
+    write(&mut transaction, &placed).await?;
     transaction.commit().await?;
     for (conversation, head) in advanced {
         heads.0.insert(conversation.clone(), head);
@@ -168,6 +175,18 @@ async fn messages(
     Ok(known)
 }
 
+/// Writes entries and all that follows from them.
+pub(super) async fn write(
+    connection: &mut SqliteConnection,
+    placed: &[Placed<'_>],
+) -> Result<(), StoreError> {
+    insert(connection, placed).await?;
+    advance(connection, placed).await?;
+    index(connection, placed).await?;
+    note_runs(connection, placed).await?;
+    note_interactions(connection, placed).await
+}
+
 async fn insert(
     connection: &mut SqliteConnection,
     placed: &[Placed<'_>],
@@ -190,21 +209,94 @@ async fn insert(
     Ok(())
 }
 
+/// What a batch does to one conversation.
+#[derive(Default)]
+struct Growth<'a> {
+    head: Seq,
+    messages: i64,
+    last_activity: i64,
+    active_agent: Option<&'a str>,
+}
+
+/// Moves the heads, and what lists show.
 async fn advance(
     connection: &mut SqliteConnection,
-    heads: impl Iterator<Item = &Head>,
+    placed: &[Placed<'_>],
 ) -> Result<(), StoreError> {
-    let heads: Vec<&Head> = heads.collect();
-    if heads.is_empty() {
+    let mut growth: HashMap<i64, Growth<'_>> = HashMap::new();
+    for Placed { number, seq, entry } in placed {
+        let of = growth.entry(*number).or_default();
+        of.head = of.head.max(*seq);
+        of.messages += i64::from(entry.kind == EntryKind::ChatMessage);
+        of.last_activity = of.last_activity.max(millis(entry.timestamp));
+        if let Change::AgentChanged(agent) = &entry.change {
+            of.active_agent = Some(agent.as_str());
+        }
+    }
+    if growth.is_empty() {
         return Ok(());
     }
-    let mut query =
-        QueryBuilder::<Sqlite>::new("UPDATE conversations SET head_seq = v.column2 FROM (");
-    query.push_values(heads, |mut row, head| {
-        row.push_bind(head.number).push_bind(head.seq.0.cast_signed());
+    let mut query = QueryBuilder::<Sqlite>::new(
+        "UPDATE conversations SET head_seq = v.column2, messages = messages + v.column3,
+             last_activity = max(last_activity, v.column4), active_agent = coalesce(v.column5, active_agent) FROM (",
+    );
+    query.push_values(growth, |mut row, (number, of)| {
+        row.push_bind(number)
+            .push_bind(of.head.0.cast_signed())
+            .push_bind(of.messages)
+            .push_bind(of.last_activity)
+            .push_bind(of.active_agent);
     });
     query.push(") v WHERE conversations.number = v.column1");
     query.build().execute(connection).await?;
+    Ok(())
+}
+
+/// What can be searched for.
+async fn index(connection: &mut SqliteConnection, placed: &[Placed<'_>]) -> Result<(), StoreError> {
+    let texts = placed.iter().filter_map(|placed| Some((placed, placed.entry.text.as_deref()?)));
+    let texts: Vec<_> = texts.collect();
+    for texts in texts.chunks(ROWS) {
+        let mut query = QueryBuilder::<Sqlite>::new("INSERT INTO texts (rowid, text) ");
+        query.push_values(texts, |mut row, (placed, text)| {
+            row.push_bind(placed.number << SEQ_BITS | placed.seq.0.cast_signed()).push_bind(*text);
+        });
+        query.build().execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+/// Keeps the list of interactions. Few come at once.
+async fn note_interactions(
+    connection: &mut SqliteConnection,
+    placed: &[Placed<'_>],
+) -> Result<(), StoreError> {
+    for Placed { number, seq, entry } in placed {
+        match &entry.change {
+            Change::Asked { interaction, asked_as } => {
+                sqlx::query("INSERT INTO interactions VALUES (?, ?, ?, ?, 1)")
+                    .bind(interaction.as_str())
+                    .bind(number)
+                    .bind(seq.0.cast_signed())
+                    .bind(asked_as.as_str())
+                    .execute(&mut *connection)
+                    .await?;
+            }
+            Change::Answered(interaction) => close_interaction(connection, interaction).await?,
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+async fn close_interaction(
+    connection: &mut SqliteConnection,
+    interaction: &InteractionId,
+) -> Result<(), StoreError> {
+    sqlx::query("UPDATE interactions SET open = 0 WHERE interaction_id = ?")
+        .bind(interaction.as_str())
+        .execute(connection)
+        .await?;
     Ok(())
 }
 
@@ -213,11 +305,11 @@ async fn note_runs(
     connection: &mut SqliteConnection,
     placed: &[Placed<'_>],
 ) -> Result<(), StoreError> {
-    let runs = |change: RunChange| -> Vec<(i64, &str)> {
-        let rows = placed.iter().filter(|placed| placed.entry.run == change);
+    let runs = |change: &Change| -> Vec<(i64, &str)> {
+        let rows = placed.iter().filter(|placed| placed.entry.change == *change);
         rows.filter_map(|row| Some((row.number, row.entry.run_id.as_ref()?.as_str()))).collect()
     };
-    for opened in runs(RunChange::Opened).chunks(ROWS) {
+    for opened in runs(&Change::RunOpened).chunks(ROWS) {
         let mut query =
             QueryBuilder::<Sqlite>::new("INSERT OR REPLACE INTO open_runs (conversation, run_id) ");
         query.push_values(opened, |mut row, (number, run)| {
@@ -225,7 +317,7 @@ async fn note_runs(
         });
         query.build().execute(&mut *connection).await?;
     }
-    for closed in runs(RunChange::Closed).chunks(ROWS) {
+    for closed in runs(&Change::RunClosed).chunks(ROWS) {
         let mut query =
             QueryBuilder::<Sqlite>::new("DELETE FROM open_runs WHERE (conversation, run_id) IN (");
         query.push_values(closed, |mut row, (number, run)| {
