@@ -3,11 +3,15 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { after } from 'node:test'
+import { isDeepStrictEqual } from 'node:util'
 
 import { io } from 'socket.io-client'
 
 import { watch } from './contract.mjs'
 import { PATIENCE } from './server.mjs'
+
+/** States after which nothing comes of a run. */
+const TERMINAL = ['done', 'cancelled', 'failed']
 
 const open = new Set()
 after(() => open.forEach((viewer) => viewer.close()))
@@ -115,14 +119,28 @@ export class Viewer {
     return this.direct ? this.ok(event, payload) : this.ok('forward', { event, agentId, payload })
   }
 
+  /** The error of a forwarded command that must fail. */
+  async denied(event, agentId, payload = { agentId }) {
+    return this.direct ? this.refused(event, payload) : this.refused('forward', { event, agentId, payload })
+  }
+
   /** Selects the client, logs in and waits for the end of the replay. */
   async follow(clientId, agentId, login = {}) {
     await this.connected()
     if (!this.direct) await this.ok('setClient', { clientId })
+    return this.#replayed('login', agentId, login)
+  }
+
+  /** Joins a conversation and waits for the end of the replay. */
+  async join(agentId, join = {}) {
+    return this.#replayed('joinConversation', agentId, join)
+  }
+
+  async #replayed(event, agentId, payload) {
     const from = this.events.length
-    const data = await this.forward('login', agentId, { agentId, ...login })
+    const data = await this.forward(event, agentId, { agentId, ...payload })
     const end = await this.until((v) =>
-      v.events.slice(from).find((e) => e.event === 'historyEnd' && e.payload.agentId === agentId),
+      v.events.slice(from).find((e) => e.event === 'historyEnd' && e.payload.conversationId === data.conversationId),
     )
     return { ...data, end: end.payload }
   }
@@ -162,36 +180,45 @@ export class Viewer {
     }
   }
 
-  /** Stored events of an agent in the order in which they came. */
-  entries(agentId) {
-    return this.events.filter((e) => e.forwarded && e.payload?.agentId === agentId && e.payload.seq)
+  /** Stored events of an agent, or of one conversation, in the order in which they came. */
+  entries(id) {
+    return this.events.filter(
+      ({ forwarded, payload }) => forwarded && payload?.seq && [payload.agentId, payload.conversationId].includes(id),
+    )
   }
 
-  seqs(agentId) {
-    return this.entries(agentId).map((e) => e.payload.seq)
+  seqs(id) {
+    return this.entries(id).map((e) => e.payload.seq)
   }
 
   /** What the agent said, in order. */
-  answers(agentId) {
-    return this.messages(agentId)
+  answers(id) {
+    return this.messages(id)
       .filter((m) => m.from === 'agent')
       .map((m) => m.response.result)
   }
 
-  messages(agentId) {
-    return this.entries(agentId)
+  messages(id) {
+    return this.entries(id)
       .filter((e) => e.event === 'chatMessage')
       .map((e) => e.payload)
   }
 
+  /** Payloads of the events of that name that have these fields. */
+  told(name, fields = {}) {
+    const fits = (payload) => Object.entries(fields).every(([key, value]) => isDeepStrictEqual(payload?.[key], value))
+    return this.events.filter((e) => e.event === name && fits(e.payload)).map((e) => e.payload)
+  }
+
+  /** Waits for the first event of that name that has these fields; gives its payload. */
+  async tells(name, fields = {}) {
+    return this.until((v) => v.told(name, fields)[0], `${name} ${JSON.stringify(fields)}`)
+  }
+
   /** Waits for the end of a run; gives its terminal event. */
   async ended(runId) {
-    const terminal = ['done', 'cancelled', 'failed']
-    const found = await this.until(
-      (v) => v.events.find((e) => e.event === 'runEvent' && e.payload.runId === runId && terminal.includes(e.payload.state)),
-      `the end of run ${runId}`,
-    )
-    return found.payload
+    const found = (v) => v.told('runEvent', { runId }).find(({ state }) => TERMINAL.includes(state))
+    return this.until(found, `the end of run ${runId}`)
   }
 
   /** Cuts the connection; the client does not come back by itself. */
@@ -202,18 +229,18 @@ export class Viewer {
 }
 
 /** No gap, no duplicate, no disorder, from `first` on. */
-export function assertOrderly(viewer, agentId, first = 1) {
-  const seqs = viewer.seqs(agentId)
+export function assertOrderly(viewer, id, first = 1) {
+  const seqs = viewer.seqs(id)
   const expected = seqs.map((_, index) => index + first)
   assert.deepEqual(seqs, expected)
 }
 
 /** Each run of the log has exactly one terminal event. */
-export function assertRunsEnded(viewer, agentId) {
+export function assertRunsEnded(viewer, id) {
   const ends = new Map()
-  for (const { event, payload } of viewer.entries(agentId)) {
+  for (const { event, payload } of viewer.entries(id)) {
     if (event !== 'runEvent') continue
-    const terminal = ['done', 'cancelled', 'failed'].includes(payload.state) ? 1 : 0
+    const terminal = TERMINAL.includes(payload.state) ? 1 : 0
     ends.set(payload.runId, (ends.get(payload.runId) ?? 0) + terminal)
   }
   for (const [run, count] of ends) assert.equal(count, 1, `terminal events of ${run}`)
