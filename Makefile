@@ -19,7 +19,7 @@ test: deps fmt clippy rust-test doc js python document deny
 
 ## What the tests need
 
-deps: packages $(VENV)/ready tests/js/node_modules $(CONTRACT)/node_modules
+deps: packages $(VENV)/ready tests/js/node_modules $(CONTRACT)/node_modules examples/node_modules
 
 packages:
 	@missing=""; \
@@ -38,7 +38,7 @@ $(VENV)/ready: tests/python/requirements.txt
 	$(VENV)/bin/pip install --quiet --requirement $<
 	touch $@
 
-tests/js/node_modules $(CONTRACT)/node_modules: %/node_modules: %/package.json %/package-lock.json
+tests/js/node_modules $(CONTRACT)/node_modules examples/node_modules: %/node_modules: %/package.json %/package-lock.json
 	cd $* && npm ci --ignore-scripts --no-audit --no-fund
 	touch $@
 
@@ -69,7 +69,7 @@ target/debug/longshore:
 doc:
 	$(CARGO) doc --workspace --no-deps --locked --quiet
 
-js: target/debug/longshore tests/js/node_modules
+js: target/debug/longshore tests/js/node_modules examples/node_modules
 	rm -rf target/contract-seen
 	cd tests/js && npm test && npm run coverage
 
