@@ -69,12 +69,13 @@ fn spec(add: &AgentAdd) -> AgentSpec {
         return AgentSpec::echo(&add.name);
     };
     let plain = AgentSpec::lines(&add.name, program, args.to_vec());
-    let Codec::Lines { quiet_ms, empty_ms, .. } = plain.codec else { return plain };
+    let Codec::Lines { quiet_ms, empty_ms, control, .. } = plain.codec else { return plain };
     let codec = Codec::Lines {
         sentinel: add.sentinel.clone(),
         one_line: add.one_line,
         quiet_ms: add.quiet_ms.unwrap_or(quiet_ms),
         empty_ms: add.empty_ms.unwrap_or(empty_ms),
+        control,
     };
     let host = Host::Process {
         command: program.clone(),
@@ -82,7 +83,7 @@ fn spec(add: &AgentAdd) -> AgentSpec {
         env: BTreeMap::new(),
         cwd: None,
     };
-    AgentSpec { name: plain.name, codec, host: Some(host) }
+    AgentSpec::new(plain.name, codec, Some(host))
 }
 
 fn connect(of: &OfClient, directories: &Directories) -> anyhow::Result<(Api, protocol::ClientId)> {
@@ -109,6 +110,7 @@ fn show(agent: &AgentInfo) {
         AgentState::Stopped => "stopped",
         AgentState::Idle => "idle",
         AgentState::Running => "running",
+        AgentState::Blocked => "blocked",
     };
     println!("{:<20} {:<10} {}", agent.name, state, agent.agent_id);
 }

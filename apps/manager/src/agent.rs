@@ -1,55 +1,46 @@
 //! One agent, as the rest of the manager holds it.
 
+use std::collections::HashSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use gateway::Outbox;
 use protocol::agents::{AgentInfo, AgentState};
 use protocol::spec::AgentSpec;
-use protocol::{AgentId, ConversationId};
+use protocol::{AgentId, ConnectionId};
+use tokio::sync::Semaphore;
 
-use crate::conversation::{Control, Conversation};
-use crate::error::Error;
-use crate::open_runs::OpenRuns;
+use crate::audience::Audience;
+use crate::conversation::Target;
+use crate::conversations::Conversations;
+use crate::filters::Filters;
 
 /// An agent and its conversations.
 #[derive(Debug)]
 pub(crate) struct Agent {
     pub(crate) id: AgentId,
-    pub(crate) spec: Arc<AgentSpec>,
     pub(crate) password_hash: Arc<str>,
-    conversation: Conversation,
-    stopped: AtomicBool,
-    present: AtomicU32,
+    pub(crate) target: Target,
+    pub(crate) filters: Arc<Filters>,
+    /// Sessions that it may have for runs of their own.
+    pub(crate) permits: Arc<Semaphore>,
+    /// Isolated runs that may be open, waiting or not.
+    pub(crate) isolated: Arc<Semaphore>,
+    pub(crate) conversations: Conversations,
+    pub(crate) audience: Arc<Audience>,
+    pub(crate) stopped: AtomicBool,
 }
 
 /// One connection's login to an agent. Dropping it is the logout.
 #[derive(Debug)]
-pub(crate) struct Presence(Arc<Agent>);
+pub(crate) struct Presence {
+    agent: Arc<Agent>,
+    connection: ConnectionId,
+}
 
 impl Agent {
-    pub(crate) fn new(
-        id: AgentId,
-        spec: Arc<AgentSpec>,
-        password_hash: Arc<str>,
-        stopped: bool,
-        conversation: Conversation,
-    ) -> Self {
-        let (stopped, present) = (AtomicBool::new(stopped), AtomicU32::new(0));
-        Self { id, spec, password_hash, conversation, stopped, present }
-    }
-
-    /// The conversation of that id; without one, the one called `default`.
-    pub(crate) fn conversation(&self, id: Option<&ConversationId>) -> Result<&Conversation, Error> {
-        match id {
-            Some(id) if id != self.conversation.id() => {
-                Err(Error::ConversationNotFound(id.clone()))
-            }
-            _ => Ok(&self.conversation),
-        }
-    }
-
-    pub(crate) async fn control(&self, control: Control) -> Result<(), Error> {
-        self.conversation.control(control).await
+    pub(crate) fn spec(&self) -> &AgentSpec {
+        &self.target.spec
     }
 
     pub(crate) fn set_stopped(&self, stopped: bool) {
@@ -60,38 +51,47 @@ impl Agent {
         self.stopped.load(Ordering::Relaxed)
     }
 
-    /// Counts a connection that has logged in.
-    pub(crate) fn enter(self: &Arc<Self>) -> Presence {
-        self.present.fetch_add(1, Ordering::Relaxed);
-        Presence(self.clone())
+    /// A connection has logged in.
+    pub(crate) fn enter(self: &Arc<Self>, connection: &ConnectionId, outbox: &Outbox) -> Presence {
+        self.audience.enter(connection, outbox);
+        Presence { agent: self.clone(), connection: connection.clone() }
     }
 
     /// The agent as a list shows it.
-    pub(crate) fn info(&self, open_runs: &OpenRuns) -> AgentInfo {
-        let state = if self.is_stopped() {
-            AgentState::Stopped
-        } else if open_runs.any_of(&self.id) {
-            AgentState::Running
-        } else {
-            AgentState::Idle
+    pub(crate) fn info(&self) -> AgentInfo {
+        let live = self.conversations.live();
+        let (mut running, mut blocked) = (false, false);
+        let mut present = HashSet::new();
+        for conversation in &live {
+            let state = conversation.card().state();
+            running |= !state.queue.running.is_empty() || !state.queue.queued.is_empty();
+            blocked |= state.blocked;
+            drop(state);
+            present.extend(conversation.present());
+        }
+        let state = match () {
+            () if self.is_stopped() => AgentState::Stopped,
+            () if blocked => AgentState::Blocked,
+            () if running => AgentState::Running,
+            () => AgentState::Idle,
         };
         AgentInfo {
             agent_id: self.id.clone(),
-            name: self.spec.name.clone(),
+            name: self.spec().name.clone(),
             state,
-            client_count: self.present.load(Ordering::Relaxed),
+            client_count: u32::try_from(present.len()).unwrap_or(u32::MAX),
         }
     }
 }
 
 impl Presence {
     pub(crate) fn agent(&self) -> &Arc<Agent> {
-        &self.0
+        &self.agent
     }
 }
 
 impl Drop for Presence {
     fn drop(&mut self) {
-        self.0.present.fetch_sub(1, Ordering::Relaxed);
+        self.agent.audience.leave(&self.connection);
     }
 }

@@ -2,25 +2,31 @@
 
 use std::collections::HashMap;
 use std::path::{Component, Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, PoisonError, RwLock, Weak};
 use std::time::Duration;
 
-use protocol::agents::{AgentInfo, RunReason};
+use protocol::agents::{AgentInfo, Origin, RunReason};
+use protocol::limits::MAX_QUEUED_RUNS;
 use protocol::spec::{AgentSpec, Host};
-use protocol::{AgentId, Timestamp};
-use store::{AgentRecord, ManagerDb, StoreError};
+use protocol::{AgentId, ConversationId, Timestamp};
+use store::{AgentRecord, ManagerDb, OpenInteraction, StoreError};
+use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::agent::Agent;
-use crate::conversation::{Control, Conversation, Ending, Setting, ended};
+use crate::audience::Audience;
+use crate::config::Config;
+use crate::conversation::{
+    AgentName, Control, Ending, InteractionClaims, Roster, RunClaims, Setting, Target, ended,
+};
+use crate::conversations::Conversations;
 use crate::error::Error;
-use crate::open_runs::OpenRuns;
+use crate::filters::Filters;
 use crate::passwords::{self, Passwords};
-
-/// The name of the conversation that every agent has.
-const DEFAULT_CONVERSATION: &str = "default";
 
 /// The agents: in the store, and running.
 ///
@@ -32,10 +38,24 @@ pub(crate) struct Agents {
     passwords: Passwords,
     /// The agents' own directories are under it.
     directory: PathBuf,
-    run_timeout: Duration,
-    open_runs: OpenRuns,
+    times: Times,
+    runs: RunClaims,
+    interactions: InteractionClaims,
     agents: RwLock<HashMap<AgentId, Arc<Agent>>>,
-    conversations: TaskTracker,
+    tasks: TaskTracker,
+    expired: mpsc::UnboundedSender<(AgentId, ConversationId)>,
+    /// The server goes down: runs beside conversations end.
+    stopping: CancellationToken,
+    /// Itself, for conversations to find other agents.
+    me: Weak<Self>,
+}
+
+/// How long what may take.
+#[derive(Debug, Clone, Copy)]
+struct Times {
+    run_timeout: Duration,
+    viewer_grace: Duration,
+    idle: Duration,
 }
 
 impl Agents {
@@ -44,39 +64,91 @@ impl Agents {
         db: ManagerDb,
         passwords: Passwords,
         directory: PathBuf,
-        run_timeout: Duration,
-    ) -> Result<Self, StoreError> {
+        config: &Config,
+    ) -> Result<Arc<Self>, StoreError> {
         close_open_runs(&db).await?;
-        let agents = Self {
+        let times = Times {
+            run_timeout: config.run_timeout,
+            viewer_grace: config.viewer_grace,
+            idle: config.idle_eviction,
+        };
+        let (expired, janitor) = mpsc::unbounded_channel();
+        let agents = Arc::new_cyclic(|me| Self {
             db,
             passwords,
             directory,
-            run_timeout,
-            open_runs: OpenRuns::default(),
+            times,
+            runs: RunClaims::default(),
+            interactions: InteractionClaims::default(),
             agents: RwLock::default(),
-            conversations: TaskTracker::new(),
-        };
+            tasks: TaskTracker::new(),
+            expired,
+            stopping: CancellationToken::new(),
+            me: me.clone(),
+        });
         for record in agents.db.agents().await? {
             agents.take_up(record).await?;
         }
+        agents.resume().await?;
+        tokio::spawn(crate::janitor::run(Arc::downgrade(&agents), janitor, times.idle));
         Ok(agents)
     }
 
-    pub(crate) fn open_runs(&self) -> &OpenRuns {
-        &self.open_runs
+    /// Waits on for the answers that were waited for when the manager ended.
+    async fn resume(&self) -> Result<(), StoreError> {
+        let mut asked: HashMap<(AgentId, ConversationId), Vec<OpenInteraction>> = HashMap::new();
+        for open in self.db.open_interactions().await? {
+            let head = &open.entry.head;
+            let key = (head.agent_id.clone(), head.conversation_id.clone());
+            asked.entry(key).or_default().push(open);
+        }
+        for ((agent, conversation), asked) in asked {
+            if let Some(agent) = self.get(&agent) {
+                agent.conversations.resume(&conversation, asked);
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn db(&self) -> &ManagerDb {
+        &self.db
+    }
+
+    /// The open runs.
+    pub(crate) fn runs(&self) -> &RunClaims {
+        &self.runs
+    }
+
+    /// The open interactions.
+    pub(crate) fn interactions(&self) -> &InteractionClaims {
+        &self.interactions
+    }
+
+    /// Cancelled when the server goes down.
+    pub(crate) fn stopping(&self) -> &CancellationToken {
+        &self.stopping
+    }
+
+    pub(crate) fn run_timeout(&self) -> Duration {
+        self.times.run_timeout
+    }
+
+    /// What is done beside the conversations and has to end before the manager does.
+    pub(crate) fn tasks(&self) -> &TaskTracker {
+        &self.tasks
     }
 
     pub(crate) fn get(&self, id: &AgentId) -> Option<Arc<Agent>> {
         self.agents.read().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
     }
 
-    fn find(&self, id: &AgentId) -> Result<Arc<Agent>, Error> {
+    pub(crate) fn find(&self, id: &AgentId) -> Result<Arc<Agent>, Error> {
         self.get(id).ok_or_else(|| Error::AgentNotFound(id.clone()))
     }
 
     /// All agents, by name.
     pub(crate) fn list(&self) -> Vec<AgentInfo> {
-        let mut list: Vec<_> = self.all().iter().map(|agent| agent.info(&self.open_runs)).collect();
+        let mut list: Vec<_> = self.all().iter().map(|agent| agent.info()).collect();
         list.sort_by(|one, other| one.name.cmp(&other.name));
         list
     }
@@ -105,7 +177,7 @@ impl Agents {
 
     /// The agent of that name; created when there is none, then with its password.
     pub(crate) async fn ensure(&self, spec: AgentSpec) -> Result<(AgentId, Option<String>), Error> {
-        let known = self.all().into_iter().find(|agent| agent.spec.name == spec.name);
+        let known = self.all().into_iter().find(|agent| agent.spec().name == spec.name);
         match known {
             Some(agent) => Ok((agent.id.clone(), None)),
             None => self.create(spec).await.map(|(id, password)| (id, Some(password))),
@@ -115,15 +187,16 @@ impl Agents {
     /// Removes an agent with its conversations. Its directory stays: what is in there is its user's.
     pub(crate) async fn delete(&self, id: &AgentId) -> Result<(), Error> {
         let agent = self.find(id)?;
-        agent.control(Control::Stop).await?;
+        agent.conversations.control(Control::Stop(RunReason::AgentStopped)).await?;
         if let Err(cause) = self.db.delete_agent(id).await {
             if !agent.is_stopped() {
-                agent.control(Control::Start).await?;
+                agent.conversations.control(Control::Start).await?;
             }
             return Err(cause.into());
         }
         self.agents.write().unwrap_or_else(PoisonError::into_inner).remove(id);
-        agent.control(Control::Delete).await?;
+        agent.conversations.forget();
+        agent.conversations.control(Control::Delete).await?;
         tracing::info!(agent = %id, "agent deleted");
         Ok(())
     }
@@ -132,61 +205,99 @@ impl Agents {
     pub(crate) async fn start(&self, id: &AgentId) -> Result<(), Error> {
         let agent = self.find(id)?;
         self.db.set_agent_stopped(id, false).await?;
-        agent.control(Control::Start).await?;
+        agent.conversations.control(Control::Start).await?;
         agent.set_stopped(false);
         Ok(())
     }
 
-    /// Ends the agent's runs and its program.
+    /// Ends the agent's runs and its programs.
     pub(crate) async fn stop(&self, id: &AgentId) -> Result<(), Error> {
         let agent = self.find(id)?;
         self.db.set_agent_stopped(id, true).await?;
         agent.set_stopped(true);
-        agent.control(Control::Stop).await
+        agent.conversations.control(Control::Stop(RunReason::AgentStopped)).await
     }
 
-    /// Ends the agent's run and its program; a stopped agent takes messages again.
+    /// Ends the agent's current runs and its programs; a stopped agent takes messages again.
     pub(crate) async fn restart(&self, id: &AgentId) -> Result<(), Error> {
         let agent = self.find(id)?;
         self.db.set_agent_stopped(id, false).await?;
-        agent.control(Control::Restart).await?;
+        agent.conversations.control(Control::Restart).await?;
         agent.set_stopped(false);
         Ok(())
+    }
+
+    /// Deletes a conversation that has ended with who made it.
+    pub(crate) async fn expire(&self, agent: &AgentId, conversation: &ConversationId) {
+        let Some(agent) = self.get(agent) else { return };
+        if let Err(error) = agent.conversations.delete(conversation, &Origin::default()).await {
+            tracing::warn!(%conversation, %error, "an ephemeral conversation was not deleted");
+        }
     }
 
     /// Ends all conversations: refuses new runs at once, cancels what still runs at `deadline`, and ends the
     /// agents' processes. Returns when that is done.
     pub(crate) async fn shutdown(&self, deadline: Instant) {
+        self.stopping.cancel();
         let mut endings = JoinSet::new();
         for agent in self.all() {
-            endings.spawn(async move { agent.control(Control::Shutdown { deadline }).await });
+            endings.spawn(async move {
+                agent.conversations.control(Control::Shutdown { deadline }).await
+            });
         }
         while endings.join_next().await.is_some() {}
-        self.conversations.close();
-        self.conversations.wait().await;
+        self.tasks.close();
+        self.tasks.wait().await;
     }
 
-    fn all(&self) -> Vec<Arc<Agent>> {
+    pub(crate) fn all(&self) -> Vec<Arc<Agent>> {
         self.agents.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
 
     async fn take_up(&self, record: AgentRecord) -> Result<(), StoreError> {
-        let conversation = self.db.conversation(&record.agent_id, DEFAULT_CONVERSATION).await?;
-        let spec = Arc::new(record.spec);
+        let AgentRecord { agent_id: id, spec, password_hash, stopped, .. } = record;
+        let workdir = self.directory.join(id.as_str());
+        let name = AgentName { id: id.clone(), name: spec.name.clone() };
+        let filters = Arc::new(Filters::new(&spec.filters));
+        let permits = Arc::new(Semaphore::new(spec.parallel as usize));
+        let target = Target { name, spec: Arc::new(spec), workdir };
+        let audience: Arc<Audience> = Arc::default();
         let setting = Setting {
             db: self.db.clone(),
-            agent_id: record.agent_id.clone(),
-            spec: spec.clone(),
-            workdir: self.directory.join(record.agent_id.as_str()),
-            run_timeout: self.run_timeout,
-            stopped: record.stopped,
+            home: target.clone(),
+            filters: filters.clone(),
+            permits: permits.clone(),
+            roster: self.me.clone(),
+            audience: audience.clone(),
+            interactions: self.interactions.clone(),
+            expired: self.expired.clone(),
+            run_timeout: self.times.run_timeout,
+            viewer_grace: self.times.viewer_grace,
         };
-        let conversation = Conversation::open(setting, conversation, &self.conversations);
-        let hash = record.password_hash.into();
-        let agent = Agent::new(record.agent_id.clone(), spec, hash, record.stopped, conversation);
+        let conversations = Conversations::load(setting, self.tasks.clone(), stopped).await?;
+        let agent = Agent {
+            id: id.clone(),
+            password_hash: password_hash.into(),
+            target,
+            filters,
+            permits,
+            isolated: Arc::new(Semaphore::new(MAX_QUEUED_RUNS)),
+            conversations,
+            audience,
+            stopped: AtomicBool::new(stopped),
+        };
         let mut agents = self.agents.write().unwrap_or_else(PoisonError::into_inner);
-        agents.insert(record.agent_id, Arc::new(agent));
+        agents.insert(id, Arc::new(agent));
         Ok(())
+    }
+}
+
+impl Roster for Agents {
+    fn find(&self, id_or_name: &str) -> Option<Target> {
+        let all = self.all();
+        let by_id = all.iter().find(|agent| agent.id.as_str() == id_or_name);
+        let found = by_id.or_else(|| all.iter().find(|agent| agent.spec().name == id_or_name));
+        found.filter(|agent| !agent.is_stopped()).map(|agent| agent.target.clone())
     }
 }
 
@@ -194,7 +305,7 @@ impl Agents {
 async fn close_open_runs(db: &ManagerDb) -> Result<(), StoreError> {
     for (conversation, run) in db.open_runs().await? {
         let ending = Ending::failed(RunReason::ServerRestart, None);
-        db.append(&conversation, vec![ended(&run, ending, Timestamp::now())]).await?;
+        db.append(&conversation, vec![ended(&run, None, ending, Timestamp::now())]).await?;
         tracing::warn!(%conversation, %run, "run was open, closed");
     }
     Ok(())

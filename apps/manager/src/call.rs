@@ -5,6 +5,7 @@ use protocol::agents::{Origin, RoutingHead};
 use protocol::{Ack, AgentId, WireError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::conversation::Answer;
@@ -15,6 +16,8 @@ use crate::error::Error;
 pub(crate) struct Call {
     command: Command,
     origin: Origin,
+    /// Whether there is no controller in between.
+    is_direct: bool,
     /// One of the commands that a connection may have under way.
     _place: OwnedSemaphorePermit,
 }
@@ -29,7 +32,10 @@ impl Call {
             .map(|origin| serde_json::from_str::<Option<Origin>>(origin.get()));
         match origin.transpose() {
             Ok(origin) => {
-                Some(Self { command, origin: origin.flatten().unwrap_or_default(), _place: place })
+                let origin = origin.flatten();
+                let is_direct = origin.is_none();
+                let origin = origin.unwrap_or_default();
+                Some(Self { command, origin, is_direct, _place: place })
             }
             Err(cause) => {
                 command.reply.err(Error::InvalidPayload(format!("origin: {cause}")).into());
@@ -46,6 +52,16 @@ impl Call {
         &self.origin
     }
 
+    pub(crate) fn is_direct(&self) -> bool {
+        self.is_direct
+    }
+
+    /// The payload as the bytes that came.
+    pub(crate) fn raw_payload(&self) -> Box<RawValue> {
+        let empty = || RawValue::from_string("{}".to_owned()).expect("an object is JSON");
+        self.command.arguments.first().cloned().unwrap_or_else(empty)
+    }
+
     /// The payload, which is an empty object when there is none.
     pub(crate) fn payload<T: DeserializeOwned>(&self) -> Result<T, Error> {
         serde_json::from_str(self.json()).map_err(|cause| Error::InvalidPayload(cause.to_string()))
@@ -59,7 +75,7 @@ impl Call {
         match (head.agent_id, &self.origin.agent_id) {
             (Some(id), _) => AgentId::new(id).map_err(|cause| invalid(&cause)),
             (None, Some(id)) => Ok(id.clone()),
-            (None, None) => Err(Error::InvalidPayload("agentId is required".to_owned())),
+            (None, None) => Err(Error::AgentMissing),
         }
     }
 

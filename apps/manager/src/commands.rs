@@ -1,14 +1,21 @@
-//! The commands of namespace `/agents`: one file each, with its check, its effect and its answer.
+//! The commands of namespace `/agents`: with their checks, their effects and their answers.
 
 mod cancel_run;
 mod chat;
 mod create_agent;
+mod custom;
 mod delete_agent;
+mod edit_conversation;
 mod get_history;
+mod helper;
+mod join_conversation;
 mod list_agents;
+mod list_conversations;
 mod login;
 mod logout;
+mod respond_interaction;
 mod restart_agent;
+mod search_conversations;
 mod start_agent;
 mod stop_agent;
 
@@ -16,7 +23,6 @@ use protocol::names::agents as names;
 
 use crate::call::Call;
 use crate::connection::Connection;
-use crate::error::Error;
 
 pub(crate) use login::Checked;
 
@@ -26,7 +32,22 @@ pub(crate) fn run(connection: &mut Connection, call: Call) {
         names::LOGIN => login::run(connection, call),
         names::LOGOUT => logout::run(connection, call),
         names::CHAT => chat::run(connection, call),
+        names::START_RUN => chat::start_run(connection, call),
         names::CANCEL_RUN => cancel_run::run(connection, call),
+        names::PROMOTE_RUN => cancel_run::promote(connection, call),
+        names::RESPOND_INTERACTION => respond_interaction::run(connection, call),
+        names::JOIN_CONVERSATION => join_conversation::join(connection, call),
+        names::LEAVE_CONVERSATION => join_conversation::leave(connection, call),
+        names::PRESENCE => join_conversation::presence(connection, call),
+        names::CREATE_CONVERSATION => edit_conversation::create(connection, call),
+        names::RENAME_CONVERSATION => edit_conversation::rename(connection, call),
+        names::DELETE_CONVERSATION => edit_conversation::delete(connection, call),
+        names::CLEAR_HISTORY => edit_conversation::clear(connection, call),
+        names::INSERT_HISTORY => edit_conversation::insert(connection, call),
+        names::LIST_CONVERSATIONS => list_conversations::run(connection, call),
+        names::SEARCH_CONVERSATIONS => search_conversations::run(connection, call),
+        names::ENHANCE_CHAT => helper::enhance_chat(connection, call),
+        names::GENERATE_TICKET_BODY => helper::generate_ticket_body(connection, call),
         names::GET_HISTORY => get_history::run(connection, call),
         names::LIST_AGENTS => list_agents::run(connection, call),
         names::CREATE_AGENT => create_agent::run(connection, call),
@@ -34,9 +55,6 @@ pub(crate) fn run(connection: &mut Connection, call: Call) {
         names::START_AGENT => start_agent::run(connection, call),
         names::STOP_AGENT => stop_agent::run(connection, call),
         names::RESTART_AGENT => restart_agent::run(connection, call),
-        unknown => {
-            let error = Error::UnknownCommand(unknown.to_owned());
-            call.refuse(error);
-        }
+        _ => custom::run(connection, call),
     }
 }

@@ -22,6 +22,11 @@ pub struct Config {
     pub grace: Duration,
     /// How long a run may take.
     pub run_timeout: Duration,
+    /// How long what waits is kept when nobody is present, who has lost the connection is waited for, and a conversation
+    /// outlives who made it where it is to end with them.
+    pub viewer_grace: Duration,
+    /// How long a conversation that nobody uses stays in memory. 0: for ever.
+    pub idle_eviction: Duration,
 }
 
 impl Config {
@@ -36,6 +41,8 @@ impl Config {
             working_directories: Vec::new(),
             grace: Duration::from_secs(10),
             run_timeout: Duration::from_secs(60 * 60),
+            viewer_grace: Duration::from_secs(30),
+            idle_eviction: Duration::from_secs(300),
         }
     }
 }
@@ -50,6 +57,8 @@ impl std::fmt::Debug for Config {
             .field("working_directories", &self.working_directories)
             .field("grace", &self.grace)
             .field("run_timeout", &self.run_timeout)
+            .field("viewer_grace", &self.viewer_grace)
+            .field("idle_eviction", &self.idle_eviction)
             .finish()
     }
 }

@@ -1,91 +1,191 @@
-//! A conversation: one task that owns the order of its log, the queue, the current run and the agent's session.
+//! A conversation: one task that owns the order of its log, the queue, the current runs and the agents' sessions.
 
 mod asks;
+mod attendance;
+mod card;
+mod edits;
 mod entries;
+mod people;
 mod publisher;
 mod recall;
 mod request;
 mod runs;
-mod session;
+mod sessions;
 mod worker;
 
-use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use gateway::{Feed, Limits};
+use protocol::agents::Attendee;
 use protocol::limits::{TAIL_BYTES, TAIL_ENTRIES};
-use protocol::spec::AgentSpec;
-use protocol::{AgentId, ConversationId};
-use store::{ConversationRecord, ManagerDb};
-use tokio::sync::mpsc;
+use protocol::{AgentId, ConversationId, InteractionId, RunId};
+use store::{ManagerDb, OpenInteraction};
 use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::{Semaphore, mpsc};
 use tokio_util::task::TaskTracker;
 
-pub(crate) use entries::{Ending, ended};
+pub(crate) use attendance::Key;
+use attendance::Attendance;
+pub(crate) use card::{Card, Creator};
+pub(crate) use entries::{AgentName, Ending, agent as agent_message, ended, said, user as user_message};
 use request::Request;
-pub(crate) use request::{Answer, Ask, Chat, Control};
+pub(crate) use request::{Answer, Ask, Chat, Control, Edit};
+pub(crate) use runs::{Lane, Response};
+pub(crate) use sessions::{Roster, Target};
 use worker::Worker;
 
+use crate::audience::Audience;
+use crate::claims::{Claim, Claims};
 use crate::error::Error;
+use crate::filters::Filters;
+use crate::isolated::Isolated;
 
 /// Requests that may wait for the conversation. Full: the request is refused with `RATE_LIMITED`, so that
 /// one conversation whose disk is slow does not hold up the others on the same connection.
 const INBOX: usize = 1_024;
+
+/// Where an open run is.
+#[derive(Debug, Clone)]
+pub(crate) enum Place {
+    Conversation(Conversation),
+    Isolated(Isolated),
+}
+
+/// The open runs of the manager, by id.
+pub(crate) type RunClaims = Claims<RunId, Place>;
+/// A run's hold on its id.
+pub(crate) type RunClaim = Claim<RunId, Place>;
+/// The open interactions of the manager, by id.
+pub(crate) type InteractionClaims = Claims<InteractionId, Conversation>;
+/// An interaction's hold on its id.
+pub(crate) type InteractionClaim = Claim<InteractionId, Conversation>;
+
 /// What a conversation needs to know of its agent and its surroundings.
 #[derive(Debug, Clone)]
 pub(crate) struct Setting {
     pub(crate) db: ManagerDb,
-    pub(crate) agent_id: AgentId,
-    pub(crate) spec: Arc<AgentSpec>,
-    pub(crate) workdir: PathBuf,
+    pub(crate) home: Target,
+    pub(crate) filters: Arc<Filters>,
+    /// Sessions that the agent may have for runs of their own.
+    pub(crate) permits: Arc<Semaphore>,
+    /// The other agents.
+    pub(crate) roster: Weak<dyn Roster>,
+    /// Who is logged in to the agent.
+    pub(crate) audience: Arc<Audience>,
+    pub(crate) interactions: InteractionClaims,
+    /// Takes conversations that are to be deleted: those that end with who made them.
+    pub(crate) expired: mpsc::UnboundedSender<(AgentId, ConversationId)>,
     pub(crate) run_timeout: Duration,
-    /// Whether the agent takes messages.
-    pub(crate) stopped: bool,
+    pub(crate) viewer_grace: Duration,
 }
 
 /// Handle of a conversation. It goes on for as long as there are handles.
 #[derive(Debug, Clone)]
-pub(crate) struct Conversation {
+pub(crate) struct Conversation(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    card: Arc<Card>,
     feed: Arc<Feed>,
     inbox: mpsc::Sender<Request>,
-    deleted: Arc<AtomicBool>,
+    attendance: Arc<Attendance>,
 }
 
 impl Conversation {
-    /// Starts the conversation's task.
-    pub(crate) fn open(setting: Setting, record: ConversationRecord, tasks: &TaskTracker) -> Self {
+    /// Starts the conversation's task. `stopped` says that its agent takes no messages, `asked` what waits for an answer
+    /// since before the manager was restarted.
+    pub(crate) fn open(
+        setting: Setting,
+        card: Arc<Card>,
+        stopped: bool,
+        asked: Vec<OpenInteraction>,
+        tasks: &TaskTracker,
+    ) -> Self {
         let (inbox, requests) = mpsc::channel(INBOX);
         let limits = Limits { items: TAIL_ENTRIES, bytes: TAIL_BYTES };
-        let (agent_id, id) = (setting.agent_id.clone(), record.conversation_id);
-        let feed = Feed::new(agent_id, id, record.epoch, record.head, record.head, limits);
-        tasks.spawn(Worker::new(setting, feed.clone(), requests).run());
-        Self { feed, inbox, deleted: Arc::default() }
-    }
-
-    /// A handle whose conversation has no task.
-    #[cfg(test)]
-    pub(crate) fn detached(feed: Arc<Feed>) -> Self {
-        Self { feed, inbox: mpsc::channel(1).0, deleted: Arc::default() }
+        let (epoch, head) = card.position();
+        let (agent, id) = (card.agent_id.clone(), card.id.clone());
+        let feed = Feed::new(agent, id, epoch, head, head, limits);
+        let attendance = Arc::new(Attendance::new(setting.viewer_grace));
+        let conversation = Self(Arc::new(Inner { card, feed, inbox, attendance }));
+        tasks.spawn(Worker::new(setting, &conversation, requests, stopped, asked).run());
+        conversation
     }
 
     pub(crate) fn id(&self) -> &ConversationId {
-        self.feed.conversation()
+        &self.0.card.id
     }
 
     pub(crate) fn agent_id(&self) -> &AgentId {
-        self.feed.agent()
+        &self.0.card.agent_id
+    }
+
+    /// What lists show of it.
+    pub(crate) fn card(&self) -> &Arc<Card> {
+        &self.0.card
     }
 
     /// The tail of the log, for those who follow it.
     pub(crate) fn feed(&self) -> &Arc<Feed> {
-        &self.feed
+        &self.0.feed
+    }
+
+    /// How many connections are present.
+    pub(crate) fn client_count(&self) -> u32 {
+        u32::try_from(self.0.attendance.count()).unwrap_or(u32::MAX)
+    }
+
+    /// The connections that are present.
+    pub(crate) fn present(&self) -> Vec<Key> {
+        self.0.attendance.keys()
+    }
+
+    pub(crate) fn has(&self, key: &Key) -> bool {
+        self.0.attendance.has(key)
+    }
+
+    /// Whether nobody but the registry has a handle: the task can end without anybody missing it.
+    pub(crate) fn is_unused(&self) -> bool {
+        Arc::strong_count(&self.0) == 1 && self.0.feed.followers() == 0
+    }
+
+    /// Somebody comes; the others are told, unless `silent`.
+    pub(crate) fn enter(&self, key: Key, attendee: Attendee, silent: bool) {
+        if self.0.attendance.enter(key, attendee.clone()) && !silent {
+            people::announce(self, &attendee, true);
+        }
+    }
+
+    /// Somebody goes; the others are told. Whether that one was there.
+    pub(crate) fn leave(&self, key: &Key) -> bool {
+        let gone = self.0.attendance.leave(key);
+        if let Some(attendee) = &gone {
+            people::announce(self, attendee, false);
+        }
+        gone.is_some()
+    }
+
+    /// The connection is lost, and the viewer behind it may be back soon.
+    pub(crate) fn lose(&self, key: &Key) {
+        self.0.attendance.lose(key);
     }
 
     /// Hands a viewer's request over. Its answer comes through the request, also when it is refused here.
     pub(crate) fn ask(&self, ask: Ask) {
-        match self.inbox.try_send(Request::Ask(ask)) {
+        self.send(Request::Ask(ask));
+    }
+
+    /// The same for what concerns the log.
+    pub(crate) fn edit(&self, edit: Edit) {
+        self.send(Request::Edit(edit));
+    }
+
+    fn send(&self, request: Request) {
+        if self.0.card.is_deleted() {
+            return request.refuse(self.gone());
+        }
+        match self.0.inbox.try_send(request) {
             Ok(()) => {}
             Err(TrySendError::Full(request)) => request.refuse(Error::Busy),
             Err(TrySendError::Closed(request)) => request.refuse(self.gone()),
@@ -96,18 +196,15 @@ impl Conversation {
     pub(crate) async fn control(&self, control: Control) -> Result<(), Error> {
         let (answer, done) = tokio::sync::oneshot::channel();
         let answer = Answer::new(move |result| drop(answer.send(result)));
-        if matches!(control, Control::Delete) {
-            self.deleted.store(true, Ordering::Relaxed);
-        }
-        if self.inbox.send(Request::Control(control, answer)).await.is_err() {
+        if self.0.inbox.send(Request::Control(control, answer)).await.is_err() {
             return Err(self.gone());
         }
         done.await.unwrap_or_else(|_| Err(self.gone()))
     }
 
     fn gone(&self) -> Error {
-        if self.deleted.load(Ordering::Relaxed) {
-            return Error::AgentNotFound(self.agent_id().clone());
+        if self.0.card.is_deleted() {
+            return Error::ConversationNotFound(self.id().clone());
         }
         Error::Stopping
     }

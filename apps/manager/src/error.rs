@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use protocol::{AgentId, ConversationId, ErrorCode, WireError};
+use protocol::{AgentId, ConversationId, ErrorCode, InteractionId, WireError};
 use store::StoreError;
 
 /// Why a command was refused. Each variant is one code on the wire.
@@ -17,6 +17,8 @@ pub(crate) enum Error {
     /// What the payload lacks.
     #[error("{0}")]
     InvalidPayload(String),
+    #[error("agentId is required")]
+    AgentMissing,
     /// What was too large.
     #[error("{0}")]
     PayloadTooLarge(String),
@@ -30,6 +32,24 @@ pub(crate) enum Error {
     RunNotFound,
     #[error("Run already in progress")]
     RunExists,
+    /// What may not be done, whoever asks.
+    #[error("{0}")]
+    Forbidden(&'static str),
+    /// By the filters of these names.
+    #[error("Message was dropped by filter: {0}")]
+    Dropped(String),
+    #[error("The conversation is read-only")]
+    ReadOnly,
+    #[error("Interaction not found: {0}")]
+    InteractionNotFound(InteractionId),
+    #[error("The interaction has been answered")]
+    AlreadyAnswered,
+    #[error("Already joined conversation: {0}")]
+    AlreadyJoined(ConversationId),
+    #[error("Not joined to conversation: {0}")]
+    NotJoined(ConversationId),
+    #[error("A conversation named \"{0}\" already exists. Pick a different name.")]
+    ConversationNameTaken(String),
     #[error("An agent named \"{0}\" already exists")]
     NameTaken(String),
     #[error("Queue is full ({max} requests). Try again after some complete.", max = protocol::limits::MAX_QUEUED_RUNS)]
@@ -40,6 +60,8 @@ pub(crate) enum Error {
     Busy,
     #[error("The agent is stopped")]
     AgentStopped,
+    #[error("The agent does not take commands now")]
+    AgentBusy,
     #[error("The server is stopping")]
     Stopping,
     /// The cause is for the log, not for the peer.
@@ -79,17 +101,23 @@ impl Error {
         match self {
             Self::Unauthorized => ErrorCode::Unauthorized,
             Self::InvalidCredentials => ErrorCode::InvalidCredentials,
-            Self::InvalidPayload(_) => ErrorCode::InvalidPayload,
+            Self::InvalidPayload(_) | Self::AgentMissing => ErrorCode::InvalidPayload,
             Self::PayloadTooLarge(_) => ErrorCode::PayloadTooLarge,
             Self::UnknownCommand(_) => ErrorCode::UnknownEvent,
             Self::AgentNotFound(_) => ErrorCode::AgentNotFound,
             Self::ConversationNotFound(_) => ErrorCode::ConversationNotFound,
             Self::RunNotFound => ErrorCode::RunNotFound,
             Self::RunExists => ErrorCode::RunExists,
-            Self::NameTaken(_) => ErrorCode::NameTaken,
+            Self::Forbidden(_) | Self::Dropped(_) => ErrorCode::Forbidden,
+            Self::ReadOnly => ErrorCode::ReadOnly,
+            Self::InteractionNotFound(_) => ErrorCode::InteractionNotFound,
+            Self::AlreadyAnswered => ErrorCode::AlreadyAnswered,
+            Self::AlreadyJoined(_) => ErrorCode::AlreadyJoined,
+            Self::NotJoined(_) => ErrorCode::NotJoined,
+            Self::NameTaken(_) | Self::ConversationNameTaken(_) => ErrorCode::NameTaken,
             Self::QueueFull => ErrorCode::QueueFull,
             Self::TooManyAttempts { .. } | Self::Busy => ErrorCode::RateLimited,
-            Self::AgentStopped => ErrorCode::AgentUnavailable,
+            Self::AgentStopped | Self::AgentBusy => ErrorCode::AgentUnavailable,
             Self::Stopping => ErrorCode::ServerStopping,
             Self::StoreUnavailable => ErrorCode::StoreUnavailable,
             Self::Internal => ErrorCode::Internal,

@@ -32,7 +32,7 @@ async fn read(
     after: Seq,
     limit: u32,
 ) -> Result<Page, Error> {
-    let page = db.entries_after(conversation, after, limit).await?;
+    let page = db.entries_after(conversation, after, limit, None).await?;
     let items = page.entries.iter().map(item).collect::<Result<_, Error>>()?;
     Ok(Page { epoch: page.epoch, items })
 }
@@ -40,9 +40,6 @@ async fn read(
 /// The event of an entry: the same bytes live and replayed, because both come from here.
 pub(crate) fn item(entry: &Entry) -> Result<Item, Error> {
     let payload = RawValue::from_string(entry.payload()).map_err(anyhow::Error::from)?;
-    Ok(Item {
-        seq: Some(entry.head.seq),
-        event: entry.kind.as_str().into(),
-        payload: payload.into(),
-    })
+    let item = Item::read(entry.kind.as_str().into(), payload.into());
+    Ok(item.map_err(anyhow::Error::from)?)
 }

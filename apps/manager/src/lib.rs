@@ -1,23 +1,30 @@
 //! The manager: one machine with its agents, their conversations and the log of each.
 //!
 //! A controller connects to namespace `/agents` with the API key. `connection` keeps what one connection is logged
-//! in to and hands its commands to `commands`; a `conversation` is one task that owns a log, its queue of runs and
-//! the agent's session, stores first and shows then. [`Manager`] starts and stops it all.
+//! in to and hands its commands to `commands`; `conversations` knows those of an agent; a `conversation` is one task
+//! that owns a log, its queue of runs and the agent's sessions, stores first and shows then; `isolated` runs are beside
+//! all that. [`Manager`] starts and stops it all.
 
 mod agent;
 mod agents;
 mod api_key;
 mod attempts;
+mod audience;
 mod call;
+mod claims;
 mod commands;
 mod config;
 mod connection;
 mod conversation;
+mod conversations;
 mod error;
+mod filters;
 mod history;
 mod http;
+mod isolated;
+mod janitor;
 mod manager;
-mod open_runs;
+mod names;
 mod passwords;
 mod resume;
 mod server;

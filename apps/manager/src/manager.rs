@@ -67,7 +67,7 @@ impl Manager {
         let passwords = Passwords::new().await?;
         let directory = data_dir.join("agents");
         let agents =
-            Agents::load(db.clone(), passwords.clone(), directory.clone(), config.run_timeout)
+            Agents::load(db.clone(), passwords.clone(), directory.clone(), &config)
                 .await
                 .context("take up the agents")?;
         let resume_tokens = ResumeTokens::new(secret.derive(RESUME));

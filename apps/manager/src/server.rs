@@ -20,7 +20,7 @@ use crate::resume::ResumeTokens;
 #[derive(Debug)]
 pub(crate) struct Server {
     pub(crate) db: ManagerDb,
-    pub(crate) agents: Agents,
+    pub(crate) agents: Arc<Agents>,
     pub(crate) passwords: Passwords,
     pub(crate) resume_tokens: ResumeTokens,
     /// Where agents that come over the wire may have their working directories.
@@ -33,7 +33,7 @@ pub(crate) struct Server {
 impl Server {
     pub(crate) fn new(
         db: ManagerDb,
-        agents: Agents,
+        agents: Arc<Agents>,
         passwords: Passwords,
         resume_tokens: ResumeTokens,
         working_directories: Vec<PathBuf>,
@@ -65,11 +65,12 @@ impl Service for Server {
         // All whose address is not known count as one when they guess passwords.
         let peer = connection.peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip());
         Box::pin(async move {
-            tracing::debug!(conn = %connection.id, %peer, "connected");
-            connection::Connection::new(self, peer, connection.outbox)
+            let id = connection.id.clone();
+            tracing::debug!(conn = %id, %peer, "connected");
+            connection::Connection::new(self, connection.id, peer, connection.outbox)
                 .run(connection.commands)
                 .await;
-            tracing::debug!(conn = %connection.id, "disconnected");
+            tracing::debug!(conn = %id, "disconnected");
         })
     }
 

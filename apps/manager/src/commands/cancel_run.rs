@@ -1,28 +1,51 @@
-//! `cancelRun`: end a run that waits or runs.
+//! `cancelRun` and `promoteRun`: end a run, or let it be the next.
 
-use protocol::agents::{CancelRun, RunCancelled};
+use protocol::RunId;
+use protocol::agents::{CancelKind, CancelRun, PromoteRun, RunCancelled, RunPromoted};
 
 use crate::call::Call;
 use crate::connection::Connection;
-use crate::conversation::{Answer, Ask, Conversation};
+use crate::conversation::{Answer, Ask, Place};
 use crate::error::Error;
 
 /// Answered by the conversation. The run's terminal entry follows when the agent has let go of it.
 pub(super) fn run(connection: &Connection, call: Call) {
-    match prepare(connection, &call) {
-        Ok((conversation, payload)) => {
+    let payload = call.payload::<CancelRun>();
+    match payload.and_then(|payload| Ok((find(connection, &payload.run_id)?, payload.run_id))) {
+        Ok((Place::Conversation(conversation), run)) => {
             let answer = Answer::new(move |done| call.give(done.map(|kind| RunCancelled { kind })));
-            conversation.ask(Ask::Cancel(payload.run_id, answer));
+            conversation.ask(Ask::Cancel(run, answer));
+        }
+        Ok((Place::Isolated(isolated), _)) => {
+            isolated.cancel.cancel();
+            call.give(Ok(RunCancelled { kind: CancelKind::CancelledRunning }));
         }
         Err(error) => call.refuse(error),
     }
 }
 
+/// Answered by the conversation.
+pub(super) fn promote(connection: &Connection, call: Call) {
+    let payload = call.payload::<PromoteRun>();
+    match payload.and_then(|payload| Ok((find(connection, &payload.run_id)?, payload.run_id))) {
+        Ok((Place::Conversation(conversation), run)) => {
+            let answer = Answer::new(move |done| {
+                call.give(done.map(|position| RunPromoted { position }));
+            });
+            conversation.ask(Ask::Promote(run, answer));
+        }
+        Ok((Place::Isolated(_), _)) => call.refuse(Error::RunNotFound),
+        Err(error) => call.refuse(error),
+    }
+}
+
 /// A run of an agent that the connection is not logged in to does not exist for it.
-fn prepare(connection: &Connection, call: &Call) -> Result<(Conversation, CancelRun), Error> {
-    let payload: CancelRun = call.payload()?;
-    let found = connection.server().agents.open_runs().find(&payload.run_id);
-    let conversation = found.ok_or(Error::RunNotFound)?;
-    connection.member(conversation.agent_id()).map_err(|_| Error::RunNotFound)?;
-    Ok((conversation, payload))
+fn find(connection: &Connection, run: &RunId) -> Result<Place, Error> {
+    let place = connection.server().agents.runs().find(run).ok_or(Error::RunNotFound)?;
+    let agent = match &place {
+        Place::Conversation(conversation) => conversation.agent_id(),
+        Place::Isolated(isolated) => &isolated.agent,
+    };
+    connection.member(agent).map_err(|_| Error::RunNotFound)?;
+    Ok(place)
 }

@@ -27,8 +27,7 @@ pub(super) fn run(connection: &mut Connection, call: Call) {
 
 fn prepare(connection: &Connection, call: &Call) -> Result<(Conversation, GetHistory), Error> {
     let payload: GetHistory = call.payload()?;
-    let member = connection.member(&call.agent()?)?;
-    let conversation = member.agent().conversation(payload.conversation_id.as_ref())?.clone();
+    let (_, conversation) = connection.conversation(call, payload.conversation_id.as_ref())?;
     Ok((conversation, payload))
 }
 
@@ -41,10 +40,10 @@ async fn read(
     let limit = ask.limit.unwrap_or(DEFAULT_LIMIT).clamp(1, most);
     let page = match ask.after_seq {
         Some(after) => {
-            let page = db.entries_after(conversation.id(), after, limit).await?;
+            let page = db.entries_after(conversation.id(), after, limit, ask.role).await?;
             until(page, ask.before_seq)
         }
-        None => db.entries_before(conversation.id(), ask.before_seq, limit).await?,
+        None => db.entries_before(conversation.id(), ask.before_seq, limit, ask.role).await?,
     };
     let events = page.entries.iter().map(event).collect::<Result<_, Error>>()?;
     Ok(History { epoch: page.epoch, head_seq: page.head, events, has_more: page.has_more })

@@ -44,7 +44,7 @@ impl Checked {
         let Self { call, login, verdict } = self;
         let agent_id = login.agent_id.clone();
         let found = verdict.and_then(|agent| {
-            let conversation = agent.conversation(login.conversation_id.as_ref())?.clone();
+            let conversation = agent.conversations.get(login.conversation_id.as_ref())?;
             Ok((agent, conversation))
         });
         match found {
@@ -92,9 +92,9 @@ fn enter(
 ) {
     let (epoch, head_seq) = conversation.feed().head();
     let success = LoginSuccess {
-        message: format!("Welcome, {}!", agent.spec.name),
+        message: format!("Welcome, {}!", agent.spec().name),
         agent_id: agent.id.clone(),
-        agent_name: agent.spec.name.clone(),
+        agent_name: agent.spec().name.clone(),
         conversation_id: conversation.id().clone(),
         epoch,
         head_seq,
@@ -103,7 +103,8 @@ fn enter(
     call.give(Ok(LoggedIn { success: success.clone(), resume_token }));
     connection.emit(names::LOGIN_SUCCESS, &success);
     let after = login.after_seq.map(|seq| (seq, login.epoch.clone()));
-    connection.enter(agent, conversation, Start { after, limit: login.limit });
+    let start = Start { after, limit: login.limit, filter: None };
+    connection.enter(agent, conversation, start, login.observe);
 }
 
 /// `loginError` tells everybody; the acknowledgement, when there is one, says the same.

@@ -1,12 +1,12 @@
 //! Viewers' requests: those that came together are decided together and stored in one transaction.
 
-use protocol::agents::{CancelKind, ChatAccepted};
+use protocol::agents::{CancelKind, ChatAccepted, InteractionState};
 use protocol::{ConversationId, Seq};
 use store::{Appended, StoreError};
 
 use super::recall;
 use super::request::{Ask, Chat};
-use super::runs::{Admission, Now, Plan, Runs};
+use super::runs::{Admission, Means, Plan, Runs};
 use super::worker::Worker;
 use crate::error::{Error, report};
 
@@ -15,6 +15,8 @@ use crate::error::{Error, report};
 enum Verdict {
     Admitted(Admission),
     Cancelled(CancelKind),
+    Promoted(u32),
+    Answered(InteractionState),
     Refused(Error),
 }
 
@@ -24,7 +26,7 @@ impl Worker {
         if asks.is_empty() {
             return;
         }
-        let (next, plan, verdicts) = decide(&self.runs, &asks, Now::read());
+        let (next, plan, verdicts) = self.decide(|runs, means| decide(runs, &asks, means));
         match self.append(&plan).await {
             Ok(Appended::Stored { first }) => {
                 self.runs = next;
@@ -48,6 +50,10 @@ impl Worker {
                     answer.give(Ok(accepted(self.id(), &chat, admission, first)));
                 }
                 (Ask::Cancel(_, answer), Verdict::Cancelled(kind)) => answer.give(Ok(kind)),
+                (Ask::Promote(_, answer), Verdict::Promoted(position)) => {
+                    answer.give(Ok(position));
+                }
+                (Ask::Respond(_, answer), Verdict::Answered(state)) => answer.give(Ok(state)),
                 (ask, Verdict::Refused(error)) => refused.push((ask, error)),
                 (ask, _) => ask.refuse(Error::Internal),
             }
@@ -58,7 +64,10 @@ impl Worker {
     /// Refuses, unless it is a message that was accepted before: that gets the answer that it got then.
     async fn refuse(&self, ask: Ask, error: Error) {
         let (answer, message) = match ask {
-            Ask::Chat(Chat { message_id: Some(message), .. }, answer) => (answer, message),
+            Ask::Chat(chat, answer) => match chat.message_id {
+                Some(message) => (answer, message),
+                None => return answer.give(Err(error)),
+            },
             ask => return ask.refuse(error),
         };
         let before = recall::by_message(&self.db, self.id(), &message).await;
@@ -83,12 +92,16 @@ impl Worker {
 }
 
 /// Decides in order on a copy of the runs.
-fn decide(runs: &Runs, asks: &[Ask], now: Now) -> (Runs, Plan, Vec<Verdict>) {
+fn decide(runs: &Runs, asks: &[Ask], means: &Means<'_>) -> (Runs, Plan, Vec<Verdict>) {
     let (mut next, mut plan) = (runs.clone(), Plan::default());
     let verdicts = asks.iter().map(|ask| {
         let verdict = match ask {
-            Ask::Chat(chat, _) => next.admit(chat, now, &mut plan).map(Verdict::Admitted),
-            Ask::Cancel(run, _) => next.cancel(run, now, &mut plan).map(Verdict::Cancelled),
+            Ask::Chat(chat, _) => next.admit(chat, means, &mut plan).map(Verdict::Admitted),
+            Ask::Cancel(run, _) => next.cancel(run, means, &mut plan).map(Verdict::Cancelled),
+            Ask::Promote(run, _) => next.promote(run).map(Verdict::Promoted),
+            Ask::Respond(response, _) => {
+                next.respond(response, means, &mut plan).map(Verdict::Answered)
+            }
         };
         verdict.unwrap_or_else(Verdict::Refused)
     });
@@ -117,7 +130,7 @@ fn refuse_all(asks: Vec<Ask>, verdicts: Vec<Verdict>, cause: &StoreError) {
     for (ask, verdict) in asks.into_iter().zip(verdicts) {
         match verdict {
             Verdict::Refused(error) => ask.refuse(error),
-            Verdict::Admitted(_) | Verdict::Cancelled(_) => ask.refuse(Error::StoreUnavailable),
+            _ => ask.refuse(Error::StoreUnavailable),
         }
     }
 }

@@ -3,8 +3,12 @@
 use std::sync::Arc;
 
 use gateway::{Feed, Item, raw};
-use protocol::agents::{EntryHead, EntryKind, LiveEvent, LiveEventBody};
-use protocol::{RunId, Seq, Timestamp};
+use protocol::agents::{
+    ConversationUpdate, EntryHead, EntryKind, LiveEvent, LiveEventBody, Queue, QueueUpdate,
+};
+use protocol::names::agents::{CONVERSATION_UPDATE, QUEUE_UPDATE};
+use protocol::{Epoch, RunId, Seq, Timestamp};
+use serde::Serialize;
 use store::{Entry, NewEntry};
 
 use super::runs::Output;
@@ -22,10 +26,6 @@ impl Publisher {
         Self { feed }
     }
 
-    pub(super) fn feed(&self) -> &Feed {
-        &self.feed
-    }
-
     /// Shows outputs whose entries have been stored from `first` on.
     pub(super) fn show(&self, outputs: Vec<Output>, first: Seq) {
         let mut seq = first;
@@ -39,6 +39,22 @@ impl Publisher {
         });
         // Written before the feed's lock is taken, so that nobody waits for it.
         self.feed.append(items.collect::<Vec<_>>());
+    }
+
+    /// The log begins anew with these entries, which have been stored.
+    pub(super) fn begin_anew(&self, epoch: Epoch, entries: Vec<NewEntry>) {
+        self.feed.reset(epoch, Seq::ZERO, Seq(entries.len() as u64));
+        self.show(entries.into_iter().map(Output::Entry).collect(), Seq(1));
+    }
+
+    /// Shows the open runs; the newest such event counts.
+    pub(super) fn queue(&self, queue: Queue) {
+        let update = QueueUpdate {
+            agent_id: self.feed.agent().clone(),
+            conversation_id: self.feed.conversation().clone(),
+            queue,
+        };
+        self.feed.append([event(QUEUE_UPDATE, &update)]);
     }
 
     /// The event of an entry, as it will come from the store.
@@ -57,11 +73,35 @@ impl Publisher {
         let event = LiveEvent {
             agent_id: self.feed.agent().clone(),
             conversation_id: self.feed.conversation().clone(),
-            run_id,
+            run_id: run_id.clone(),
             timestamp: Timestamp::now(),
             sequence,
-            body: LiveEventBody::AssistantDelta { delta },
+            connection_id: None,
+            body: LiveEventBody::AssistantDelta { delta, truncated: false },
         };
-        Item { seq: None, event: EntryKind::ChatEvent.as_str().into(), payload: raw(&event).into() }
+        Item {
+            seq: None,
+            event: EntryKind::ChatEvent.as_str().into(),
+            payload: raw(&event).into(),
+            run: Some(run_id),
+            sequence: Some(sequence),
+            viewer: None,
+        }
+    }
+}
+
+/// Tells those who follow a conversation that somebody came or went.
+pub(super) fn tell_attendance(feed: &Feed, update: &ConversationUpdate) {
+    feed.append([event(CONVERSATION_UPDATE, update)]);
+}
+
+fn event(name: &str, payload: &impl Serialize) -> Item {
+    Item {
+        seq: None,
+        event: name.into(),
+        payload: raw(payload).into(),
+        run: None,
+        sequence: None,
+        viewer: None,
     }
 }

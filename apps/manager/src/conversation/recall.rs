@@ -23,7 +23,7 @@ pub(super) async fn at(
     seq: Seq,
 ) -> Result<Option<ChatAccepted>, StoreError> {
     let before = Seq(seq.0.saturating_sub(1));
-    let page = db.entries_after(conversation, before, 2).await?;
+    let page = db.entries_after(conversation, before, 2, None).await?;
     let [message, state] = page.entries.as_slice() else { return Ok(None) };
     let Some(run_id) = message.head.run_id.clone() else { return Ok(None) };
     if message.head.seq != seq || state.kind != EntryKind::RunEvent {

@@ -3,18 +3,24 @@
 use std::fmt;
 use std::sync::Arc;
 
-use protocol::agents::{CancelKind, ChatAccepted, Origin};
+use protocol::agents::{CancelKind, ChatAccepted, Cleared, InteractionState, Inserted, Origin, RunReason};
 use protocol::{MessageId, RunId};
+use serde_json::value::RawValue;
+use store::NewEntry;
 use tokio::time::Instant;
 
+use super::RunClaim;
+use super::attendance::Key;
+use super::runs::{Lane, Response};
 use crate::error::Error;
-use crate::open_runs::Claim;
 
 /// A request and where its answer goes.
 #[derive(Debug)]
 pub(crate) enum Request {
-    /// A viewer's.
+    /// A viewer's, about runs: those that come together are decided together.
     Ask(Ask),
+    /// A viewer's, about the log.
+    Edit(Edit),
     /// An administrator's, or the server's own.
     Control(Control, Answer<()>),
 }
@@ -22,8 +28,21 @@ pub(crate) enum Request {
 /// What a viewer asks for.
 #[derive(Debug)]
 pub(crate) enum Ask {
-    Chat(Chat, Answer<ChatAccepted>),
+    Chat(Box<Chat>, Answer<ChatAccepted>),
     Cancel(RunId, Answer<CancelKind>),
+    Promote(RunId, Answer<u32>),
+    Respond(Response, Answer<InteractionState>),
+}
+
+/// What a viewer does to the log, or tells the agent beside it.
+#[derive(Debug)]
+pub(crate) enum Edit {
+    /// Begin the log anew.
+    Clear(Origin, Answer<Cleared>),
+    /// Append messages that were said elsewhere.
+    Insert(Vec<NewEntry>, Answer<Inserted>),
+    /// A command of the agent's own.
+    Command(String, Box<RawValue>, Answer<()>),
 }
 
 /// A message for the agent.
@@ -33,8 +52,16 @@ pub(crate) struct Chat {
     pub(crate) message_id: Option<MessageId>,
     pub(crate) run_id: RunId,
     /// Absent when an open run has the id: then only a repetition of that run's message is right.
-    pub(crate) claim: Option<Arc<Claim>>,
+    pub(crate) claim: Option<Arc<RunClaim>>,
     pub(crate) origin: Origin,
+    pub(crate) lane: Lane,
+    /// Whether it takes the place of the run that the agent has.
+    pub(crate) interrupt: bool,
+    /// Whether its answer is shown while it is written.
+    pub(crate) streams: bool,
+    /// The connection that it comes from.
+    pub(crate) owner: Key,
+    pub(crate) ends_with_owner: bool,
 }
 
 /// What an administrator or the server wants of a conversation. Answered when it is done.
@@ -42,9 +69,9 @@ pub(crate) struct Chat {
 pub(crate) enum Control {
     /// Take messages again.
     Start,
-    /// End all runs and the agent's session, and take no more messages.
-    Stop,
-    /// End the current run and the agent's session. What waits goes on in a new one.
+    /// End all runs and the agent's sessions, and take no more messages.
+    Stop(RunReason),
+    /// End the current runs and the agent's sessions. What waits goes on in new ones.
     Restart,
     /// As `Stop`, for good.
     Delete,
@@ -88,7 +115,11 @@ impl Request {
     pub(crate) fn refuse(self, error: Error) {
         match self {
             Self::Ask(ask) => ask.refuse(error),
-            Self::Control(_, answer) => answer.give(Err(error)),
+            Self::Edit(Edit::Clear(_, answer)) => answer.give(Err(error)),
+            Self::Edit(Edit::Insert(_, answer)) => answer.give(Err(error)),
+            Self::Edit(Edit::Command(_, _, answer)) | Self::Control(_, answer) => {
+                answer.give(Err(error));
+            }
         }
     }
 }
@@ -98,13 +129,15 @@ impl Ask {
         match self {
             Self::Chat(_, answer) => answer.give(Err(error)),
             Self::Cancel(_, answer) => answer.give(Err(error)),
+            Self::Promote(_, answer) => answer.give(Err(error)),
+            Self::Respond(_, answer) => answer.give(Err(error)),
         }
     }
 
     pub(super) fn message_id(&self) -> Option<&MessageId> {
         match self {
             Self::Chat(chat, _) => chat.message_id.as_ref(),
-            Self::Cancel(..) => None,
+            _ => None,
         }
     }
 }

@@ -1,0 +1,56 @@
+//! The connections that are logged in to an agent.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use gateway::Outbox;
+use protocol::agents::{ConversationAction, ConversationUpdate, Origin};
+use protocol::names::agents::CONVERSATION_UPDATE;
+use protocol::{ConnectionId, Epoch, Timestamp};
+
+use crate::conversation::Card;
+
+/// Who is told when the agent's list of conversations changes. Behind a lock that is held to tell outboxes, which never
+/// wait.
+#[derive(Debug, Default)]
+pub(crate) struct Audience(Mutex<HashMap<ConnectionId, Outbox>>);
+
+impl Audience {
+    pub(crate) fn enter(&self, connection: &ConnectionId, outbox: &Outbox) {
+        self.lock().insert(connection.clone(), outbox.clone());
+    }
+
+    pub(crate) fn leave(&self, connection: &ConnectionId) {
+        self.lock().remove(connection);
+    }
+
+    /// Tells that something happened to a conversation, and who did it.
+    pub(crate) fn changed(
+        &self,
+        card: &Card,
+        client_count: u32,
+        action: ConversationAction,
+        origin: &Origin,
+        epoch: Option<Epoch>,
+    ) {
+        let is_gone = action == ConversationAction::Deleted;
+        let update = ConversationUpdate {
+            agent_id: card.agent_id.clone(),
+            conversation_id: card.id.clone(),
+            action,
+            timestamp: Timestamp::now(),
+            conversation: (!is_gone).then(|| card.info(client_count)),
+            epoch,
+            viewer_id: origin.viewer_id.clone(),
+            user: origin.user.clone(),
+            client_type: None,
+        };
+        for outbox in self.lock().values() {
+            outbox.event(CONVERSATION_UPDATE, &update);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<ConnectionId, Outbox>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

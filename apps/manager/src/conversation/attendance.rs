@@ -1,0 +1,210 @@
+//! Who is present in a conversation.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use protocol::agents::Attendee;
+use protocol::{ConnectionId, ViewerId};
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+/// A connection that may be present: a connection to the manager, and behind a controller's the viewer's own.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Key {
+    /// The connection to the manager.
+    pub(crate) link: ConnectionId,
+    /// The viewer's connection to the controller.
+    pub(crate) behind: Option<ConnectionId>,
+}
+
+/// Those who are present. A mutex and not the worker's: coming and going is told at once, and the worker hears of what
+/// follows from it by [`Attendance::changed`].
+#[derive(Debug)]
+pub(crate) struct Attendance {
+    inner: Mutex<Inner>,
+    changed: Notify,
+    grace: Duration,
+}
+
+#[derive(Debug)]
+struct Inner {
+    present: HashMap<Key, Present>,
+    /// Who has gone since the worker asked last.
+    gone: Vec<Key>,
+    /// Since when nobody is there.
+    nobody_since: Option<Instant>,
+}
+
+#[derive(Debug)]
+struct Present {
+    attendee: Attendee,
+    /// The connection to the controller was lost then; it may come back.
+    lost: Option<Instant>,
+}
+
+/// What the worker has to know.
+#[derive(Debug, Default)]
+pub(crate) struct News {
+    /// Who has gone.
+    pub(crate) gone: Vec<Key>,
+    /// Those of them who had been lost, and have to be told of.
+    pub(crate) expired: Vec<Attendee>,
+    /// Since when nobody is there.
+    pub(crate) nobody_since: Option<Instant>,
+    /// When to ask again.
+    pub(crate) next: Option<Instant>,
+}
+
+impl Attendance {
+    /// Nobody is present. Who is lost is waited for during `grace`.
+    pub(crate) fn new(grace: Duration) -> Self {
+        let inner =
+            Inner { present: HashMap::new(), gone: Vec::new(), nobody_since: Some(Instant::now()) };
+        Self { inner: Mutex::new(inner), changed: Notify::new(), grace }
+    }
+
+    /// Somebody comes. Whether that is news: not for one who was lost and is back, by the same or another connection.
+    pub(crate) fn enter(&self, key: Key, attendee: Attendee) -> bool {
+        let mut inner = self.lock();
+        let back = inner.take_lost(&key, attendee.viewer_id.as_ref());
+        let known = inner.present.insert(key, Present { attendee, lost: None }).is_some();
+        inner.nobody_since = None;
+        self.changed.notify_one();
+        !known && !back
+    }
+
+    /// Somebody goes.
+    pub(crate) fn leave(&self, key: &Key) -> Option<Attendee> {
+        let mut inner = self.lock();
+        let present = inner.present.remove(key)?;
+        inner.gone.push(key.clone());
+        inner.count();
+        self.changed.notify_one();
+        Some(present.attendee)
+    }
+
+    /// The connection to the manager is gone, and with it all who were behind it; they may be back soon.
+    pub(crate) fn lose(&self, key: &Key) {
+        let mut inner = self.lock();
+        if let Some(present) = inner.present.get_mut(key) {
+            present.lost = Some(Instant::now());
+        }
+        inner.count();
+        self.changed.notify_one();
+    }
+
+    /// How many are there.
+    pub(crate) fn count(&self) -> usize {
+        self.lock().here()
+    }
+
+    /// The connections that are there.
+    pub(crate) fn keys(&self) -> Vec<Key> {
+        let inner = self.lock();
+        let here = inner.present.iter().filter(|(_, present)| present.lost.is_none());
+        here.map(|(key, _)| key.clone()).collect()
+    }
+
+    pub(crate) fn has(&self, key: &Key) -> bool {
+        self.lock().present.contains_key(key)
+    }
+
+    /// Whether a viewer is there or may be back, on whatever connection.
+    pub(crate) fn has_viewer(&self, viewer: &ViewerId) -> bool {
+        let inner = self.lock();
+        inner.present.values().any(|present| present.attendee.viewer_id.as_ref() == Some(viewer))
+    }
+
+    /// Resolves when somebody has come or gone. Cancel safe.
+    pub(crate) async fn changed(&self) {
+        self.changed.notified().await;
+    }
+
+    /// What has happened since the last time.
+    pub(crate) fn news(&self, now: Instant) -> News {
+        let mut inner = self.lock();
+        let mut news = News::default();
+        let late = inner.present.iter().filter(|(_, present)| {
+            present.lost.is_some_and(|lost| lost + self.grace <= now)
+        });
+        let late: Vec<Key> = late.map(|(key, _)| key.clone()).collect();
+        for key in late {
+            news.expired.extend(inner.present.remove(&key).map(|present| present.attendee));
+            inner.gone.push(key);
+        }
+        news.gone = std::mem::take(&mut inner.gone);
+        news.nobody_since = inner.nobody_since;
+        news.next =
+            inner.present.values().filter_map(|present| Some(present.lost? + self.grace)).min();
+        news
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    fn here(&self) -> usize {
+        self.present.values().filter(|present| present.lost.is_none()).count()
+    }
+
+    fn count(&mut self) {
+        if self.here() == 0 {
+            self.nobody_since.get_or_insert_with(Instant::now);
+        }
+    }
+
+    /// Forgets one who was lost, because the same is there again.
+    fn take_lost(&mut self, key: &Key, viewer: Option<&ViewerId>) -> bool {
+        let same = |(other, present): &(&Key, &Present)| {
+            let viewers = viewer.is_some() && present.attendee.viewer_id.as_ref() == viewer;
+            present.lost.is_some() && (viewers || (key.behind.is_some() && other.behind == key.behind))
+        };
+        let found = self.present.iter().find(same).map(|(key, _)| key.clone());
+        found.is_some_and(|key| self.present.remove(&key).is_some())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(link: &str, behind: &str) -> Key {
+        let id = |text| ConnectionId::new(text).unwrap();
+        Key { link: id(link), behind: Some(id(behind)) }
+    }
+
+    fn attendee(viewer: &str) -> Attendee {
+        Attendee {
+            connection_id: ConnectionId::random(),
+            viewer_id: Some(ViewerId::new(viewer).unwrap()),
+            user: None,
+            client_type: None,
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_is_lost_and_comes_back_is_no_news() {
+        let attendance = Attendance::new(Duration::from_secs(30));
+        assert!(attendance.enter(key("l1", "c1"), attendee("ada")));
+        assert!(attendance.enter(key("l1", "c2"), attendee("bob")));
+
+        attendance.lose(&key("l1", "c1"));
+        attendance.lose(&key("l1", "c2"));
+        assert_eq!(attendance.count(), 0);
+        assert!(!attendance.enter(key("l2", "c9"), attendee("ada")));
+        tokio::time::advance(Duration::from_secs(31)).await;
+        let news = attendance.news(Instant::now());
+
+        assert_eq!(news.gone, [key("l1", "c2")]);
+        assert_eq!(news.expired.len(), 1);
+        assert_eq!((attendance.count(), news.nobody_since), (1, None));
+        assert!(attendance.leave(&key("l2", "c9")).is_some());
+        let news = attendance.news(Instant::now());
+        assert_eq!(news.gone, [key("l2", "c9")]);
+        assert!(news.nobody_since.is_some());
+        assert!(attendance.leave(&key("l2", "c9")).is_none());
+    }
+}

@@ -1,0 +1,171 @@
+//! The agents' sessions of a conversation: started when they are needed, replaced when they are gone.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use protocol::RunId;
+use protocol::spec::AgentSpec;
+use runtime::{AgentEvent, InteractionAnswer};
+use serde_json::value::RawValue;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use super::entries::AgentName;
+use super::runs::Seat;
+
+/// Events taken from a session at once: one transaction for many of them.
+pub(super) const BATCH: usize = 256;
+
+/// An agent that can be given turns.
+#[derive(Debug, Clone)]
+pub(crate) struct Target {
+    pub(crate) name: AgentName,
+    pub(crate) spec: Arc<AgentSpec>,
+    pub(crate) workdir: PathBuf,
+}
+
+/// The sessions of one conversation.
+#[derive(Debug)]
+pub(super) struct Sessions {
+    /// The agents that have had a turn in it.
+    targets: Vec<Target>,
+    running: Vec<Running>,
+    /// Where listening begins next time, so that one that never stops talking does not drown the others.
+    turn: usize,
+    ending: JoinSet<()>,
+}
+
+#[derive(Debug)]
+struct Running {
+    seat: Seat,
+    session: runtime::Session,
+    events: mpsc::Receiver<AgentEvent>,
+}
+
+/// A session ended by itself.
+#[derive(Debug)]
+pub(super) struct Gone(pub(super) Seat);
+
+impl Sessions {
+    pub(super) fn new(home: Target) -> Self {
+        Self { targets: vec![home], running: Vec::new(), turn: 0, ending: JoinSet::new() }
+    }
+
+    /// An agent that may be given turns from now on.
+    pub(super) fn introduce(&mut self, target: Target) {
+        self.targets.retain(|known| known.name.id != target.name.id);
+        self.targets.push(target);
+    }
+
+    /// The name of a session's agent.
+    pub(super) fn name(&self, seat: &Seat) -> &str {
+        self.target(seat).map_or("", |target| &target.name.name)
+    }
+
+    fn target(&self, seat: &Seat) -> Option<&Target> {
+        self.targets.iter().find(|target| target.name.id == seat.agent)
+    }
+
+    /// Gives a session a turn.
+    pub(super) async fn prompt(&mut self, seat: &Seat, run: RunId, text: &str) -> Result<(), Gone> {
+        let gone = || Gone(seat.clone());
+        let at = self.start(seat).ok_or_else(gone)?;
+        if self.running[at].session.prompt(run, text.to_owned()).await.is_err() {
+            self.running.remove(at);
+            return Err(gone());
+        }
+        Ok(())
+    }
+
+    pub(super) fn cancel(&self, seat: &Seat, run: &RunId) {
+        if let Some(running) = self.running.iter().find(|running| running.seat == *seat) {
+            running.session.cancel(run);
+        }
+    }
+
+    /// Gives a session the answer to what it asked; also one that was started anew since.
+    pub(super) fn answer(&mut self, seat: &Seat, answer: InteractionAnswer) {
+        if let Some(at) = self.start(seat)
+            && self.running[at].session.answer(answer).is_err()
+        {
+            tracing::warn!(agent = %seat.agent, "an answer did not reach the agent");
+        }
+    }
+
+    /// Gives a session a command of its agent's own.
+    pub(super) fn command(
+        &mut self,
+        seat: &Seat,
+        name: &str,
+        payload: Box<RawValue>,
+    ) -> Result<(), Gone> {
+        let gone = || Gone(seat.clone());
+        let at = self.start(seat).ok_or_else(gone)?;
+        self.running[at].session.command(name, payload).map_err(|_| gone())
+    }
+
+    /// Where the session is; it is started when there is none.
+    fn start(&mut self, seat: &Seat) -> Option<usize> {
+        if let Some(at) = self.running.iter().position(|running| running.seat == *seat) {
+            return Some(at);
+        }
+        let target = self.target(seat)?;
+        let (session, events) = runtime::Session::start(&target.spec, &target.workdir);
+        self.running.push(Running { seat: seat.clone(), session, events });
+        Some(self.running.len() - 1)
+    }
+
+    /// The next events of one session. Waits for ever while none runs; cancel safe.
+    pub(super) async fn hear(&mut self, events: &mut Vec<AgentEvent>) -> Result<Seat, Gone> {
+        std::future::poll_fn(|context| self.poll_hear(context, events)).await
+    }
+
+    fn poll_hear(
+        &mut self,
+        context: &mut Context<'_>,
+        events: &mut Vec<AgentEvent>,
+    ) -> Poll<Result<Seat, Gone>> {
+        let count = self.running.len();
+        for nth in 0..count {
+            let at = (self.turn + nth) % count;
+            let running = &mut self.running[at];
+            match running.events.poll_recv_many(context, events, BATCH) {
+                Poll::Pending => {}
+                Poll::Ready(0) => return Poll::Ready(Err(Gone(self.running.remove(at).seat))),
+                Poll::Ready(_) => {
+                    self.turn = at + 1;
+                    return Poll::Ready(Ok(running.seat.clone()));
+                }
+            }
+        }
+        Poll::Pending
+    }
+
+    /// Ends a session beside this task.
+    pub(super) fn end(&mut self, seat: &Seat) {
+        if let Some(at) = self.running.iter().position(|running| running.seat == *seat) {
+            let Running { session, events, .. } = self.running.remove(at);
+            // Nobody listens any more: a session that is about to say something must not wait for us.
+            drop(events);
+            self.ending.spawn(session.stop());
+        }
+        while self.ending.try_join_next().is_some() {}
+    }
+
+    /// Ends all sessions and their processes, and waits for that.
+    pub(super) async fn stop(&mut self) {
+        let seats: Vec<Seat> = self.running.iter().map(|running| running.seat.clone()).collect();
+        for seat in seats {
+            self.end(&seat);
+        }
+        while self.ending.join_next().await.is_some() {}
+    }
+}
+
+/// Agents by id or by name, of the whole manager.
+pub(crate) trait Roster: Send + Sync + std::fmt::Debug {
+    /// The agent that can be given turns, unless there is none or it is stopped.
+    fn find(&self, id_or_name: &str) -> Option<Target>;
+}
+

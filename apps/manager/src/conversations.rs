@@ -1,0 +1,333 @@
+//! The conversations of one agent: all of them by what lists show, and those in use with their tasks.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use protocol::agents::{ConversationAction, ConversationInfo, NameCollision, Origin, RunReason};
+use protocol::{ConversationId, Timestamp};
+use store::{ConversationRecord, OpenInteraction, StoreError, name_key};
+use tokio::time::Instant;
+use tokio_util::task::TaskTracker;
+
+use crate::conversation::{Card, Control, Conversation, Creator, Setting};
+use crate::error::Error;
+use crate::names;
+
+/// A conversation without a task costs its card: a few hundred bytes. So all are in memory, and a command knows at once
+/// whether there is one, how it is called and where its log is.
+#[derive(Debug)]
+pub(crate) struct Conversations {
+    setting: Setting,
+    tasks: TaskTracker,
+    default: ConversationId,
+    known: Mutex<HashMap<ConversationId, Known>>,
+    /// Whether the agent takes messages: for conversations that are opened from now on.
+    stopped: AtomicBool,
+    /// The server goes down: no more tasks are started.
+    closed: AtomicBool,
+}
+
+#[derive(Debug)]
+struct Known {
+    card: Arc<Card>,
+    live: Option<Conversation>,
+}
+
+/// What a new conversation is to be.
+#[derive(Debug)]
+pub(crate) struct Wanted {
+    pub(crate) name: Option<String>,
+    pub(crate) on_collision: NameCollision,
+    pub(crate) read_only: bool,
+    /// With one that ends with who made it.
+    pub(crate) creator: Option<Creator>,
+}
+
+impl Conversations {
+    /// Takes up the conversations of the store; the one called `default` is made when there is none. What ends with who
+    /// made it has ended with the manager.
+    pub(crate) async fn load(
+        setting: Setting,
+        tasks: TaskTracker,
+        stopped: bool,
+    ) -> Result<Self, StoreError> {
+        let db = setting.db.clone();
+        let agent = setting.home.name.id.clone();
+        let mut known = HashMap::new();
+        let mut default = None;
+        for record in db.conversations(&agent).await? {
+            if record.ephemeral {
+                db.delete_conversation(&record.conversation_id).await?;
+                continue;
+            }
+            if record.name == names::DEFAULT {
+                default = Some(record.conversation_id.clone());
+            }
+            let card = Arc::new(Card::new(record, None));
+            known.insert(card.id.clone(), Known { card, live: None });
+        }
+        let default = match default {
+            Some(default) => default,
+            None => {
+                let record = ConversationRecord::new(agent, names::DEFAULT);
+                db.create_conversation(record.clone()).await?;
+                let card = Arc::new(Card::new(record, None));
+                let id = card.id.clone();
+                known.insert(id.clone(), Known { card, live: None });
+                id
+            }
+        };
+        Ok(Self {
+            setting,
+            tasks,
+            default,
+            known: Mutex::new(known),
+            stopped: AtomicBool::new(stopped),
+            closed: AtomicBool::new(false),
+        })
+    }
+
+    /// The conversation of that id; without one, the one called `default`. Its task is started when it has none.
+    pub(crate) fn get(&self, id: Option<&ConversationId>) -> Result<Conversation, Error> {
+        let id = id.unwrap_or(&self.default);
+        let mut all = self.lock();
+        let known = all.get_mut(id).ok_or_else(|| Error::ConversationNotFound(id.clone()))?;
+        self.open(known, Vec::new())
+    }
+
+    /// Takes up what waited for an answer when the manager ended.
+    pub(crate) fn resume(&self, id: &ConversationId, asked: Vec<OpenInteraction>) {
+        if let Some(known) = self.lock().get_mut(id) {
+            self.open(known, asked).ok();
+        }
+    }
+
+    fn open(&self, known: &mut Known, asked: Vec<OpenInteraction>) -> Result<Conversation, Error> {
+        if let Some(live) = &known.live {
+            return Ok(live.clone());
+        }
+        if self.closed.load(Ordering::Relaxed) {
+            return Err(Error::Stopping);
+        }
+        let (setting, card) = (self.setting.clone(), known.card.clone());
+        let stopped = self.stopped.load(Ordering::Relaxed);
+        let live = Conversation::open(setting, card, stopped, asked, &self.tasks);
+        Ok(known.live.insert(live).clone())
+    }
+
+    pub(crate) fn knows(&self, id: &ConversationId) -> bool {
+        self.lock().contains_key(id)
+    }
+
+    /// All conversations, as lists show them.
+    pub(crate) fn list(&self) -> Vec<ConversationInfo> {
+        self.lock().values().map(Known::info).collect()
+    }
+
+    pub(crate) fn info(&self, id: &ConversationId) -> Option<ConversationInfo> {
+        self.lock().get(id).map(Known::info)
+    }
+
+    /// Those with a task.
+    pub(crate) fn live(&self) -> Vec<Conversation> {
+        self.lock().values().filter_map(|known| known.live.clone()).collect()
+    }
+
+    /// Their ids.
+    pub(crate) fn ids(&self) -> Vec<ConversationId> {
+        self.lock().keys().cloned().collect()
+    }
+
+    /// Makes a conversation.
+    pub(crate) async fn create(
+        &self,
+        wanted: Wanted,
+        origin: &Origin,
+    ) -> Result<ConversationInfo, Error> {
+        let now = Timestamp::now();
+        let (name, collision) = match &wanted.name {
+            Some(name) => (names::check(name)?.to_owned(), wanted.on_collision),
+            None => (names::automatic(now), NameCollision::AppendNumber),
+        };
+        let base = ConversationRecord {
+            ephemeral: wanted.creator.is_some(),
+            read_only: wanted.read_only,
+            ..ConversationRecord::new(self.setting.home.name.id.clone(), name.clone())
+        };
+        let record = self
+            .named(&name, collision, None, |name| {
+                let record = ConversationRecord { name, ..base.clone() };
+                let db = self.setting.db.clone();
+                async move { db.create_conversation(record.clone()).await.map(|()| record) }
+            })
+            .await?;
+        let card = Arc::new(Card::new(record, wanted.creator.clone()));
+        let known = Known { card: card.clone(), live: None };
+        let info = known.info();
+        self.lock().insert(card.id.clone(), known);
+        if wanted.creator.is_some() {
+            // Its task sees to it that it ends.
+            self.get(Some(&card.id))?;
+        }
+        self.setting.audience.changed(&card, 0, ConversationAction::Created, origin, None);
+        Ok(info)
+    }
+
+    /// Gives a conversation another name.
+    pub(crate) async fn rename(
+        &self,
+        id: &ConversationId,
+        name: &str,
+        collision: NameCollision,
+        origin: &Origin,
+    ) -> Result<ConversationInfo, Error> {
+        let name = names::check(name)?;
+        let card = self.card(id)?;
+        if *id == self.default {
+            return Err(Error::Forbidden("The conversation called default keeps its name"));
+        }
+        let name = self
+            .named(name, collision, Some(id), |name| {
+                let (db, id) = (self.setting.db.clone(), id.clone());
+                async move { db.rename_conversation(&id, &name).await.map(|()| name) }
+            })
+            .await?;
+        card.state().name = name;
+        let info = self.info(id).ok_or_else(|| Error::ConversationNotFound(id.clone()))?;
+        let count = info.client_count;
+        self.setting.audience.changed(&card, count, ConversationAction::Renamed, origin, None);
+        Ok(info)
+    }
+
+    /// Tries names until the store takes one. Others may be at it at the same time, so the store has the last word.
+    async fn named<T, F: Future<Output = Result<T, StoreError>>>(
+        &self,
+        name: &str,
+        collision: NameCollision,
+        except: Option<&ConversationId>,
+        store: impl Fn(String) -> F,
+    ) -> Result<T, Error> {
+        let mut candidate = name.to_owned();
+        loop {
+            if collision == NameCollision::AppendNumber && self.has(&candidate, except) {
+                candidate = self.numbered(name);
+            }
+            match store(candidate.clone()).await {
+                Err(StoreError::Conflict) if collision == NameCollision::AppendNumber => {
+                    candidate = self.numbered(name);
+                    // Whoever has the name is about to be in the list.
+                    tokio::task::yield_now().await;
+                }
+                Err(StoreError::Conflict) => {
+                    return Err(Error::ConversationNameTaken(name.to_owned()));
+                }
+                Err(StoreError::NotFound) => {
+                    return Err(Error::AgentNotFound(self.setting.home.name.id.clone()));
+                }
+                stored => return Ok(stored?),
+            }
+        }
+    }
+
+    fn has(&self, name: &str, except: Option<&ConversationId>) -> bool {
+        let key = name_key(name);
+        let all = self.lock();
+        let mut others = all.values().filter(|known| Some(&known.card.id) != except);
+        others.any(|known| name_key(&known.card.state().name) == key)
+    }
+
+    fn numbered(&self, name: &str) -> String {
+        let taken: Vec<String> =
+            self.lock().values().map(|known| known.card.state().name.clone()).collect();
+        names::numbered(name, taken.iter().map(String::as_str))
+    }
+
+    /// Removes a conversation with all that is in it. Its runs are ended first.
+    pub(crate) async fn delete(&self, id: &ConversationId, origin: &Origin) -> Result<(), Error> {
+        let card = self.card(id)?;
+        if *id == self.default {
+            return Err(Error::Forbidden("The conversation called default cannot be deleted"));
+        }
+        let live = {
+            let mut state = card.state();
+            if std::mem::replace(&mut state.deleted, true) {
+                return Err(Error::ConversationNotFound(id.clone()));
+            }
+            drop(state);
+            self.lock().get(id).and_then(|known| known.live.clone())
+        };
+        if let Some(live) = &live {
+            live.control(Control::Stop(RunReason::ConversationDeleted)).await.ok();
+        }
+        if let Err(cause) = self.setting.db.delete_conversation(id).await {
+            card.state().deleted = false;
+            if let Some(live) = &live
+                && !self.stopped.load(Ordering::Relaxed)
+            {
+                live.control(Control::Start).await.ok();
+            }
+            return Err(cause.into());
+        }
+        self.lock().remove(id);
+        self.setting.audience.changed(&card, 0, ConversationAction::Deleted, origin, None);
+        if let Some(live) = &live {
+            live.feed().close();
+            live.control(Control::Delete).await.ok();
+        }
+        tracing::info!(conversation = %id, "conversation deleted");
+        Ok(())
+    }
+
+    /// Says that all conversations are gone, with their agent.
+    pub(crate) fn forget(&self) {
+        for known in self.lock().values() {
+            known.card.state().deleted = true;
+            if let Some(live) = &known.live {
+                live.feed().close();
+            }
+        }
+    }
+
+    fn card(&self, id: &ConversationId) -> Result<Arc<Card>, Error> {
+        let found = self.lock().get(id).map(|known| known.card.clone());
+        found.filter(|card| !card.is_deleted()).ok_or_else(|| Error::ConversationNotFound(id.clone()))
+    }
+
+    /// Has all conversations do the same, and those that are opened from now on be as that leaves them.
+    pub(crate) async fn control(&self, control: Control) -> Result<(), Error> {
+        match control {
+            Control::Start | Control::Restart => self.stopped.store(false, Ordering::Relaxed),
+            Control::Stop(_) | Control::Delete => self.stopped.store(true, Ordering::Relaxed),
+            Control::Shutdown { .. } => self.closed.store(true, Ordering::Relaxed),
+        }
+        let all = self.live();
+        let controlled = all.iter().map(|conversation| conversation.control(control));
+        futures_util::future::join_all(controlled).await.into_iter().collect()
+    }
+
+    /// Ends the tasks of conversations that nobody has used for a time. Their logs stay.
+    pub(crate) fn evict(&self, idle: Duration) {
+        let now = Instant::now();
+        for known in self.lock().values_mut() {
+            let is_idle = |live: &Conversation| {
+                let state = known.card.state();
+                !state.open && live.is_unused() && state.used + idle <= now
+            };
+            if known.card.creator.is_none() && known.live.as_ref().is_some_and(is_idle) {
+                known.live = None;
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<ConversationId, Known>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Known {
+    fn info(&self) -> ConversationInfo {
+        self.card.info(self.live.as_ref().map_or(0, Conversation::client_count))
+    }
+}
