@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use gateway::{Commands, Message, Outbox, Start};
 use protocol::agents::{Attendee, Origin};
+use protocol::names::agents::LIST_AGENTS;
 use protocol::{AgentId, ConnectionId, ConversationId};
 use serde::Serialize;
 use tokio::sync::Semaphore;
@@ -45,12 +46,7 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    pub(crate) fn new(
-        server: Arc<Server>,
-        id: ConnectionId,
-        peer: IpAddr,
-        outbox: Outbox,
-    ) -> Self {
+    pub(crate) fn new(server: Arc<Server>, id: ConnectionId, peer: IpAddr, outbox: Outbox) -> Self {
         Self {
             server,
             id,
@@ -91,11 +87,12 @@ impl Connection {
         while self.jobs.join_next().await.is_some() {}
     }
 
-    /// Carries out a command now, or after the login that it has to wait for. One that does not name its agent waits
-    /// for all.
+    /// Carries out a command now, or after the login that it has to wait for. One that does not name its agent may be
+    /// for any of those that are being logged in to.
     fn accept(&mut self, call: Call) {
         let waits_for = match call.agent() {
             Ok(agent) => Some(agent),
+            Err(_) if call.name() == LIST_AGENTS => None,
             Err(_) => self.held_back.keys().next().cloned(),
         };
         match waits_for.and_then(|agent| self.held_back.get_mut(&agent)) {

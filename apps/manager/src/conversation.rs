@@ -25,10 +25,12 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::task::TaskTracker;
 
-pub(crate) use attendance::Key;
 use attendance::Attendance;
-pub(crate) use card::{Card, Creator};
-pub(crate) use entries::{AgentName, Ending, agent as agent_message, ended, said, user as user_message};
+pub(crate) use attendance::Key;
+pub(crate) use card::{Card, Creator, Gone};
+pub(crate) use entries::{
+    AgentName, Ending, agent as agent_message, ended, said, user as user_message,
+};
 use request::Request;
 pub(crate) use request::{Answer, Ask, Chat, Control, Edit};
 pub(crate) use runs::{Lane, Response};
@@ -182,8 +184,8 @@ impl Conversation {
     }
 
     fn send(&self, request: Request) {
-        if self.0.card.is_deleted() {
-            return request.refuse(self.gone());
+        if let Some(refusal) = self.0.card.refusal() {
+            return request.refuse(refusal);
         }
         match self.0.inbox.try_send(request) {
             Ok(()) => {}
@@ -203,9 +205,6 @@ impl Conversation {
     }
 
     fn gone(&self) -> Error {
-        if self.0.card.is_deleted() {
-            return Error::ConversationNotFound(self.id().clone());
-        }
-        Error::Stopping
+        self.0.card.refusal().unwrap_or(Error::Stopping)
     }
 }

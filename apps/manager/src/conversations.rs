@@ -11,7 +11,7 @@ use store::{ConversationRecord, OpenInteraction, StoreError, name_key};
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
-use crate::conversation::{Card, Control, Conversation, Creator, Setting};
+use crate::conversation::{Card, Control, Conversation, Creator, Gone, Setting};
 use crate::error::Error;
 use crate::names;
 
@@ -252,7 +252,7 @@ impl Conversations {
         }
         let live = {
             let mut state = card.state();
-            if std::mem::replace(&mut state.deleted, true) {
+            if state.gone.replace(Gone::Conversation).is_some() {
                 return Err(Error::ConversationNotFound(id.clone()));
             }
             drop(state);
@@ -262,7 +262,7 @@ impl Conversations {
             live.control(Control::Stop(RunReason::ConversationDeleted)).await.ok();
         }
         if let Err(cause) = self.setting.db.delete_conversation(id).await {
-            card.state().deleted = false;
+            card.state().gone = None;
             if let Some(live) = &live
                 && !self.stopped.load(Ordering::Relaxed)
             {
@@ -283,7 +283,7 @@ impl Conversations {
     /// Says that all conversations are gone, with their agent.
     pub(crate) fn forget(&self) {
         for known in self.lock().values() {
-            known.card.state().deleted = true;
+            known.card.state().gone = Some(Gone::Agent);
             if let Some(live) = &known.live {
                 live.feed().close();
             }
@@ -292,7 +292,7 @@ impl Conversations {
 
     fn card(&self, id: &ConversationId) -> Result<Arc<Card>, Error> {
         let found = self.lock().get(id).map(|known| known.card.clone());
-        found.filter(|card| !card.is_deleted()).ok_or_else(|| Error::ConversationNotFound(id.clone()))
+        found.filter(|card| !card.is_gone()).ok_or_else(|| Error::ConversationNotFound(id.clone()))
     }
 
     /// Has all conversations do the same, and those that are opened from now on be as that leaves them.

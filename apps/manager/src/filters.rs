@@ -61,9 +61,9 @@ impl Filters {
     /// Compiles them. One that cannot be compiled was refused with the agent's configuration.
     pub(crate) fn new(filters: &[Filter]) -> Self {
         let rules = |direction: FilterDirection| {
-            let of = filters.iter().filter(|filter| {
-                filter.direction.is_none_or(|only| only == direction)
-            });
+            let of = filters
+                .iter()
+                .filter(|filter| filter.direction.is_none_or(|only| only == direction));
             of.filter_map(Rule::new).collect()
         };
         Self {
@@ -181,7 +181,11 @@ impl Stream {
     }
 
     /// A whole message as it is shown; what was streamed was a part of it.
-    pub(crate) fn message(&mut self, filters: &Filters, text: String) -> (Option<String>, Findings) {
+    pub(crate) fn message(
+        &mut self,
+        filters: &Filters,
+        text: String,
+    ) -> (Option<String>, Findings) {
         let mut findings = Findings::default();
         if !filters.are_outgoing() {
             return (Some(text), findings);

@@ -230,9 +230,7 @@ fn ending(outcome: Outcome, reason: Option<RunReason>) -> Ending {
 pub(crate) fn filter(filters: &Filters, text: &Arc<str>) -> Result<Arc<str>, Error> {
     let (filtered, findings) = filters.incoming(text);
     match findings.status() {
-        Some(FilterStatus::Dropped) => {
-            Err(Error::Dropped(findings.names().join(", ")))
-        }
+        Some(FilterStatus::Dropped) => Err(Error::Dropped(findings.names().join(", "))),
         _ => Ok(filtered),
     }
 }

@@ -66,10 +66,9 @@ impl Manager {
             .context("open the manager's database")?;
         let passwords = Passwords::new().await?;
         let directory = data_dir.join("agents");
-        let agents =
-            Agents::load(db.clone(), passwords.clone(), directory.clone(), &config)
-                .await
-                .context("take up the agents")?;
+        let agents = Agents::load(db.clone(), passwords.clone(), directory.clone(), &config)
+            .await
+            .context("take up the agents")?;
         let resume_tokens = ResumeTokens::new(secret.derive(RESUME));
         let mut working_directories = config.working_directories;
         working_directories.push(directory);

@@ -54,7 +54,8 @@ mod tests {
     fn a_name_has_1_to_256_characters_none_of_them_for_control() {
         assert_eq!(check("  Sums ").unwrap(), "Sums");
         assert!(check(&"é".repeat(256)).is_ok());
-        for bad in ["", "  ", &"x".repeat(257), &"x".repeat(1_000_000), "a\nb", "a\u{0}b", "\u{7f}"] {
+        for bad in ["", "  ", &"x".repeat(257), &"x".repeat(1_000_000), "a\nb", "a\u{0}b", "\u{7f}"]
+        {
             assert!(matches!(check(bad), Err(Error::InvalidPayload(_))));
         }
         assert!(check("../../etc/passwd").is_ok(), "a name is no path");

@@ -69,10 +69,7 @@ fn prepare(connection: &Connection, call: &Call) -> Result<Prepared, Error> {
     Ok(Prepared::Stored(conversation, Box::new(chat)))
 }
 
-fn prepare_start(
-    connection: &Connection,
-    call: &Call,
-) -> Result<(Conversation, Box<Chat>), Error> {
+fn prepare_start(connection: &Connection, call: &Call) -> Result<(Conversation, Box<Chat>), Error> {
     let payload: StartRun = call.payload()?;
     let run_id =
         payload.run_id.ok_or_else(|| Error::InvalidPayload("run_id is required".to_owned()))?;

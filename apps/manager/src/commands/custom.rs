@@ -1,7 +1,7 @@
 //! Commands of an agent's own, which it is given as they come.
 
-use protocol::agents::Done;
 use protocol::ConversationId;
+use protocol::agents::Done;
 use serde::Deserialize;
 
 use crate::call::Call;

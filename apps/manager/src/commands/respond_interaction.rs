@@ -24,7 +24,8 @@ pub(super) fn run(connection: &mut Connection, call: Call) {
         }
         None => {
             let (server, members) = (connection.server().clone(), connection.agents(&call));
-            let members = members.unwrap_or_default().iter().map(|agent| agent.id.clone()).collect();
+            let members =
+                members.unwrap_or_default().iter().map(|agent| agent.id.clone()).collect();
             connection.spawn(async move {
                 call.refuse(refusal(&server, members, payload).await);
             });

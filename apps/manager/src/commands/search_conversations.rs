@@ -41,7 +41,9 @@ fn prepare(
 ) -> Result<(Vec<Arc<Agent>>, SearchConversations), Error> {
     let payload: SearchConversations = call.payload()?;
     if payload.query.trim().is_empty() || payload.query.chars().count() > MAX_NAME {
-        return Err(Error::InvalidPayload(format!("query must be between 1 and {MAX_NAME} characters")));
+        return Err(Error::InvalidPayload(format!(
+            "query must be between 1 and {MAX_NAME} characters"
+        )));
     }
     Ok((connection.agents(call)?, payload))
 }
@@ -61,7 +63,8 @@ async fn search(
             Some(at) => *at,
             None if results.len() == limit => continue,
             None => {
-                let info = agents.iter().find_map(|agent| agent.conversations.info(&hit.conversation));
+                let info =
+                    agents.iter().find_map(|agent| agent.conversations.info(&hit.conversation));
                 let Some(conversation) = info else { continue };
                 places.insert(hit.conversation.clone(), results.len());
                 results.push(FoundConversation {
@@ -75,10 +78,9 @@ async fn search(
         let found = &mut results[at];
         if found.snippets.len() < SNIPPETS {
             let text = text(server, &hit, &found.conversation.name).await?;
-            found.snippets.extend(text.map(|text| Snippet {
-                seq: hit.seq,
-                text: around(&text, &payload.query),
-            }));
+            found.snippets.extend(
+                text.map(|text| Snippet { seq: hit.seq, text: around(&text, &payload.query) }),
+            );
         }
     }
     Ok(Found { results })

@@ -100,7 +100,8 @@ impl Member {
 
     /// Exactly these are present behind the connection. Nobody is told.
     pub(crate) fn restore(&mut self, conversation: &Conversation, viewers: Vec<Attendee>) {
-        let ids: HashSet<_> = viewers.iter().map(|viewer| Some(viewer.connection_id.clone())).collect();
+        let ids: HashSet<_> =
+            viewers.iter().map(|viewer| Some(viewer.connection_id.clone())).collect();
         let before = self.join(conversation).here.clone();
         for gone in before.difference(&ids).flatten() {
             // They are there, so going is no error.
@@ -113,7 +114,7 @@ impl Member {
 
     fn join(&mut self, conversation: &Conversation) -> &mut Joined {
         // A deleted one needs not be left.
-        self.joined.retain(|_, joined| !joined.conversation.card().is_deleted());
+        self.joined.retain(|_, joined| !joined.conversation.card().is_gone());
         self.joined.entry(conversation.id().clone()).or_insert_with(|| Joined {
             conversation: conversation.clone(),
             connection: self.connection.clone(),

@@ -125,9 +125,10 @@ impl Attendance {
     pub(crate) fn news(&self, now: Instant) -> News {
         let mut inner = self.lock();
         let mut news = News::default();
-        let late = inner.present.iter().filter(|(_, present)| {
-            present.lost.is_some_and(|lost| lost + self.grace <= now)
-        });
+        let late = inner
+            .present
+            .iter()
+            .filter(|(_, present)| present.lost.is_some_and(|lost| lost + self.grace <= now));
         let late: Vec<Key> = late.map(|(key, _)| key.clone()).collect();
         for key in late {
             news.expired.extend(inner.present.remove(&key).map(|present| present.attendee));
@@ -160,7 +161,8 @@ impl Inner {
     fn take_lost(&mut self, key: &Key, viewer: Option<&ViewerId>) -> bool {
         let same = |(other, present): &(&Key, &Present)| {
             let viewers = viewer.is_some() && present.attendee.viewer_id.as_ref() == viewer;
-            present.lost.is_some() && (viewers || (key.behind.is_some() && other.behind == key.behind))
+            present.lost.is_some()
+                && (viewers || (key.behind.is_some() && other.behind == key.behind))
         };
         let found = self.present.iter().find(same).map(|(key, _)| key.clone());
         found.is_some_and(|key| self.present.remove(&key).is_some())

@@ -8,6 +8,7 @@ use store::ConversationRecord;
 use tokio::time::Instant;
 
 use super::attendance::Key;
+use crate::error::Error;
 
 /// Who made a conversation that ends with them.
 #[derive(Debug, Clone)]
@@ -15,6 +16,15 @@ pub(crate) enum Creator {
     Viewer(ViewerId),
     /// A connection without a viewer.
     Connection(Key),
+}
+
+/// How a conversation went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Gone {
+    /// It was deleted, or is being.
+    Conversation,
+    /// Its agent was.
+    Agent,
 }
 
 /// A conversation in the registry. It is there whether the conversation has a task or not; with one, the task keeps it
@@ -43,7 +53,7 @@ pub(crate) struct State {
     /// Whether anything is open that the task must not be ended with.
     pub(crate) open: bool,
     pub(crate) blocked: bool,
-    pub(crate) deleted: bool,
+    pub(crate) gone: Option<Gone>,
     pub(crate) queue: Queue,
     pub(crate) interactions: Vec<InteractionRequest>,
     /// When the task had something to do last.
@@ -61,7 +71,7 @@ impl Card {
             active: record.active_agent,
             open: false,
             blocked: false,
-            deleted: false,
+            gone: None,
             queue: Queue::default(),
             interactions: Vec::new(),
             used: Instant::now(),
@@ -80,8 +90,16 @@ impl Card {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn is_deleted(&self) -> bool {
-        self.state().deleted
+    pub(crate) fn is_gone(&self) -> bool {
+        self.state().gone.is_some()
+    }
+
+    /// What to say to who asks for it, once it is gone.
+    pub(crate) fn refusal(&self) -> Option<Error> {
+        Some(match self.state().gone? {
+            Gone::Conversation => Error::ConversationNotFound(self.id.clone()),
+            Gone::Agent => Error::AgentNotFound(self.agent_id.clone()),
+        })
     }
 
     /// The life of the log, and its newest entry.

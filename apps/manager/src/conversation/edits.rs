@@ -41,9 +41,10 @@ impl Worker {
                 let outputs: Vec<Output> = carried.iter().cloned().map(Output::Entry).collect();
                 self.note_interactions(&outputs, Seq(1));
                 self.runs.set_active(self.home.name.clone());
-                self.publisher.begin_anew(epoch.clone(), carried);
-                let cleared = ConversationAction::Cleared;
-                self.audience.changed(&self.card, self.client_count(), cleared, origin, Some(epoch));
+                // Told first, so that what comes after it is of the new life.
+                let (cleared, count) = (ConversationAction::Cleared, self.client_count());
+                self.audience.changed(&self.card, count, cleared, origin, Some(epoch.clone()));
+                self.publisher.begin_anew(epoch, carried);
             }
         }
     }
@@ -52,7 +53,9 @@ impl Worker {
         let count = entries.len() as u64;
         match self.db.append(self.id(), entries.clone()).await {
             Err(cause) => answer.give(Err(cause.into())),
-            Ok(Appended::Duplicate { seq }) => answer.give(Ok(Inserted { from_seq: seq, count: 0 })),
+            Ok(Appended::Duplicate { seq }) => {
+                answer.give(Ok(Inserted { from_seq: seq, count: 0 }))
+            }
             Ok(Appended::Stored { first }) => {
                 answer.give(Ok(Inserted { from_seq: first, count }));
                 let outputs: Vec<Output> = entries.into_iter().map(Output::Entry).collect();

@@ -81,10 +81,8 @@ pub(super) fn asked(
     asked_as: &InteractionId,
     now: Timestamp,
 ) -> NewEntry {
-    let change = Change::Asked {
-        interaction: body.interaction_id.clone(),
-        asked_as: asked_as.clone(),
-    };
+    let change =
+        Change::Asked { interaction: body.interaction_id.clone(), asked_as: asked_as.clone() };
     NewEntry { change, ..entry(EntryKind::InteractionRequest, run, body, now) }
 }
 

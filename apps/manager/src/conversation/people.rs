@@ -5,11 +5,11 @@ use protocol::agents::{Attendee, ConversationAction, ConversationUpdate};
 use protocol::limits::MAX_ANNOUNCED;
 use tokio::time::Instant;
 
+use super::Conversation;
 use super::card::Creator;
 use super::publisher::tell_attendance;
 use super::runs::Plan;
 use super::worker::Worker;
-use super::Conversation;
 
 /// Tells those who are present that somebody came or went, unless there are too many of them: each telling the others
 /// would be the square of that.

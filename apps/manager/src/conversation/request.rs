@@ -3,7 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
-use protocol::agents::{CancelKind, ChatAccepted, Cleared, InteractionState, Inserted, Origin, RunReason};
+use protocol::agents::{
+    CancelKind, ChatAccepted, Cleared, Inserted, InteractionState, Origin, RunReason,
+};
 use protocol::{MessageId, RunId};
 use serde_json::value::RawValue;
 use store::NewEntry;

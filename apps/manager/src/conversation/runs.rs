@@ -212,13 +212,8 @@ impl Runs {
         let claim = chat.claim.clone().ok_or(Error::RunExists)?;
         let text = filter_incoming(chat, means, plan)?;
         let now = means.now.timestamp;
-        let message = entries::user(
-            Some(&chat.run_id),
-            &text,
-            chat.message_id.as_ref(),
-            &chat.origin,
-            now,
-        );
+        let message =
+            entries::user(Some(&chat.run_id), &text, chat.message_id.as_ref(), &chat.origin, now);
         let entry = plan.entries();
         plan.entry(message.clone());
         let run = Arc::new(Run {
@@ -402,8 +397,7 @@ impl Runs {
     /// Ends a run that has been taken: its questions with it. The next one starts.
     fn finish(&mut self, current: &Current, ending: Ending, means: &Means<'_>, plan: &mut Plan) {
         self.cancel_asked_in(&current.run.id, means.now.timestamp, plan);
-        let ending =
-            ending.after(means.now.instant - current.since).costing(current.usage.clone());
+        let ending = ending.after(means.now.instant - current.since).costing(current.usage.clone());
         let run = &current.run;
         plan.entry(entries::ended(&run.id, run.viewer(), ending, means.now.timestamp));
         self.version += 1;
@@ -450,10 +444,8 @@ impl Runs {
                 None => return false,
             },
         };
-        let seat = Seat {
-            agent: self.active.id.clone(),
-            run: permit.is_some().then(|| run.id.clone()),
-        };
+        let seat =
+            Seat { agent: self.active.id.clone(), run: permit.is_some().then(|| run.id.clone()) };
         plan.entry(entries::started(&run.id, run.viewer(), change, means.now.timestamp));
         plan.effects.push(Effect::Prompt(seat.clone(), run.id.clone(), run.text.clone()));
         let current = Current {
@@ -489,11 +481,7 @@ impl Current {
 }
 
 /// The message as the agent gets it. What was found is reported before it.
-fn filter_incoming(
-    chat: &Chat,
-    means: &Means<'_>,
-    plan: &mut Plan,
-) -> Result<Arc<str>, Error> {
+fn filter_incoming(chat: &Chat, means: &Means<'_>, plan: &mut Plan) -> Result<Arc<str>, Error> {
     use protocol::agents::{FilterDirection, FilterStatus, MessageFilterResultBody};
 
     let (text, findings) = means.filters.incoming(&chat.message);

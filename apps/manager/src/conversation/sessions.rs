@@ -168,4 +168,3 @@ pub(crate) trait Roster: Send + Sync + std::fmt::Debug {
     /// The agent that can be given turns, unless there is none or it is stopped.
     fn find(&self, id_or_name: &str) -> Option<Target>;
 }
-

@@ -174,7 +174,8 @@ impl Worker {
                 tracing::error!(%interaction, "an interaction cannot be read");
                 continue;
             };
-            let left = body.expires_at.as_millis().saturating_sub(Now::read().timestamp.as_millis());
+            let left =
+                body.expires_at.as_millis().saturating_sub(Now::read().timestamp.as_millis());
             let claim = self.me().and_then(|me| self.interactions.claim(&interaction, me));
             self.runs.restore(Asked {
                 run: entry.head.run_id.clone(),
@@ -484,7 +485,8 @@ impl Worker {
     /// Lets a session's agent be found.
     pub(super) fn introduce(&mut self, seat: &Seat) {
         if seat.agent != self.home.name.id
-            && let Some(target) = self.roster.upgrade().and_then(|all| all.find(seat.agent.as_str()))
+            && let Some(target) =
+                self.roster.upgrade().and_then(|all| all.find(seat.agent.as_str()))
         {
             self.sessions.introduce(target);
         }

@@ -47,7 +47,8 @@ pub(crate) fn enhance(message: &str) -> String {
 
 /// What an agent is told to write a ticket.
 pub(crate) fn ticket(title: &str, context: Option<&str>) -> String {
-    let context = context.map(|context| format!("\n\nIt belongs to:\n{context}")).unwrap_or_default();
+    let context =
+        context.map(|context| format!("\n\nIt belongs to:\n{context}")).unwrap_or_default();
     format!(
         "Write the description of a ticket in Markdown: the situation, what is to be done, and how to tell that it is done. \
          Reply with the description only.\n\nTitle: {title}{context}"

@@ -123,6 +123,14 @@ impl Client {
         }
     }
 
+    /// What has come by now.
+    pub(crate) fn seen(&mut self) -> Vec<Event> {
+        while let Ok(frame) = self.incoming.try_recv() {
+            self.take(&frame);
+        }
+        self.events.drain(..).collect()
+    }
+
     /// The next event of that name; those before it are passed over.
     pub(crate) async fn named(&mut self, name: &str) -> Event {
         self.until(|event| event.name == name).await.pop().unwrap()
@@ -148,6 +156,10 @@ impl Client {
 
     async fn read(&mut self) {
         let frame = self.frame().await;
+        self.take(&frame);
+    }
+
+    fn take(&mut self, frame: &str) {
         if let Some(rest) = frame.strip_prefix("42/agents,") {
             let packet: Vec<&serde_json::value::RawValue> = serde_json::from_str(rest).unwrap();
             let text = packet[1].get().to_owned();

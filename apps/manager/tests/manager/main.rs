@@ -9,4 +9,5 @@ mod connect;
 mod fixture;
 mod lifecycle;
 mod login;
+mod model;
 mod replay;

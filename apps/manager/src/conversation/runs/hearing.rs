@@ -61,7 +61,9 @@ impl Runs {
     }
 
     fn hear_delta(&mut self, run: RunId, text: String, means: &Means<'_>, plan: &mut Plan) {
-        let Some(current) = self.run_mut(&run).filter(|current| current.run.streams) else { return };
+        let Some(current) = self.run_mut(&run).filter(|current| current.run.streams) else {
+            return;
+        };
         if let Some(text) = current.stream.more(means.filters, text) {
             plan.outputs.push(Output::Delta { run, sequence: current.deltas, text });
             current.deltas += 1;
@@ -210,12 +212,7 @@ fn filtered(
 }
 
 /// Says that filters found something.
-pub(super) fn report(
-    run: Option<&RunId>,
-    findings: &Findings,
-    means: &Means<'_>,
-    plan: &mut Plan,
-) {
+pub(super) fn report(run: Option<&RunId>, findings: &Findings, means: &Means<'_>, plan: &mut Plan) {
     if let Some(status) = findings.status() {
         let body = MessageFilterResultBody {
             direction: FilterDirection::Outgoing,

@@ -124,7 +124,14 @@ impl Runs {
                 InteractionState::Resolved
             }
         };
-        self.end_asked(at, state, response.value.clone(), &response.origin, means.now.timestamp, plan);
+        self.end_asked(
+            at,
+            state,
+            response.value.clone(),
+            &response.origin,
+            means.now.timestamp,
+            plan,
+        );
         Ok(state)
     }
 
@@ -136,7 +143,14 @@ impl Runs {
             let default = body.default_index.and_then(|index| body.choices.get(index as usize));
             let value = default.map(|choice| Value::String(choice.clone()));
             let nobody = Origin::default();
-            self.end_asked(at, InteractionState::TimedOut, value, &nobody, means.now.timestamp, plan);
+            self.end_asked(
+                at,
+                InteractionState::TimedOut,
+                value,
+                &nobody,
+                means.now.timestamp,
+                plan,
+            );
         }
     }
 

@@ -122,6 +122,5 @@ pub(in crate::conversation) struct Means<'a> {
     /// The agent of that id or name.
     pub(in crate::conversation) find_agent: &'a dyn Fn(&str) -> Option<AgentName>,
     /// Takes the id of an interaction.
-    pub(in crate::conversation) claim:
-        &'a dyn Fn(&InteractionId) -> Option<Arc<InteractionClaim>>,
+    pub(in crate::conversation) claim: &'a dyn Fn(&InteractionId) -> Option<Arc<InteractionClaim>>,
 }

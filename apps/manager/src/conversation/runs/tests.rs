@@ -2,8 +2,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use protocol::agents::{
-    CancelKind, EntryKind, FilterDirection, InteractionKind, InteractionRequestBody, InteractionState,
-    InteractionUpdateBody, Origin, RunEventBody, RunReason, RunState,
+    CancelKind, EntryKind, FilterDirection, InteractionKind, InteractionRequestBody,
+    InteractionState, InteractionUpdateBody, Origin, RunEventBody, RunReason, RunState,
 };
 use protocol::spec::{Filter, FilterAction};
 use protocol::{AgentId, ConnectionId, InteractionId, RunId, Timestamp};
@@ -46,12 +46,17 @@ impl Fixture {
     }
 
     /// Lets something be decided, and takes it over.
-    fn decide<T>(&mut self, decide: impl FnOnce(&mut Runs, &Means<'_>, &mut Plan) -> T) -> (T, Plan) {
+    fn decide<T>(
+        &mut self,
+        decide: impl FnOnce(&mut Runs, &Means<'_>, &mut Plan) -> T,
+    ) -> (T, Plan) {
         let means = Means {
             now: Now::read(),
             filters: &self.filters,
             permits: &self.permits,
-            find_agent: &|wanted| ["home", "other", "third"].contains(&wanted).then(|| agent(wanted)),
+            find_agent: &|wanted| {
+                ["home", "other", "third"].contains(&wanted).then(|| agent(wanted))
+            },
             claim: &|_| None,
         };
         let mut plan = Plan::default();
@@ -99,7 +104,8 @@ impl Fixture {
     }
 
     fn hear(&mut self, event: AgentEvent) -> Plan {
-        let seat = self.runs.main.as_ref().map_or_else(|| self.runs.main_seat(), |c| c.seat.clone());
+        let seat =
+            self.runs.main.as_ref().map_or_else(|| self.runs.main_seat(), |c| c.seat.clone());
         self.hear_at(&seat, event)
     }
 
@@ -126,9 +132,14 @@ impl Fixture {
         self.hear(AgentEvent::Asked { run: Some(id(run)), ask })
     }
 
-    fn respond(&mut self, plan: &Plan, value: Option<Value>) -> (Result<InteractionState, Error>, Plan) {
+    fn respond(
+        &mut self,
+        plan: &Plan,
+        value: Option<Value>,
+    ) -> (Result<InteractionState, Error>, Plan) {
         let bodies = plan.outputs.iter().filter_map(Output::entry);
-        let asked = bodies.filter_map(|e| serde_json::from_str::<InteractionRequestBody>(&e.body).ok());
+        let asked =
+            bodies.filter_map(|e| serde_json::from_str::<InteractionRequestBody>(&e.body).ok());
         let interaction = asked.last().unwrap().interaction_id;
         let response = Response { interaction, value, origin: Origin::default() };
         self.decide(|runs, means, plan| runs.respond(&response, means, plan))
@@ -199,9 +210,10 @@ fn runs_of_their_own_are_beside_the_queue_as_many_as_may_be() {
     let plan = fixture.end("x", Outcome::Done);
 
     assert!(prompts(&plan).is_empty(), "others may have waited longer for the session");
-    let ended = plan.effects.iter().any(|effect| {
-        matches!(effect, Effect::End(seat) if seat.run == Some(id("x")))
-    });
+    let ended = plan
+        .effects
+        .iter()
+        .any(|effect| matches!(effect, Effect::End(seat) if seat.run == Some(id("x"))));
     assert!(ended, "its session is not needed any more");
     let ((), plan) = fixture.decide(|runs, means, plan| runs.start_next(means, plan));
     assert_eq!(prompts(&plan), ["z"]);
@@ -444,7 +456,8 @@ fn the_end_of_a_run_is_the_end_of_its_questions() {
     let plan = fixture.end("a", Outcome::Done);
 
     let updates = plan.outputs.iter().filter_map(Output::entry);
-    let update = updates.filter_map(|e| serde_json::from_str::<InteractionUpdateBody>(&e.body).ok());
+    let update =
+        updates.filter_map(|e| serde_json::from_str::<InteractionUpdateBody>(&e.body).ok());
     assert_eq!(update.map(|u| u.state).collect::<Vec<_>>(), [InteractionState::Cancelled]);
     assert!(answers(&plan).is_empty(), "nobody waits for it");
     assert!(matches!(fixture.respond(&asked, None).0, Err(Error::AlreadyAnswered)));
@@ -456,7 +469,8 @@ async fn a_question_that_nobody_answers_gets_its_default() {
     let mut fixture = Fixture::new();
     fixture.say("a").unwrap();
     fixture.ask("a", "q");
-    let expire = |fixture: &mut Fixture| fixture.decide(|runs, means, plan| runs.expire(means, plan)).1;
+    let expire =
+        |fixture: &mut Fixture| fixture.decide(|runs, means, plan| runs.expire(means, plan)).1;
     assert!(expire(&mut fixture).outputs.is_empty());
 
     tokio::time::advance(Duration::from_secs(61)).await;
@@ -543,7 +557,8 @@ fn what_filters_remove_is_neither_given_nor_shown() {
     fixture.say("b").unwrap();
     let mut said = String::new();
     for piece in ["the sec", "ret is", " out\nof the bag"] {
-        said += &format!("{:?}", fixture.hear(AgentEvent::Delta { run: id("b"), text: piece.into() }));
+        said +=
+            &format!("{:?}", fixture.hear(AgentEvent::Delta { run: id("b"), text: piece.into() }));
     }
     let text = "the secret is out\nof the bag".to_owned();
     said += &format!("{:?}", fixture.hear(AgentEvent::Message { run: Some(id("b")), text }));
