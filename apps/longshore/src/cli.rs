@@ -95,6 +95,20 @@ pub struct StartAgents {
     pub agents: Vec<ProgramAgent>,
 }
 
+/// How long what may take at a manager.
+#[derive(Debug, Clone, Args)]
+pub struct Times {
+    /// Seconds that a run may take
+    #[arg(long, env = "LONGSHORE_RUN_TIMEOUT", default_value = "3600", value_name = "SECONDS", value_parser = seconds)]
+    pub run_timeout: Duration,
+    /// Seconds that queued runs, and a conversation that ends with its maker, outlive the last viewer
+    #[arg(long, env = "LONGSHORE_VIEWER_GRACE", default_value = "30", value_name = "SECONDS", value_parser = seconds)]
+    pub viewer_grace: Duration,
+    /// Seconds that a conversation which nobody uses stays in memory; 0 for ever
+    #[arg(long, env = "LONGSHORE_IDLE_EVICTION", default_value = "300", value_name = "SECONDS", value_parser = seconds)]
+    pub idle_eviction: Duration,
+}
+
 /// `longshore up`
 #[derive(Debug, Clone, Args)]
 pub struct Up {
@@ -104,6 +118,9 @@ pub struct Up {
     /// Agents that exist from the start.
     #[command(flatten)]
     pub agents: StartAgents,
+    /// How long what may take at the manager.
+    #[command(flatten)]
+    pub times: Times,
     /// Port that people connect to; 0 takes any free one
     #[arg(long, env = "LONGSHORE_CONTROLLER_PORT", default_value_t = 8081, value_name = "PORT")]
     pub controller_port: u16,
@@ -138,6 +155,9 @@ pub struct Manager {
     /// Agents that exist from the start.
     #[command(flatten)]
     pub agents: StartAgents,
+    /// How long what may take at the manager.
+    #[command(flatten)]
+    pub times: Times,
     /// Port that controllers connect to; 0 takes any free one
     #[arg(
         long,

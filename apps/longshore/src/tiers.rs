@@ -83,7 +83,7 @@ pub async fn manager(
 
     let shutdown = stop::on_signal()?;
     directories.create()?;
-    let mut config = manager_config(&args.server, &directories);
+    let mut config = manager_config(&args.server, &args.times, &directories);
     config.api_key = args.api_key.clone().map(|secret| secret.0);
     let manager = Manager::open(config).await?;
     let agents = ensure(&manager, specs.into_iter().chain(given(&args.agents))).await?;
@@ -117,10 +117,17 @@ pub(crate) fn controller_config(
 }
 
 /// The settings of a manager.
-pub(crate) fn manager_config(server: &cli::Server, directories: &Directories) -> ::manager::Config {
+pub(crate) fn manager_config(
+    server: &cli::Server,
+    times: &cli::Times,
+    directories: &Directories,
+) -> ::manager::Config {
     let mut config = ::manager::Config::new(&directories.data);
     config.secret = server.secret_key.clone().map(|secret| secret.0);
     config.grace = server.grace;
+    config.run_timeout = times.run_timeout;
+    config.viewer_grace = times.viewer_grace;
+    config.idle_eviction = times.idle_eviction;
     config
 }
 
