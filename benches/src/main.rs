@@ -46,7 +46,9 @@ async fn main() -> anyhow::Result<()> {
         if arguments.only.as_ref().is_some_and(|only| !scenario.name().contains(only.as_str())) {
             continue;
         }
-        for kind in &kinds {
+        for kind in
+            kinds.iter().filter(|kind| scenario.is_shared() || **kind == SystemKind::Longshore)
+        {
             let agents = scenario.agents();
             let mut system = System::start(*kind, &arguments.binary, agents).await?;
             let figures = scenario.run(&mut system, arguments.quick).await;

@@ -1,6 +1,7 @@
 //! What is measured. Every scenario is the same load on every system.
 
 mod chats;
+mod conversations;
 mod deltas;
 mod fan_out;
 mod logins;
@@ -27,11 +28,13 @@ pub(crate) enum Scenario {
     Logins,
     /// A hundred and a thousand viewers see one answer.
     FanOut,
+    /// Long conversations, and many.
+    Conversations,
 }
 
 impl Scenario {
     /// All of them, in the order of the report.
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::RoundTrip,
         Self::Chats,
         Self::Deltas,
@@ -39,6 +42,7 @@ impl Scenario {
         Self::Memory,
         Self::Logins,
         Self::FanOut,
+        Self::Conversations,
     ];
 
     /// Its name in the report and for `--only`.
@@ -51,13 +55,19 @@ impl Scenario {
             Self::Memory => "memory",
             Self::Logins => "logins",
             Self::FanOut => "fan-out",
+            Self::Conversations => "conversations",
         }
+    }
+
+    /// Whether the peer has what it measures.
+    pub(crate) fn is_shared(self) -> bool {
+        self != Self::Conversations
     }
 
     /// Agents that the system needs for it.
     pub(crate) fn agents(self) -> usize {
         match self {
-            Self::RoundTrip | Self::Replay | Self::Memory | Self::FanOut => 1,
+            Self::RoundTrip | Self::Replay | Self::Memory | Self::FanOut | Self::Conversations => 1,
             Self::Chats => 100,
             Self::Deltas => 10,
             Self::Logins => 1_000,
@@ -75,6 +85,15 @@ impl Scenario {
             Self::Memory => memory::run(system, &[1_000 / scale, 5_000 / scale]).await,
             Self::Logins => logins::run(system).await,
             Self::FanOut => fan_out::run(system, &[100 / scale, 1_000 / scale]).await,
+            Self::Conversations => {
+                let load = conversations::Load {
+                    long: 10_000,
+                    longest: 1_000_000 / scale,
+                    conversations: 10_000 / scale,
+                    live: 1_000 / scale,
+                };
+                conversations::run(system, load).await
+            }
         }
     }
 }

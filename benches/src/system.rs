@@ -10,6 +10,9 @@ use tokio::net::TcpStream;
 use crate::process::Process;
 use crate::socket::{Packet, Socket};
 
+/// How long the manager keeps conversations that nobody uses; shorter than usual, to see what that frees.
+pub(crate) const EVICTION: std::time::Duration = std::time::Duration::from_secs(5);
+
 /// Which relay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SystemKind {
@@ -76,7 +79,9 @@ impl System {
             [name, "--json", "--port", "0", "--data-dir", &directory].map(str::to_owned).to_vec()
         };
         let binary = binary.to_path_buf();
-        let manager = Process::start(&binary, &tier("manager")).await?;
+        let mut of_manager = tier("manager");
+        of_manager.push(format!("--idle-eviction={}", EVICTION.as_secs()));
+        let manager = Process::start(&binary, &of_manager).await?;
         let controller = Process::start(&binary, &tier("controller")).await?;
         let mut system = Self {
             manager_url: field(&manager, "manager")?,
@@ -200,6 +205,22 @@ impl Viewer {
             }
             entries += usize::from(matches!(packet, Packet::Event(_)));
         }
+    }
+
+    /// Sends a command for the first agent.
+    pub(crate) async fn begin(&mut self, command: &str, payload: &Value) -> anyhow::Result<u64> {
+        let forward = json!({"event": command, "payload": payload, "agentId": self.agents[0]});
+        self.socket.emit("forward", &forward).await
+    }
+
+    /// The data of its answer.
+    pub(crate) async fn command(
+        &mut self,
+        command: &str,
+        payload: &Value,
+    ) -> anyhow::Result<Value> {
+        let forward = json!({"event": command, "payload": payload, "agentId": self.agents[0]});
+        Ok(self.socket.call("forward", &forward).await?["data"].take())
     }
 
     /// Sends a chat without waiting.
