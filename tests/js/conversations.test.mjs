@@ -22,7 +22,8 @@ async function having(...names) {
 
 const list = (v, agentId, more = {}) => v.forward('listConversations', agentId, { agentId, ...more })
 
-const names = ({ conversations }) => conversations.map(({ name }) => name)
+/** What they are called, without the one that every agent has. */
+const names = ({ conversations }) => conversations.map(({ name }) => name).filter((name) => name !== 'default')
 
 test('a new conversation is empty and says so', async () => {
   const { infos, agentId } = await having('Plans')
@@ -89,7 +90,8 @@ test('everybody who joins without a name at once is in one conversation', async 
   assert.equal(new Set(joined.map((j) => j.conversationId)).size, 1)
   assert.deepEqual([joined[0].name, joined[0].headSeq, joined[0].interactions], ['default', 0, []])
   assert.deepEqual([joined[0].queue.running, joined[0].queue.queued], [[], []])
-  assert.deepEqual(names(await list(viewers[0], agentId)), ['default'])
+  const { conversations } = await list(viewers[0], agentId)
+  assert.deepEqual(conversations.map((c) => [c.name, c.clientCount]), [['default', 4]])
 })
 
 test('join twice, leave twice', async () => {
@@ -157,7 +159,7 @@ test('a list: newest activity first, by part of the name, page by page', async (
   const pages = []
   for (let cursor; ; ) {
     const page = await list(v, agentId, { limit: 3, cursor })
-    pages.push(names(page))
+    pages.push(page.conversations.map(({ name }) => name))
     cursor = page.next
     if (!cursor) break
   }
@@ -165,7 +167,7 @@ test('a list: newest activity first, by part of the name, page by page', async (
   assert.deepEqual(names(all), ['beta', 'gamma', 'ALPHABET', 'Alpha'])
   assert.equal(all.next, undefined)
   assert.deepEqual(names(some), ['ALPHABET', 'Alpha'])
-  assert.deepEqual(pages, [['beta', 'gamma', 'ALPHABET'], ['Alpha']])
+  assert.deepEqual(pages, [['beta', 'gamma', 'ALPHABET'], ['Alpha', 'default']])
   assert.equal(names(all).includes('alpha of another'), false, others.agentId)
   const beta = all.conversations[0]
   assert.deepEqual([beta.clientCount, beta.messageCount, beta.running], [1, 2, false])
@@ -214,7 +216,7 @@ test('all who are logged in to the agent see what becomes of its conversations',
     )
   }
   assert.deepEqual(elsewhere.told('conversationUpdate', { agentId }), [])
-  assert.deepEqual(names(await list(v, agentId)).sort(), ['default', 'second'])
+  assert.deepEqual(names(await list(v, agentId)), ['second'])
 })
 
 test('renaming to a taken name is refused or numbered', async () => {
@@ -250,18 +252,19 @@ test('deleting takes the runs along, and a stale client is told', async () => {
   assert.equal((await converse(v, agentId, anew, 'still here')).end.state, 'done')
 })
 
-test('the default conversation is made anew after it was deleted', async () => {
+test('the default conversation is always there, under that name', async () => {
   const agentId = await scene.agent()
   const v = await scene.viewer()
-  const first = await v.join(agentId)
-  await converse(v, agentId, first.conversationId, 'old words')
+  const { conversationId } = await v.join(agentId)
 
-  await v.forward('deleteConversation', agentId, { agentId, conversationId: first.conversationId })
-  await v.tells('conversationUpdate', { action: 'deleted' })
-  const second = await v.join(agentId)
+  const errors = [
+    await v.denied('deleteConversation', agentId, { agentId, conversationId }),
+    await v.denied('renameConversation', agentId, { agentId, conversationId, newName: 'other' }),
+    await v.denied('createConversation', agentId, { agentId, name: 'Default' }),
+  ]
 
-  assert.notEqual(second.conversationId, first.conversationId)
-  assert.deepEqual([second.name, second.headSeq, second.end.count], ['default', 0, 0])
+  assert.deepEqual(errors.map((e) => e.code), ['FORBIDDEN', 'FORBIDDEN', 'NAME_TAKEN'])
+  assert.equal((await converse(v, agentId, conversationId, 'still here')).end.state, 'done')
 })
 
 test('a read-only conversation takes what is imported and nothing else', async () => {
