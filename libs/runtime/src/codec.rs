@@ -8,15 +8,24 @@ use std::path::PathBuf;
 use protocol::agents::RunReason;
 use protocol::spec::{AgentSpec, Codec};
 
+use tokio::sync::mpsc;
+
+use crate::control::Told;
 use crate::event::{AgentEvent, Outcome};
 use crate::session::{Graces, Inbox, Stopped};
 
 /// Runs a session until it is stopped.
-pub(crate) async fn run(spec: AgentSpec, workdir: PathBuf, graces: Graces, inbox: Inbox) {
+pub(crate) async fn run(
+    spec: AgentSpec,
+    workdir: PathBuf,
+    graces: Graces,
+    inbox: Inbox,
+    told: mpsc::Receiver<Told>,
+) {
     let ended = match spec.codec {
-        Codec::Echo => echo::run(inbox).await,
+        Codec::Echo => echo::run(inbox, told).await,
         Codec::Lines { .. } => match lines::Setting::from_spec(spec, workdir, graces) {
-            Ok(setting) => lines::run(setting, inbox).await,
+            Ok(setting) => lines::run(setting, inbox, told).await,
             Err(problem) => refuse(&problem, inbox).await,
         },
     };

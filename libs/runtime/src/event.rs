@@ -3,6 +3,9 @@
 use protocol::RunId;
 use protocol::agents::{ChatEventBody, OutputStream, RunReason};
 
+use serde_json::Value;
+
+use crate::control::{Ask, Control, is_reserved};
 use crate::framing::Line;
 use crate::size;
 
@@ -31,6 +34,33 @@ pub enum AgentEvent {
         /// What it was.
         body: ChatEventBody,
     },
+    /// The agent asks, and waits for the answer: [`Session::answer`](crate::Session::answer).
+    Asked {
+        /// The turn that it asks in, if any.
+        run: Option<RunId>,
+        /// What it asks.
+        ask: Ask,
+    },
+    /// Something of the agent's own.
+    Event {
+        /// The turn that it fell into, if any.
+        run: Option<RunId>,
+        /// A name that is none of longshore's own.
+        topic: String,
+        /// What the agent says about it.
+        payload: Value,
+    },
+    /// Another agent is to go on with the turn, once this one has ended it.
+    Handoff {
+        /// The turn.
+        run: RunId,
+        /// The other agent's id or name.
+        agent: String,
+        /// What the other agent is told; without it, what this one was.
+        message: Option<String>,
+        /// Why.
+        reason: Option<String>,
+    },
     /// A turn ended. The last event of its turn, exactly once, unless the session is stopped.
     Ended {
         /// The turn.
@@ -41,6 +71,23 @@ pub enum AgentEvent {
 }
 
 impl AgentEvent {
+    /// What a control message says, in that turn or in none.
+    pub(crate) fn control(run: Option<&RunId>, control: Control) -> Self {
+        let run = run.cloned();
+        match control {
+            Control::Ask(ask) => Self::Asked { run, ask },
+            Control::Event { topic, .. } if is_reserved(&topic) => {
+                Self::status(run.as_ref(), format!("event \"{topic}\" is reserved"))
+            }
+            Control::Event { topic, payload } => Self::Event { run, topic, payload },
+            Control::Handoff { agent, message, reason } => match run {
+                Some(run) => Self::Handoff { run, agent, message, reason },
+                None => Self::status(None, format!("hand-off to \"{agent}\" outside of a turn")),
+            },
+            Control::Note(body) => Self::Note { run, body },
+        }
+    }
+
     /// A note for people.
     pub(crate) fn status(run: Option<&RunId>, message: String) -> Self {
         Self::Note { run: run.cloned(), body: ChatEventBody::Status { message } }

@@ -68,6 +68,11 @@ impl Framing {
         is_there.then(|| String::from_utf8_lossy(&self.head))
     }
 
+    /// Whether the line so far begins with that byte.
+    pub(crate) fn begins_with(&self, byte: u8) -> bool {
+        self.head.first() == Some(&byte)
+    }
+
     /// Takes the line so far as if it had ended.
     pub(crate) fn take_tail(&mut self) -> Option<Line> {
         (self.bytes > 0).then(|| self.end_line())

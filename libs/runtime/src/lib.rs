@@ -9,11 +9,13 @@
 //! Nothing of a turn follows its [`AgentEvent::Ended`].
 
 mod codec;
+mod control;
 mod event;
 mod framing;
 mod host;
 mod session;
 mod size;
 
+pub use control::{Ask, InteractionAnswer};
 pub use event::{AgentEvent, Outcome};
-pub use session::{Graces, Session, Stopped};
+pub use session::{Graces, NotTold, Session, Stopped};

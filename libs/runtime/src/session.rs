@@ -5,16 +5,21 @@ use std::time::Duration;
 
 use protocol::RunId;
 use protocol::spec::AgentSpec;
+use serde_json::value::RawValue;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::codec;
+use crate::control::{InteractionAnswer, Told};
 use crate::event::AgentEvent;
 
 /// Events that may wait for the conversation. When it is full the worker stops reading, the pipe
 /// fills up and the agent blocks: an agent cannot produce faster than its conversation stores.
 const EVENTS: usize = 256;
+
+/// Answers and commands that may wait for the agent to take them.
+const TOLD: usize = 256;
 
 /// How long a program is given between one signal and the next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,12 +42,18 @@ impl Default for Graces {
 #[error("the agent's session was stopped")]
 pub struct Stopped;
 
+/// The session has ended, or its agent does not read what it is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the agent does not take what it is told")]
+pub struct NotTold;
+
 /// A running agent of one conversation. A task of its own has the program, if there is one.
 ///
 /// Dropping it stops the agent as [`Session::stop`] does, without waiting for it.
 #[derive(Debug)]
 pub struct Session {
     prompts: mpsc::Sender<Prompt>,
+    told: mpsc::Sender<Told>,
     cancelled: watch::Sender<Option<RunId>>,
     stop: DropGuard,
     worker: JoinHandle<()>,
@@ -68,6 +79,7 @@ impl Session {
     ) -> (Self, mpsc::Receiver<AgentEvent>) {
         // One turn at a time: a second prompt waits here until the worker is done with the first.
         let (prompts, inbox_prompts) = mpsc::channel(1);
+        let (told, inbox_told) = mpsc::channel(TOLD);
         let (cancelled, inbox_cancelled) = watch::channel(None);
         let (events, receiver) = mpsc::channel(EVENTS);
         let stop = CancellationToken::new();
@@ -77,8 +89,9 @@ impl Session {
             stop: stop.clone(),
             events,
         };
-        let worker = tokio::spawn(codec::run(spec.clone(), workdir.to_owned(), graces, inbox));
-        (Self { prompts, cancelled, stop: stop.drop_guard(), worker }, receiver)
+        let worker =
+            tokio::spawn(codec::run(spec.clone(), workdir.to_owned(), graces, inbox, inbox_told));
+        (Self { prompts, told, cancelled, stop: stop.drop_guard(), worker }, receiver)
     }
 
     /// Begins a turn. The caller sees to it that the one before has ended.
@@ -93,6 +106,23 @@ impl Session {
     /// then SIGKILL. Cancelling a turn that is not running changes nothing.
     pub fn cancel(&self, run: &RunId) {
         self.cancelled.send_replace(Some(run.clone()));
+    }
+
+    /// Gives the agent the answer to what it asked. It need not be in a turn; a program that has ended since is
+    /// started anew for it.
+    ///
+    /// # Errors
+    /// [`NotTold`] when the agent does not take what it is told.
+    pub fn answer(&self, answer: InteractionAnswer) -> Result<(), NotTold> {
+        self.told.try_send(Told::Answer(answer)).map_err(|_| NotTold)
+    }
+
+    /// Gives the agent a command of its own, in a turn or not.
+    ///
+    /// # Errors
+    /// [`NotTold`] when the agent does not take what it is told.
+    pub fn command(&self, name: &str, payload: Box<RawValue>) -> Result<(), NotTold> {
+        self.told.try_send(Told::Command { name: name.to_owned(), payload }).map_err(|_| NotTold)
     }
 
     /// Ends the program with all its children and waits for that. An open turn gets no more

@@ -5,6 +5,7 @@
 mod sessions {
     mod answers;
     mod cancel;
+    mod control;
     mod echo;
     mod exits;
     mod isolation;

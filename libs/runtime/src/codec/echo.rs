@@ -13,27 +13,51 @@
 //! | `/lines N` | N answers in one turn, then a last one |
 //! | `/say TEXT` | answers `TEXT`, and says `TEXT` once more after the turn, unasked |
 //! | `/noise` | a line of raw output beside the answer |
+//! | `/ask CHOICE…` | asks which, the first being the default, and answers what was chosen |
+//! | `/asktext MS` | asks for a text, for that long, and answers what was given |
+//! | `/event TOPIC JSON` | an event of its own |
+//! | `/handoff AGENT` | has another agent go on with the turn |
+//! | `/note JSON` | a `chatEvent` as it is given: `{"kind":…,"payload":…}` |
+//! | `/tool` | a thought, a plan, a tool's call and its result, and what it cost |
+//!
+//! It says unasked what it is told beside a turn: `late answer: STATE VALUE`, `command NAME PAYLOAD`.
 
 mod command;
 
 use std::future::pending;
+use std::time::Duration;
 
-use protocol::RunId;
-use protocol::agents::{ChatEventBody, OutputStream, RunReason};
+use protocol::agents::{
+    ChatEventBody, InteractionKind, InteractionState, OutputStream, PlanStatus, PlanStep,
+    RunReason, Usage,
+};
+use protocol::{InteractionId, RunId};
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
 use tokio::time::sleep;
 
 use self::command::Command;
+use crate::control::{Ask, Control, InteractionAnswer, Told};
 use crate::event::{AgentEvent, Outcome};
 use crate::session::{self, Inbox, Prompt, Stopped};
 use crate::size;
 
 /// Answers until the session is stopped.
-pub(super) async fn run(mut inbox: Inbox) -> Result<(), Stopped> {
-    while let Some(Prompt { run, text }) = inbox.next_prompt().await {
+pub(super) async fn run(mut inbox: Inbox, mut told: mpsc::Receiver<Told>) -> Result<(), Stopped> {
+    loop {
+        let prompt = tokio::select! {
+            prompt = inbox.next_prompt() => prompt,
+            Some(told) = told.recv() => {
+                inbox.emit(unasked(&told)).await?;
+                continue;
+            }
+        };
+        let Some(Prompt { run, text }) = prompt else { return Ok(()) };
         let command = Command::parse(&text);
         let afterwards = command.afterwards();
         let mut cancelled = inbox.cancelled.clone();
-        let mut turn = Turn { inbox: &inbox, run: run.clone(), said: String::new() };
+        let said = String::new();
+        let mut turn = Turn { inbox: &inbox, told: &mut told, run: run.clone(), said };
         let outcome = tokio::select! {
             biased;
             () = inbox.stop.cancelled() => return Err(Stopped),
@@ -45,11 +69,33 @@ pub(super) async fn run(mut inbox: Inbox) -> Result<(), Stopped> {
             inbox.emit(AgentEvent::Message { run: None, text }).await?;
         }
     }
-    Ok(())
+}
+
+/// What it says to what it does not wait for.
+fn unasked(told: &Told) -> AgentEvent {
+    let text = match told {
+        Told::Answer(answer) => format!("late answer: {}", said(answer)),
+        Told::Command { name, payload } => format!("command {name} {}", payload.get()),
+    };
+    AgentEvent::Message { run: None, text }
+}
+
+fn said(answer: &InteractionAnswer) -> String {
+    let state = match answer.state {
+        InteractionState::Resolved => "resolved",
+        InteractionState::Cancelled => "cancelled",
+        InteractionState::TimedOut => "timedOut",
+    };
+    match &answer.value {
+        Some(Value::String(text)) => format!("{state} {text}"),
+        Some(value) => format!("{state} {value}"),
+        None => state.to_owned(),
+    }
 }
 
 struct Turn<'a> {
     inbox: &'a Inbox,
+    told: &'a mut mpsc::Receiver<Told>,
     run: RunId,
     /// The answer so far.
     said: String,
@@ -91,8 +137,53 @@ impl Turn<'_> {
                 self.noise().await?;
                 self.said = "noise".into();
             }
+            Command::Ask(choices) => {
+                let kind = InteractionKind::Question;
+                let question = question(kind, "Which?", Duration::from_secs(600));
+                self.ask(Ask { choices, default_index: Some(0), ..question }).await?;
+            }
+            Command::AskText(time) => {
+                self.ask(question(InteractionKind::Text, "What?", time)).await?
+            }
+            Command::Event { topic, payload } => {
+                self.control(Control::Event { topic, payload }).await?;
+                self.said = "event".into();
+            }
+            Command::Handoff(agent) => {
+                self.said = format!("over to {agent}");
+                self.control(Control::Handoff { agent, message: None, reason: None }).await?;
+            }
+            Command::Note(body) => {
+                self.control(Control::Note(*body)).await?;
+                self.said = "note".into();
+            }
+            Command::Tool => {
+                for body in tool() {
+                    self.control(Control::Note(body)).await?;
+                }
+                self.said = "tool".into();
+            }
         }
         Ok(Outcome::Done)
+    }
+
+    /// Asks, and waits for the answer.
+    async fn ask(&mut self, ask: Ask) -> Result<(), Stopped> {
+        let id = ask.interaction_id.clone();
+        self.control(Control::Ask(ask)).await?;
+        loop {
+            match self.told.recv().await.ok_or(Stopped)? {
+                Told::Answer(answer) if answer.interaction_id == id => {
+                    self.said = format!("answer: {}", said(&answer));
+                    return Ok(());
+                }
+                other => self.inbox.emit(unasked(&other)).await?,
+            }
+        }
+    }
+
+    async fn control(&self, control: Control) -> Result<(), Stopped> {
+        self.inbox.emit(AgentEvent::control(Some(&self.run), control)).await
     }
 
     async fn end(self, outcome: Outcome) -> Result<(), Stopped> {
@@ -121,4 +212,38 @@ impl Turn<'_> {
         };
         self.inbox.emit(AgentEvent::Note { run: Some(self.run.clone()), body }).await
     }
+}
+
+fn question(kind: InteractionKind, message: &str, timeout: Duration) -> Ask {
+    Ask {
+        interaction_id: InteractionId::random(),
+        kind,
+        message: message.to_owned(),
+        choices: Vec::new(),
+        default_index: None,
+        fields: Vec::new(),
+        timeout,
+    }
+}
+
+/// What a turn with a tool brings.
+fn tool() -> [ChatEventBody; 5] {
+    let step = PlanStep { content: "Use the tool".into(), status: PlanStatus::InProgress };
+    let usage = Usage { input_tokens: Some(3), output_tokens: Some(1), ..Usage::default() };
+    [
+        ChatEventBody::Thinking { text: "A tool would help.".into() },
+        ChatEventBody::Plan { steps: vec![step] },
+        ChatEventBody::ToolCall {
+            id: "call-1".into(),
+            name: "echo".into(),
+            title: Some("Echo".into()),
+            input: Some(json!({ "text": "tool" })),
+        },
+        ChatEventBody::ToolResult {
+            id: "call-1".into(),
+            is_error: false,
+            output: Some("tool".into()),
+        },
+        ChatEventBody::Usage(usage),
+    ]
 }

@@ -10,6 +10,9 @@
 //!   a longer time without any,
 //! - in any case when the program exits.
 //!
+//! A line that is a control message (`docs/agents.md`) is no part of an answer. While a turn waits for the
+//! answer to what it asked, quiet does not end it.
+//!
 //! Stderr is kept apart, line by line. It is a sign of life, and no answer.
 //!
 //! The program is started with the first message and lives on. One that ended is started again
@@ -30,8 +33,11 @@ use std::path::{Path, PathBuf};
 
 use protocol::spec::{AgentSpec, Host};
 
+use tokio::sync::mpsc;
+
 use self::rules::Rules;
 use self::worker::Worker;
+use crate::control::Told;
 use crate::host::program::Program;
 use crate::session::{Graces, Inbox, Stopped};
 
@@ -69,7 +75,11 @@ impl Setting {
 }
 
 /// Runs a session until it is stopped.
-pub(super) async fn run(setting: Setting, inbox: Inbox) -> Result<(), Stopped> {
-    Worker::new(setting, inbox).run().await;
+pub(super) async fn run(
+    setting: Setting,
+    inbox: Inbox,
+    told: mpsc::Receiver<Told>,
+) -> Result<(), Stopped> {
+    Worker::new(setting, inbox, told).run().await;
     Ok(())
 }

@@ -7,7 +7,7 @@ use std::io;
 use std::process::ExitStatus;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use protocol::agents::OutputStream;
 use rustix::io::ioctl_fionread;
 use rustix::process::{Pid, Signal, kill_process_group};
@@ -51,10 +51,20 @@ pub(crate) struct Process {
     stdin: Option<ChildStdin>,
     stdout: Pipe<ChildStdout>,
     stderr: Pipe<ChildStderr>,
-    writing: Option<Vec<u8>>,
-    /// Bytes written of what was given last.
-    written: usize,
+    outgoing: Outgoing,
     exited: Option<Exited>,
+}
+
+/// What is on its way into stdin.
+#[derive(Debug, Default)]
+struct Outgoing {
+    message: Option<Vec<u8>>,
+    /// Bytes written of the message that was given last.
+    written: usize,
+    /// Lines besides; written before a message or after it, and never within.
+    besides: BytesMut,
+    /// Bytes of them written since the message.
+    told: usize,
 }
 
 #[derive(Debug)]
@@ -76,16 +86,25 @@ impl Process {
             stderr: Pipe::new(child.stderr.take()),
             group,
             child,
-            writing: None,
-            written: 0,
+            outgoing: Outgoing::default(),
             exited: None,
         }
     }
 
     /// Writes to its stdin, while [`Process::next`] is awaited.
     pub(crate) fn write(&mut self, bytes: Vec<u8>) {
-        self.writing = Some(bytes);
-        self.written = 0;
+        self.outgoing.message = Some(bytes);
+        (self.outgoing.written, self.outgoing.told) = (0, 0);
+    }
+
+    /// Writes a line to its stdin besides, while [`Process::next`] is awaited. Nobody is told whether it was.
+    pub(crate) fn tell(&mut self, line: &[u8]) {
+        self.outgoing.besides.extend_from_slice(line);
+    }
+
+    /// Whether there is such a line that has not been written.
+    pub(crate) fn is_telling(&self) -> bool {
+        !self.outgoing.besides.is_empty()
     }
 
     /// Whether it has exited, even if [`Process::next`] has not come to say so.
@@ -135,7 +154,7 @@ impl Process {
         tokio::select! {
             bytes = self.stdout.read() => output(OutputStream::Stdout, bytes),
             bytes = self.stderr.read() => output(OutputStream::Stderr, bytes),
-            activity = write(&mut self.stdin, &mut self.writing, &mut self.written) => Some(activity),
+            activity = write(self.stdin.as_mut(), &mut self.outgoing) => activity,
             status = self.child.wait() => {
                 self.on_exit(status.unwrap_or_default())
             }
@@ -148,11 +167,11 @@ impl Process {
         // turn, and this one became free just now. Later that would be a guess, so it is forgotten.
         self.signal(Signal::KILL);
         self.group = None;
-        let read = self.unread() < self.written as u64;
+        let read = self.unread() < (self.outgoing.written + self.outgoing.told) as u64;
         self.stdin = None;
         let until = Instant::now() + PIPE_CLOSES;
         self.exited = Some(Exited { status, read, until, left: LEFT_IN_PIPE });
-        self.writing.take().map(|_| Activity::NotWritten(io::ErrorKind::BrokenPipe.into()))
+        self.outgoing.message.take().map(|_| Activity::NotWritten(io::ErrorKind::BrokenPipe.into()))
     }
 
     /// How many bytes are in its stdin that nobody will read.
@@ -194,26 +213,38 @@ async fn next_left(
     activity
 }
 
-async fn write(
-    stdin: &mut Option<ChildStdin>,
-    writing: &mut Option<Vec<u8>>,
-    written: &mut usize,
-) -> Activity {
-    let (Some(pipe), Some(bytes)) = (stdin, writing.as_ref()) else {
-        return std::future::pending().await;
-    };
-    while *written < bytes.len() {
-        match pipe.write(&bytes[*written..]).await {
-            Ok(more) if more > 0 => *written += more,
+/// Writes what there is, until a message is written or is not going to be.
+async fn write(stdin: Option<&mut ChildStdin>, outgoing: &mut Outgoing) -> Option<Activity> {
+    let Some(pipe) = stdin else { return std::future::pending().await };
+    while !outgoing.besides.is_empty() && outgoing.is_between_messages() {
+        match pipe.write(&outgoing.besides).await {
+            Ok(more) if more > 0 => {
+                outgoing.besides.advance(more);
+                outgoing.told += more;
+            }
+            // Its exit, if it is about to, says more.
+            _ => outgoing.besides.clear(),
+        }
+    }
+    let Some(message) = &outgoing.message else { return std::future::pending().await };
+    while outgoing.written < message.len() {
+        match pipe.write(&message[outgoing.written..]).await {
+            Ok(more) if more > 0 => outgoing.written += more,
             result => {
-                *writing = None;
+                outgoing.message = None;
                 let error = result.err().unwrap_or_else(|| io::ErrorKind::WriteZero.into());
-                return Activity::NotWritten(error);
+                return Some(Activity::NotWritten(error));
             }
         }
     }
-    *writing = None;
-    Activity::Written
+    outgoing.message = None;
+    Some(Activity::Written)
+}
+
+impl Outgoing {
+    fn is_between_messages(&self) -> bool {
+        self.message.is_none() || self.written == 0
+    }
 }
 
 /// One of its outputs.

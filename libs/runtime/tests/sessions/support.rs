@@ -5,9 +5,9 @@ use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use protocol::RunId;
-use protocol::agents::{ChatEventBody, OutputStream};
+use protocol::agents::{ChatEventBody, InteractionState, OutputStream};
 use protocol::spec::{AgentSpec, Codec, Host};
-use runtime::{AgentEvent, Graces, Outcome, Session};
+use runtime::{AgentEvent, Ask, Graces, InteractionAnswer, Outcome, Session};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use tempfile::TempDir;
@@ -34,6 +34,10 @@ pub(crate) struct Heard {
     pub(crate) status: Vec<String>,
     pub(crate) stderr: Vec<String>,
     pub(crate) raw: Vec<ChatEventBody>,
+    pub(crate) notes: Vec<ChatEventBody>,
+    pub(crate) asked: Vec<Ask>,
+    pub(crate) own: Vec<(String, serde_json::Value)>,
+    pub(crate) handed: Vec<String>,
     pub(crate) outcome: Option<Outcome>,
 }
 
@@ -65,7 +69,13 @@ pub(crate) fn script(script: &str) -> AgentSpec {
 pub(crate) fn program(command: &str, args: &[&str]) -> AgentSpec {
     let args = args.iter().map(|&arg| arg.to_owned()).collect();
     AgentSpec {
-        codec: Codec::Lines { sentinel: None, one_line: false, quiet_ms: 300, empty_ms: NEVER_MS },
+        codec: Codec::Lines {
+            sentinel: None,
+            one_line: false,
+            quiet_ms: 300,
+            empty_ms: NEVER_MS,
+            control: true,
+        },
         ..AgentSpec::lines("test", command, args)
     }
 }
@@ -118,6 +128,24 @@ impl Agent {
 
     pub(crate) async fn event(&mut self) -> AgentEvent {
         timeout(SOON, self.events.recv()).await.expect("in time").expect("the session runs")
+    }
+
+    /// Waits until the agent asks something.
+    pub(crate) async fn question(&mut self) -> Ask {
+        loop {
+            if let AgentEvent::Asked { ask, .. } = self.event().await {
+                return ask;
+            }
+        }
+    }
+
+    pub(crate) fn answer(&self, ask: &Ask, value: &str) {
+        let answer = InteractionAnswer {
+            interaction_id: ask.interaction_id.clone(),
+            state: InteractionState::Resolved,
+            value: Some(value.into()),
+        };
+        self.session.answer(answer).unwrap();
     }
 
     /// One turn, whole.
@@ -176,7 +204,17 @@ impl Heard {
                         self.stderr.push(text);
                     }
                     raw @ ChatEventBody::Raw { .. } => self.raw.push(raw),
+                    other => self.notes.push(other),
                 }
+            }
+            AgentEvent::Asked { run, ask } => {
+                assert!(run.is_none_or(|run| run == *current));
+                self.asked.push(ask);
+            }
+            AgentEvent::Event { topic, payload, .. } => self.own.push((topic, payload)),
+            AgentEvent::Handoff { run, agent, .. } => {
+                assert_eq!(&run, current);
+                self.handed.push(agent);
             }
             AgentEvent::Ended { run, outcome } => {
                 assert_eq!(&run, current);

@@ -2,13 +2,17 @@
 
 use std::time::Duration;
 
+use protocol::agents::ChatEventBody;
+use protocol::names::is_event_name;
+use serde_json::Value;
+
 /// Longest delta of a flood: a delta travels as one frame, with some room around it.
 const MAX_DELTA: usize = 1 << 20;
 /// Longest answer that is streamed: it is kept, and stored as one entry.
 const MAX_ANSWER: usize = 1 << 20;
 
 /// A message, understood.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) enum Command {
     /// Answer this.
     Answer(String),
@@ -28,6 +32,18 @@ pub(super) enum Command {
     Say(String),
     /// Something beside the answer.
     Noise,
+    /// Ask which of these.
+    Ask(Vec<String>),
+    /// Ask for a text, for that time.
+    AskText(Duration),
+    /// Something of its own.
+    Event { topic: String, payload: Value },
+    /// Have another agent go on.
+    Handoff(String),
+    /// A `chatEvent` as it is given.
+    Note(Box<ChatEventBody>),
+    /// One of each of what a turn with a tool brings.
+    Tool,
 }
 
 impl Command {
@@ -68,6 +84,21 @@ impl Command {
             "/lines" => rest.parse().ok().map(Self::Lines),
             "/say" => Some(Self::Say(rest.into())),
             "/noise" => Some(Self::Noise),
+            "/ask" => {
+                let choices: Vec<String> = rest.split_whitespace().map(str::to_owned).collect();
+                (1..=50).contains(&choices.len()).then_some(Self::Ask(choices))
+            }
+            "/asktext" => {
+                rest.parse().ok().map(|millis| Self::AskText(Duration::from_millis(millis)))
+            }
+            "/event" => {
+                let (topic, payload) = rest.split_once(' ')?;
+                let payload = serde_json::from_str(payload).ok()?;
+                is_event_name(topic).then(|| Self::Event { topic: topic.to_owned(), payload })
+            }
+            "/handoff" => (!rest.is_empty()).then(|| Self::Handoff(rest.to_owned())),
+            "/note" => serde_json::from_str(rest).ok().map(|body| Self::Note(Box::new(body))),
+            "/tool" => Some(Self::Tool),
             _ => None,
         }
     }
@@ -88,6 +119,15 @@ mod tests {
             ("/lines 4", Command::Lines(4)),
             ("/say hi there", Command::Say("hi there".into())),
             ("/noise", Command::Noise),
+            ("/ask a b", Command::Ask(vec!["a".into(), "b".into()])),
+            ("/asktext 50", Command::AskText(Duration::from_millis(50))),
+            ("/event x [1]", Command::Event { topic: "x".into(), payload: serde_json::json!([1]) }),
+            ("/handoff other", Command::Handoff("other".into())),
+            (
+                r#"/note {"kind":"thinking","payload":{"text":"hm"}}"#,
+                Command::Note(Box::new(ChatEventBody::Thinking { text: "hm".into() })),
+            ),
+            ("/tool", Command::Tool),
         ];
         for (message, command) in cases {
             assert_eq!(Command::parse(message), command, "{message}");
@@ -108,6 +148,12 @@ mod tests {
             "/flood 1 99999999999",
             "/lines",
             "/lines many",
+            "/ask",
+            "/asktext soon",
+            "/event a",
+            "/event a b",
+            "/handoff",
+            "/note {}",
         ];
         for message in messages {
             assert_eq!(Command::parse(message), Command::Answer(message.into()), "{message}");

@@ -6,7 +6,8 @@ use protocol::spec::Codec;
 use regex::Regex;
 use tokio::time::Instant;
 
-use crate::framing::Framing;
+use crate::control::Control;
+use crate::framing::{Framing, Line};
 
 /// A prompt is a line that does not go on. What is longer is a line on its way, and searching it
 /// again with each piece that arrives would cost the square of its length.
@@ -31,6 +32,7 @@ pub(super) struct Rules {
     one_line: bool,
     quiet: Duration,
     empty: Duration,
+    control: bool,
 }
 
 /// What a line is to its turn.
@@ -56,14 +58,29 @@ pub(super) struct Patience {
 impl Rules {
     /// Those of a `lines` agent; none for another codec.
     pub(super) fn from_codec(codec: &Codec) -> Option<Result<Self, regex::Error>> {
-        let Codec::Lines { sentinel, one_line, quiet_ms, empty_ms } = codec else { return None };
+        let Codec::Lines { sentinel, one_line, quiet_ms, empty_ms, control } = codec else {
+            return None;
+        };
         let rules = |sentinel| Self {
             sentinel,
             one_line: *one_line,
             quiet: Duration::from_millis(*quiet_ms).min(LONGEST),
             empty: Duration::from_millis(*empty_ms).min(LONGEST),
+            control: *control,
         };
         Some(sentinel.as_deref().map(Regex::new).transpose().map(rules))
+    }
+
+    /// The control message that a line is, if it is one.
+    pub(super) fn control(&self, line: &Line) -> Option<Control> {
+        let may_be = self.control && !line.is_cut();
+        may_be.then(|| Control::parse(&line.text)).flatten()
+    }
+
+    /// Whether nothing can be shown of a line before all of it is there: a pattern decides what belongs to the answer,
+    /// or it begins like a control message.
+    pub(super) fn holds_back(&self, stdout: &Framing) -> bool {
+        self.has_sentinel() || (self.control && stdout.begins_with(b'{'))
     }
 
     pub(super) fn meaning(&self, line: &str) -> Meaning {
@@ -85,9 +102,8 @@ impl Rules {
         sentinel.is_some_and(|sentinel| sentinel.is_match(tail))
     }
 
-    /// Whether a pattern decides what belongs to the answer, so that nothing can be shown of a
-    /// line before all of it is there.
-    pub(super) fn has_sentinel(&self) -> bool {
+    /// Whether a pattern decides what belongs to the answer.
+    fn has_sentinel(&self) -> bool {
         self.sentinel.is_some()
     }
 
@@ -171,7 +187,8 @@ mod tests {
 
     fn rules(sentinel: Option<&str>, one_line: bool) -> Rules {
         let sentinel = sentinel.map(str::to_owned);
-        let codec = Codec::Lines { sentinel, one_line, quiet_ms: 300, empty_ms: 5_000 };
+        let codec =
+            Codec::Lines { sentinel, one_line, quiet_ms: 300, empty_ms: 5_000, control: true };
         Rules::from_codec(&codec).unwrap().unwrap()
     }
 
@@ -238,6 +255,7 @@ mod tests {
             one_line: false,
             quiet_ms: u64::MAX,
             empty_ms: u64::MAX,
+            control: true,
         };
         let rules = Rules::from_codec(&codec).unwrap().unwrap();
 

@@ -2,13 +2,14 @@
 
 use std::collections::VecDeque;
 
-use protocol::RunId;
 use protocol::agents::OutputStream;
+use protocol::{InteractionId, RunId};
 use tokio::time::Instant;
 
 use super::answer::{Answer, Deltas};
 use super::ladder::Ladder;
 use super::rules::{Meaning, Rules, Silence};
+use crate::control::{Control, Told};
 use crate::event::{AgentEvent, Outcome};
 use crate::framing::{Framing, Line};
 
@@ -44,6 +45,8 @@ pub(super) struct Turn {
     pub(super) again: Option<String>,
     /// Whether there was any output.
     pub(super) answered: bool,
+    /// What was asked in it and waits for an answer.
+    asked: Vec<InteractionId>,
     answer: Answer,
     deltas: Deltas,
 }
@@ -59,6 +62,7 @@ impl Turn {
             marked: false,
             again: None,
             answered: false,
+            asked: Vec::new(),
             answer: Answer::default(),
             deltas: Deltas::default(),
         }
@@ -79,9 +83,30 @@ impl Turn {
         match &self.phase {
             Phase::Waiting { until, .. } => *until,
             Phase::Greeting { .. } => self.silence.end(rules.wait_for_greeting()?),
+            Phase::Listening if !self.asked.is_empty() && !self.cancelled => None,
             Phase::Listening if self.cancelled => self.silence.end(rules.wait_for_reaction()),
             Phase::Listening => self.silence.end(rules.wait_for_answer()),
             Phase::Writing | Phase::NotWritten => None,
+        }
+    }
+
+    /// Takes a control message. What was said before it is shown before it.
+    pub(super) fn control(&mut self, control: Control, out: &mut VecDeque<AgentEvent>) {
+        self.answered = true;
+        self.stream(out);
+        if let Control::Ask(ask) = &control {
+            self.asked.push(ask.interaction_id.clone());
+        }
+        out.push_back(AgentEvent::control(Some(&self.run), control));
+    }
+
+    /// The program is told something: it may go on now, and is waited for anew.
+    pub(super) fn told(&mut self, told: &Told, now: Instant) {
+        if let Told::Answer(answer) = told {
+            self.asked.retain(|asked| *asked != answer.interaction_id);
+        }
+        if self.asked.is_empty() && !self.cancelled {
+            self.silence = Silence::begin(now);
         }
     }
 
@@ -112,7 +137,7 @@ impl Turn {
         rules: &Rules,
         out: &mut VecDeque<AgentEvent>,
     ) {
-        if !rules.has_sentinel() {
+        if !rules.holds_back(stdout) {
             self.deltas.more(&stdout.stream());
         }
         self.stream(out);

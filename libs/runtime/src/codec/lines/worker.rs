@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 
 use protocol::RunId;
 use protocol::agents::OutputStream;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
 use super::Setting;
@@ -16,6 +16,7 @@ use super::restart::Restart;
 use super::rules::Silence;
 use super::turn::{Phase, Turn};
 use super::unasked::Unasked;
+use crate::control::Told;
 use crate::event::{AgentEvent, Outcome};
 use crate::framing::Framing;
 use crate::host::process::{Activity, Process};
@@ -26,6 +27,9 @@ pub(super) struct Worker {
     setting: Setting,
     name: String,
     inbox: Inbox,
+    told: mpsc::Receiver<Told>,
+    /// What the program is told next, beside its turns.
+    telling: Option<Told>,
     /// Events on their way out. Nothing more is read from the program, and no turn begun, until
     /// it is empty: that bounds it by what one read can bring, and holds the program back.
     outbox: VecDeque<AgentEvent>,
@@ -52,6 +56,7 @@ enum Wake {
     Stopped,
     Said,
     Prompt(Prompt),
+    Told(Told),
     Cancelled,
     /// It is time for a stronger signal.
     Climb,
@@ -61,11 +66,13 @@ enum Wake {
 }
 
 impl Worker {
-    pub(super) fn new(setting: Setting, inbox: Inbox) -> Self {
+    pub(super) fn new(setting: Setting, inbox: Inbox, told: mpsc::Receiver<Told>) -> Self {
         Self {
             name: setting.name(),
             setting,
             inbox,
+            told,
+            telling: None,
             outbox: VecDeque::new(),
             running: None,
             restart: Restart::default(),
@@ -81,11 +88,13 @@ impl Worker {
                 Wake::Stopped => break,
                 Wake::Said => {}
                 Wake::Prompt(prompt) => self.on_prompt(prompt).await,
+                Wake::Told(told) => self.telling = Some(told),
                 Wake::Cancelled => self.on_cancel(),
                 Wake::Climb => self.climb(),
                 Wake::Activity(activity) => self.on_activity(activity).await,
                 Wake::Quiet => self.on_quiet().await,
             }
+            self.tell().await;
         }
         if let Some(running) = self.running.take() {
             running.process.end(self.setting.graces.terminate).await;
@@ -95,7 +104,8 @@ impl Worker {
     async fn wake(&mut self) -> Wake {
         let climb = self.turn.as_ref().and_then(|turn| turn.ladder?.deadline());
         let quiet = self.quiet_at();
-        let Self { inbox, outbox, turn, running, .. } = self;
+        let Self { inbox, outbox, turn, running, told, telling, .. } = self;
+        let takes = running.as_ref().is_none_or(|running| !running.process.is_telling());
         let Inbox { prompts, cancelled, stop, events } = inbox;
         let all_said = outbox.is_empty();
         tokio::select! {
@@ -113,6 +123,7 @@ impl Worker {
             prompt = prompts.recv(), if all_said && turn.is_none() => {
                 prompt.map_or(Wake::Stopped, Wake::Prompt)
             }
+            Some(told) = told.recv(), if all_said && telling.is_none() && takes => Wake::Told(told),
             // Before the quiet times: what is there to be read ends the quiet, even if this task
             // comes late to it.
             activity = activity(running.as_mut()), if all_said => Wake::Activity(activity),

@@ -11,11 +11,19 @@ impl Worker {
         let (now, rules) = (Instant::now(), &self.setting.rules);
         let Some(running) = &mut self.running else { return };
         for line in running.stdout.push(bytes) {
-            match &mut self.turn {
-                Some(turn) if turn.is_heard() && !turn.is_over() => {
+            let control = rules.control(&line);
+            match (&mut self.turn, control) {
+                (Some(turn), Some(control)) if turn.is_heard() && !turn.is_over() => {
+                    turn.control(control, &mut self.outbox);
+                }
+                (Some(turn), None) if turn.is_heard() && !turn.is_over() => {
                     turn.hear(line, rules, &mut self.outbox);
                 }
-                _ => self.unasked.hear(line, rules, &mut self.outbox),
+                (_, Some(control)) => {
+                    self.unasked.flush(&mut self.outbox);
+                    self.outbox.push_back(AgentEvent::control(None, control));
+                }
+                (_, None) => self.unasked.hear(line, rules, &mut self.outbox),
             }
         }
         let prompted = rules.is_prompted(&running.stdout);

@@ -14,6 +14,7 @@ use crate::codec::lines::rules::Silence;
 use crate::codec::lines::turn::Phase;
 use crate::event::{AgentEvent, Outcome};
 use crate::framing::Framing;
+use crate::host::process::Process;
 
 impl Worker {
     /// Brings a turn that waits for its program a step further.
@@ -44,20 +45,53 @@ impl Worker {
 
     /// Starts the program; without one the turn is over.
     async fn start(&mut self) -> bool {
-        let run = self.turn.as_ref().map(|turn| &turn.run);
         match self.setting.program.start().await {
             Ok(process) => {
-                let note = self.restart.on_start(&self.name, Instant::now());
-                self.outbox.extend(note.map(|note| AgentEvent::status(run, note)));
-                let (stdout, stderr) = (Framing::new(MAX_LINE), Framing::new(MAX_LINE));
-                self.running =
-                    Some(Running { process, stdout, stderr, greeted: false, served: false });
+                self.take_in(process);
                 true
             }
             Err(error) => {
                 self.end_turn(Outcome::failed(RunReason::AgentUnavailable, error.to_string()));
                 false
             }
+        }
+    }
+
+    fn take_in(&mut self, process: Process) {
+        let run = self.turn.as_ref().map(|turn| &turn.run);
+        let note = self.restart.on_start(&self.name, Instant::now());
+        self.outbox.extend(note.map(|note| AgentEvent::status(run, note)));
+        let (stdout, stderr) = (Framing::new(MAX_LINE), Framing::new(MAX_LINE));
+        self.running = Some(Running { process, stdout, stderr, greeted: false, served: false });
+    }
+
+    /// Tells the program what it is to be told beside its turns. One that has ended is started anew for it.
+    pub(super) async fn tell(&mut self) {
+        let Some(told) = self.telling.take() else { return };
+        let now = Instant::now();
+        match &mut self.running {
+            Some(running) => {
+                if running.process.has_exited() {
+                    // Its exit comes first; then there is a new one.
+                    self.telling = Some(told);
+                    return;
+                }
+                running.process.tell(&told.line());
+                if let Some(turn) = &mut self.turn {
+                    turn.told(&told, now);
+                }
+            }
+            // The turn starts one, when it is time.
+            None if self.turn.is_some() => self.telling = Some(told),
+            None => match self.setting.program.start().await {
+                Ok(mut process) => {
+                    process.tell(&told.line());
+                    self.take_in(process);
+                }
+                Err(error) => {
+                    self.outbox.push_back(AgentEvent::status(None, error.to_string()));
+                }
+            },
         }
     }
 
