@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use protocol::{AgentId, ConversationId, Epoch, Seq};
 use tokio::sync::Notify;
 
-use crate::tail::{Cursor, Item, Limits, Read, Tail};
+use crate::item::Item;
+use crate::tail::{Cursor, Limits, Read, Tail};
 
 /// A tail and those who want to know when it grows. Behind one short, synchronous lock: the writer appends, readers
 /// copy shared items out; nothing is awaited under it.
@@ -22,6 +23,7 @@ pub struct Feed {
 struct Inner {
     tail: Tail,
     followers: Vec<Arc<Follower>>,
+    closed: bool,
 }
 
 impl Feed {
@@ -35,8 +37,8 @@ impl Feed {
         head: Seq,
         limits: Limits,
     ) -> Arc<Self> {
-        let tail = Tail::new(epoch, start, head, limits);
-        let inner = Mutex::new(Inner { tail, followers: Vec::new() });
+        let tail = Tail::new(agent.clone(), conversation.clone(), epoch, start, head, limits);
+        let inner = Mutex::new(Inner { tail, followers: Vec::new(), closed: false });
         Arc::new(Self { agent, conversation, inner })
     }
 
@@ -95,6 +97,19 @@ impl Feed {
         inner.ring();
     }
 
+    /// The log is gone: whoever follows it stops, and hears nothing of it.
+    pub fn close(&self) {
+        let mut inner = self.lock();
+        inner.closed = true;
+        inner.ring();
+    }
+
+    /// Whether the log is gone.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.lock().closed
+    }
+
     /// Registers a connection's bell. It rings once at once.
     pub(crate) fn follow(self: &Arc<Self>, bell: &Arc<Bell>) -> Following {
         let follower = Arc::new(Follower {
@@ -113,7 +128,8 @@ impl Feed {
     }
 
     pub(crate) fn read(&self, cursor: &mut Cursor, max: usize) -> Read {
-        self.lock().tail.read(cursor, max)
+        let inner = self.lock();
+        if inner.closed { Read::Closed } else { inner.tail.read(cursor, max) }
     }
 
     /// A panic under the lock leaves a tail that is whole: items are appended one by one.

@@ -5,7 +5,7 @@ use std::pin::Pin;
 
 use protocol::{ConversationId, Epoch, Seq, WireError};
 
-use crate::tail::Item;
+use crate::item::Item;
 
 /// A future that can be kept.
 pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;

@@ -6,7 +6,9 @@
 
 pub mod feed;
 pub mod history;
+pub mod item;
 pub mod listen;
+mod live;
 pub mod namespace;
 pub mod outbox;
 pub mod server;
@@ -15,7 +17,8 @@ pub mod tail;
 
 pub use feed::Feed;
 pub use history::{BoxFuture, History, Page};
+pub use item::Item;
 pub use namespace::{Command, Commands, Connection, Handshake, Reply, Service, mount};
 pub use outbox::{Message, Outbox, Start, raw};
 pub use sink::Envelope;
-pub use tail::{Item, Limits};
+pub use tail::Limits;

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use axum::extract::ConnectInfo;
 use axum::http::HeaderMap;
 use protocol::limits::MAX_FRAME;
+use protocol::names::is_event_name;
 use protocol::{Ack, ConnectionId, ErrorCode, WireError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -303,12 +304,6 @@ impl Open {
             self.outbox.refuse(ack);
         }
     }
-}
-
-/// `[A-Za-z0-9_:-]{1,128}`: a name outside it may need an escape, which the library below cannot read.
-fn is_event_name(name: &str) -> bool {
-    (1..=128).contains(&name.len())
-        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_:-".contains(&b))
 }
 
 /// A command's share of [`INBOX_BYTES`], given back when it has been worked off.

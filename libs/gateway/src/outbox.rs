@@ -3,6 +3,7 @@
 //! An outbox is told answers and is given feeds to follow. Answers go out in order; of each feed it holds a cursor and
 //! reads on as fast as the socket drains. Nothing is dropped: a full socket is offered the same packet again.
 
+mod filter;
 mod follow;
 mod task;
 
@@ -10,7 +11,7 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use protocol::{ConversationId, Epoch, Seq};
+use protocol::{ConversationId, Epoch, Seq, ViewerId};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use tokio::sync::{Notify, mpsc};
@@ -34,6 +35,8 @@ pub struct Start {
     pub after: Option<(Seq, Option<Epoch>)>,
     /// At most this many of the newest entries are replayed.
     pub limit: Option<u64>,
+    /// Of `chatMessage` and `chatEvent`, those of this viewer's own runs only are told.
+    pub filter: Option<ViewerId>,
 }
 
 /// Something to be told, in the order given.
@@ -45,7 +48,8 @@ pub enum Message {
     Relayed(Arc<str>, Arc<RawValue>),
     /// An acknowledgement.
     Ack(i64, Box<RawValue>),
-    /// Follow a conversation: history from `start`, `historyEnd`, then what is new. Again: begin again.
+    /// Follow a conversation: history from `start`, `historyEnd`, what open runs have said, then what is new. Again:
+    /// begin again.
     Follow(Arc<Feed>, Start),
     /// Stop following.
     Unfollow(ConversationId),
@@ -96,8 +100,9 @@ impl Outbox {
         }
     }
 
-    /// Waits until there is room for the answers of more commands, or the connection is gone.
-    pub(crate) async fn room(&self) {
+    /// Waits until there is room for the answers of more commands, or the connection is gone. Whoever tells a lot by
+    /// itself waits for it, too.
+    pub async fn room(&self) {
         self.messages.reserve_many(ROOM).await.ok();
     }
 

@@ -1,66 +1,34 @@
-//! The newest part of a log, in memory: entries and live deltas in one order.
+//! The newest part of a log, in memory: entries and live events in one order.
+
+mod read;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use protocol::{Epoch, Seq};
-use serde_json::value::RawValue;
+use protocol::{AgentId, ConversationId, Epoch, RunId, Seq, ViewerId};
 
-/// One event of a conversation, shared by all who read it.
-#[derive(Debug, Clone)]
-pub struct Item {
-    /// Its position in the log; a live delta has none.
-    pub seq: Option<Seq>,
-    /// Name of the event.
-    pub event: Arc<str>,
-    /// Payload, passed on as these bytes.
-    pub payload: Arc<RawValue>,
-}
+use crate::item::Item;
+use crate::live::{Live, Taken};
+pub use read::{Cursor, Read};
 
 /// How much a tail keeps.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// Items, entries and deltas together.
+    /// Items, entries and live ones together.
     pub items: usize,
     /// Bytes of payload.
     pub bytes: usize,
 }
 
-/// A reader's place: after which entry, and where in the ring that is.
-#[derive(Debug, Clone)]
-pub struct Cursor {
-    /// The newest entry that the reader has.
-    pub seq: Seq,
-    /// The life of the tail that the place is in.
-    generation: u64,
-    /// The next item to read; unknown for one who has fallen out of the ring or was never in it.
-    offset: Option<u64>,
-    /// Deltas before this offset are older than the reader and not for it.
-    joined: u64,
-}
-
-/// What a reader finds.
-#[derive(Debug)]
-pub enum Read {
-    /// The next items, at least one.
-    Items(Vec<Item>),
-    /// What comes next is no longer in memory: entries after this one are to be had from history.
-    Behind(Seq),
-    /// Nothing new.
-    Idle,
-    /// The log began anew; the cursor has no meaning any more.
-    Reset,
-}
-
-/// A ring of items, bounded by [`Limits`]. Pure data: no locks, no tasks.
+/// A ring of items, bounded by [`Limits`], and beside it the text of open runs. Pure data: no locks, no tasks.
 #[derive(Debug)]
 pub struct Tail {
     epoch: Epoch,
     generation: u64,
     limits: Limits,
-    items: VecDeque<Item>,
+    slots: VecDeque<Slot>,
     bytes: usize,
-    /// Offset of `items[0]`; offsets count every item that was ever appended.
+    /// Offset of `slots[0]`; offsets count every item that was ever in the ring.
     first: u64,
     /// The entry before the first one that is here or announced.
     start: Seq,
@@ -68,23 +36,45 @@ pub struct Tail {
     last: Seq,
     /// The newest entry of the log, which may still be on its way.
     head: Seq,
+    live: Live,
+    /// The newest sticky item and its number.
+    sticky: Option<(u64, Arc<Item>)>,
+    stuck: u64,
+}
+
+#[derive(Debug)]
+struct Slot {
+    item: Arc<Item>,
+    /// The entry that it is, or the one before it.
+    at: Seq,
+    /// Of a piece of a run: who has the pieces before this number can make use of it.
+    needs: Option<u64>,
 }
 
 impl Tail {
     /// An empty tail: entries after `start` are going to be appended, and the log has got as far as `head`.
     #[must_use]
-    pub fn new(epoch: Epoch, start: Seq, head: Seq, limits: Limits) -> Self {
-        let items = VecDeque::new();
+    pub fn new(
+        agent: AgentId,
+        conversation: ConversationId,
+        epoch: Epoch,
+        start: Seq,
+        head: Seq,
+        limits: Limits,
+    ) -> Self {
         Self {
             epoch,
             generation: 0,
             limits,
-            items,
+            slots: VecDeque::new(),
             bytes: 0,
             first: 0,
             start,
             last: start,
             head: head.max(start),
+            live: Live::new(agent, conversation),
+            sticky: None,
+            stuck: 0,
         }
     }
 
@@ -106,10 +96,21 @@ impl Tail {
         self.last
     }
 
-    /// Appends an item. An entry that is here already is ignored; one beyond the next makes the tail begin with it.
+    /// Open runs of that viewer.
+    pub fn runs_of(&self, viewer: &ViewerId) -> impl Iterator<Item = &RunId> {
+        self.live.runs_of(viewer)
+    }
+
+    /// Appends an item. An entry or a piece of a run that is here already is ignored; an entry beyond the next makes
+    /// the tail begin with it. Of `queueUpdate` the newest is kept, outside the ring.
     ///
     /// Returns whether there is anything new.
     pub fn append(&mut self, item: Item) -> bool {
+        if item.is_sticky() {
+            self.stuck += 1;
+            self.sticky = Some((self.stuck, Arc::new(item)));
+            return true;
+        }
         if let Some(seq) = item.seq {
             if seq <= self.last {
                 return false;
@@ -120,8 +121,13 @@ impl Tail {
             self.last = seq;
             self.head = self.head.max(seq);
         }
+        let needs = match self.live.take(&item) {
+            Taken::Again => return false,
+            Taken::Piece(needs) => Some(needs),
+            Taken::Other => None,
+        };
         self.bytes += item.payload.get().len();
-        self.items.push_back(item);
+        self.slots.push_back(Slot { item: Arc::new(item), at: self.last, needs });
         self.evict();
         true
     }
@@ -137,62 +143,18 @@ impl Tail {
         self.epoch = epoch;
         self.clear(start);
         self.head = head.max(start);
-    }
-
-    /// A place after `seq`, from now on.
-    #[must_use]
-    pub fn cursor(&self, seq: Seq) -> Cursor {
-        Cursor { seq, generation: self.generation, offset: None, joined: self.end() }
-    }
-
-    /// Reads up to `max` items and moves the cursor behind them.
-    pub fn read(&self, cursor: &mut Cursor, max: usize) -> Read {
-        if cursor.generation != self.generation {
-            return Read::Reset;
-        }
-        let offset = match cursor.offset {
-            Some(offset) if offset >= self.first => offset,
-            _ if cursor.seq < self.start => return Read::Behind(cursor.seq),
-            _ => self.place(cursor.seq),
-        };
-        let index = usize::try_from(offset - self.first).expect("the ring is in memory");
-        let mut items = Vec::new();
-        let mut next = offset;
-        for item in self.items.iter().skip(index) {
-            if items.len() == max {
-                break;
-            }
-            // An entry may be appended after the reader has asked for what follows it: a tail that is still being
-            // filled is behind a reader who was here before.
-            let stale = match item.seq {
-                Some(seq) => seq <= cursor.seq,
-                None => next < cursor.joined,
-            };
-            next += 1;
-            if !stale {
-                items.push(item.clone());
-            }
-        }
-        cursor.offset = Some(next);
-        if let Some(seq) = items.iter().rev().find_map(|item| item.seq) {
-            cursor.seq = seq;
-        }
-        if items.is_empty() { Read::Idle } else { Read::Items(items) }
-    }
-
-    /// The offset behind the last item that a reader who has `seq` does not need.
-    fn place(&self, seq: Seq) -> u64 {
-        let known = self.items.iter().rposition(|item| item.seq.is_some_and(|of| of <= seq));
-        self.first + known.map_or(0, |index| index as u64 + 1)
+        self.live.clear();
+        self.sticky = None;
     }
 
     fn end(&self) -> u64 {
-        self.first + self.items.len() as u64
+        self.first + self.slots.len() as u64
     }
 
     fn clear(&mut self, start: Seq) {
-        self.first = self.end();
-        self.items.clear();
+        // One more, so that nobody's place stays valid who has read all that was here.
+        self.first = self.end() + 1;
+        self.slots.clear();
         self.bytes = 0;
         self.start = start;
         self.last = start;
@@ -200,10 +162,10 @@ impl Tail {
 
     /// The newest item always stays, whatever its size.
     fn evict(&mut self) {
-        while self.items.len() > 1
-            && (self.items.len() > self.limits.items || self.bytes > self.limits.bytes)
+        while self.slots.len() > 1
+            && (self.slots.len() > self.limits.items || self.bytes > self.limits.bytes)
         {
-            let Some(item) = self.items.pop_front() else { return };
+            let Some(Slot { item, .. }) = self.slots.pop_front() else { return };
             self.first += 1;
             self.bytes -= item.payload.get().len();
             if let Some(seq) = item.seq {
@@ -214,28 +176,4 @@ impl Tail {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn entry(seq: u64) -> Item {
-        let payload = RawValue::from_string("{}".to_owned()).unwrap();
-        Item { seq: Some(Seq(seq)), event: "chatMessage".into(), payload: payload.into() }
-    }
-
-    #[test]
-    fn a_reader_ahead_of_a_tail_that_is_being_filled_gets_only_what_it_lacks() {
-        let limits = Limits { items: 100, bytes: 10_000 };
-        let mut tail = Tail::new(Epoch::random(), Seq::ZERO, Seq(5), limits);
-        let mut cursor = tail.cursor(Seq(4));
-
-        tail.append(entry(1));
-        assert!(matches!(tail.read(&mut cursor, 10), Read::Idle));
-        for seq in 2..=5 {
-            tail.append(entry(seq));
-        }
-        let Read::Items(items) = tail.read(&mut cursor, 10) else { panic!("items") };
-
-        assert_eq!(items.iter().map(|item| item.seq).collect::<Vec<_>>(), [Some(Seq(5))]);
-        assert_eq!(cursor.seq, Seq(5));
-    }
-}
+mod tests;

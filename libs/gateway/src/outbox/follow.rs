@@ -1,11 +1,15 @@
 //! One conversation that a connection follows.
 
-use protocol::Seq;
+use std::sync::Arc;
+
 use protocol::agents::HistoryEnd;
+use protocol::{Epoch, Seq};
 
 use super::Start;
+use super::filter::Filter;
 use crate::feed::Following;
-use crate::tail::{Cursor, Item, Read};
+use crate::item::Item;
+use crate::tail::{Cursor, Read, Tail};
 
 /// A cursor into a feed, and how far its replay is.
 #[derive(Debug)]
@@ -15,21 +19,29 @@ pub(super) struct Follow {
     pub(super) number: u64,
     cursor: Cursor,
     replay: Option<Replay>,
+    filter: Option<Filter>,
     pub(super) fetching: bool,
 }
 
+/// What `historyEnd` is going to say.
 #[derive(Debug)]
 struct Replay {
-    until: Seq,
+    epoch: Epoch,
     from: Seq,
     count: u64,
     has_more: bool,
     recovered: bool,
 }
 
+impl Replay {
+    fn of(tail: &Tail, has_more: bool, recovered: bool) -> Option<Self> {
+        Some(Self { epoch: tail.epoch().clone(), from: Seq::ZERO, count: 0, has_more, recovered })
+    }
+}
+
 impl Follow {
-    pub(super) fn new(following: Following, number: u64, start: &Start) -> Self {
-        let (cursor, replay) = following.feed().with_tail(|tail| {
+    pub(super) fn new(following: Following, number: u64, start: Start) -> Self {
+        let (cursor, replay, filter) = following.feed().with_tail(|tail| {
             let head = tail.head();
             let asked = start.after.as_ref();
             let known = asked.filter(|(seq, epoch)| {
@@ -37,27 +49,26 @@ impl Follow {
             });
             let after = known.map_or(Seq::ZERO, |(seq, _)| *seq);
             let oldest = Seq(start.limit.map_or(0, |limit| head.0.saturating_sub(limit)));
-            let replay = Replay {
-                until: head,
-                from: Seq::ZERO,
-                count: 0,
-                has_more: oldest > after,
-                recovered: known.is_some() || asked.is_none(),
-            };
-            (tail.cursor(after.max(oldest)), replay)
+            let replay = Replay::of(tail, oldest > after, known.is_some() || asked.is_none());
+            let filter = start.filter.map(|viewer| {
+                let open: Vec<_> = tail.runs_of(&viewer).cloned().collect();
+                Filter::new(viewer, open.into_iter())
+            });
+            (tail.cursor(after.max(oldest)), replay, filter)
         });
-        Self { following, number, cursor, replay: Some(replay), fetching: false }
+        Self { following, number, cursor, replay, filter, fetching: false }
     }
 
     /// Begins again from the first entry, because the log did.
     pub(super) fn start_over(&mut self) {
-        let (cursor, until) =
-            self.following.feed().with_tail(|tail| (tail.cursor(Seq::ZERO), tail.head()));
+        let (cursor, replay) = self
+            .following
+            .feed()
+            .with_tail(|tail| (tail.cursor(Seq::ZERO), Replay::of(tail, false, false)));
         self.cursor = cursor;
         self.fetching = false;
         self.number += 1 << 32;
-        self.replay =
-            Some(Replay { until, from: Seq::ZERO, count: 0, has_more: false, recovered: false });
+        self.replay = replay;
     }
 
     pub(super) fn read(&mut self, max: usize) -> Read {
@@ -66,25 +77,29 @@ impl Follow {
     }
 
     /// Entries of a page that the cursor has not passed yet; moves it behind them.
-    pub(super) fn take(&mut self, items: Vec<Item>) -> Vec<Item> {
+    pub(super) fn take(&mut self, items: Vec<Item>) -> Vec<Arc<Item>> {
         let after = self.cursor.seq;
-        let new: Vec<Item> =
-            items.into_iter().filter(|item| item.seq.is_some_and(|seq| seq > after)).collect();
+        let items = items.into_iter().filter(|item| item.seq.is_some_and(|seq| seq > after));
+        let new: Vec<_> = items.map(Arc::new).collect();
         if let Some(seq) = new.last().and_then(|item| item.seq) {
             self.cursor.seq = seq;
         }
         new
     }
 
-    /// Counts an item that was told. Returns `historyEnd` when it was the last one of the replay.
-    pub(super) fn told(&mut self, item: &Item) -> Option<HistoryEnd> {
+    /// Whether an item is for this follower.
+    pub(super) fn shows(&mut self, item: &Item) -> bool {
+        self.filter.as_mut().is_none_or(|filter| filter.shows(item))
+    }
+
+    /// Goes past an item. Returns `historyEnd` when it was the last one of the replay.
+    pub(super) fn passed(&mut self, item: &Item, shown: bool) -> Option<HistoryEnd> {
         let (replay, seq) = (self.replay.as_mut()?, item.seq?);
-        if seq > replay.until {
-            return None;
-        }
-        replay.count += 1;
-        if replay.count == 1 {
-            replay.from = seq;
+        if shown && seq <= self.cursor.until {
+            replay.count += 1;
+            if replay.count == 1 {
+                replay.from = seq;
+            }
         }
         self.ended(seq)
     }
@@ -95,12 +110,13 @@ impl Follow {
     }
 
     fn ended(&mut self, seq: Seq) -> Option<HistoryEnd> {
-        let replay = self.replay.take_if(|replay| seq >= replay.until)?;
+        let until = self.cursor.until;
+        let replay = self.replay.take_if(|_| seq >= until)?;
         let feed = self.following.feed();
         Some(HistoryEnd {
             agent_id: feed.agent().clone(),
             conversation_id: feed.conversation().clone(),
-            epoch: feed.head().0,
+            epoch: replay.epoch,
             from_seq: replay.from,
             to_seq: seq,
             count: replay.count,

@@ -7,6 +7,7 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use protocol::limits::PAGE;
+use protocol::names::agents::HISTORY_END;
 use protocol::{Ack, ConversationId, ErrorCode, WireError};
 use serde_json::value::RawValue;
 use tokio::sync::mpsc;
@@ -15,8 +16,9 @@ use super::follow::Follow;
 use super::{Message, Outbox, Shared, raw};
 use crate::feed::Bell;
 use crate::history::{BoxFuture, History, Page};
+use crate::item::Item;
 use crate::sink::{Envelope, Refusal, Sink, wrap};
-use crate::tail::{Item, Read};
+use crate::tail::Read;
 
 /// Items of one conversation before another has its turn.
 const TURN: usize = 64;
@@ -96,7 +98,7 @@ impl<S: Sink> Task<S> {
             Message::Ack(id, payload) => self.writer.ack(id, &payload).await,
             Message::Follow(feed, start) => {
                 self.number += 1;
-                let follow = Follow::new(feed.follow(&self.bell), self.number, &start);
+                let follow = Follow::new(feed.follow(&self.bell), self.number, start);
                 self.follows.insert(feed.conversation().clone(), follow);
                 Ok(())
             }
@@ -109,20 +111,26 @@ impl<S: Sink> Task<S> {
 
     async fn on_news(&mut self, conversation: &ConversationId) -> Result<(), Gone> {
         let Some(follow) = self.follows.get_mut(conversation) else { return Ok(()) };
+        if follow.following.feed().is_closed() {
+            self.follows.remove(conversation);
+            return Ok(());
+        }
         if follow.fetching {
             // Heard, or the ring after the page would count as one that is still to be heard, and be lost.
             follow.following.heard();
             return Ok(());
+        }
+        if let Some(end) = follow.idle() {
+            self.writer.relayed(HISTORY_END, &raw(&end)).await?;
         }
         match follow.read(TURN) {
             Read::Items(items) => {
                 tell(&mut self.writer, follow, items).await?;
                 follow.following.ring();
             }
-            Read::Idle => {
-                if let Some(end) = follow.idle() {
-                    self.writer.relayed("historyEnd", &raw(&end)).await?;
-                }
+            Read::Idle => {}
+            Read::Closed => {
+                self.follows.remove(conversation);
             }
             Read::Reset => {
                 follow.start_over();
@@ -172,12 +180,15 @@ impl<S: Sink> Task<S> {
 async fn tell<S: Sink>(
     writer: &mut Writer<S>,
     follow: &mut Follow,
-    items: Vec<Item>,
+    items: Vec<Arc<Item>>,
 ) -> Result<(), Gone> {
     for item in items {
-        writer.relayed(&item.event, &item.payload).await?;
-        if let Some(end) = follow.told(&item) {
-            writer.relayed("historyEnd", &raw(&end)).await?;
+        let shown = follow.shows(&item);
+        if shown {
+            writer.relayed(&item.event, &item.payload).await?;
+        }
+        if let Some(end) = follow.passed(&item, shown) {
+            writer.relayed(HISTORY_END, &raw(&end)).await?;
         }
     }
     Ok(())
