@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs'
 import { before, test } from 'node:test'
 
 import { Scene, converse, say } from './lib/scene.mjs'
+import { script } from './lib/server.mjs'
 import { Viewer, assertOrderly, assertRunsEnded } from './lib/viewer.mjs'
 
 let scene
@@ -88,28 +89,53 @@ test('an agent hands the conversation over to another one', async () => {
 })
 
 test('a hand-off to nobody, to itself, and in a circle', async () => {
-  const { agentId: first, conversationId, viewers } = await scene.room(1)
-  const second = await scene.agent({ name: 'second-in-circle' })
+  const hand = (name, to) => script(name, `while read x; do echo '{"type":"handoff","agentId":"${to}"}'; done`, { quietMs: 50 })
+  const { agentId, conversationId, viewers } = await scene.room(1, { spec: hand('circle-a', 'circle-b') })
+  await scene.agent(hand('circle-b', 'circle-a'))
+  const { agentId: lonely, conversationId: alone, viewers: [one] } = await scene.room(1)
   const [v] = viewers
 
-  for (const target of ['ag_nobody', first, '../x']) await converse(v, first, conversationId, `/handoff ${target}`)
-  assert.deepEqual(v.told('agentChanged'), [])
-  await converse(v, first, conversationId, `/handoff ${second}`)
-  await v.tells('agentChanged', { activeAgentId: second })
-  await converse(v, first, conversationId, `/handoff ${first}`)
-  const { end } = await converse(v, first, conversationId, 'after the circle')
+  for (const target of ['ag_nobody', lonely, '../x']) {
+    const { runId, end } = await converse(one, lonely, alone, `/handoff ${target}`)
+    assert.equal(end.state, 'done')
+    assert.match(one.told('chatEvent', { runId, kind: 'status' })[0].payload.message, /^hand-off to ".*" refused: /)
+  }
+  const { runId, end } = await converse(v, agentId, conversationId, 'begin')
 
+  assert.deepEqual(one.told('agentChanged'), [])
   assert.equal(end.state, 'done')
-  assert.equal(v.told('agentChanged').length, 1)
+  assert.deepEqual(v.told('agentChanged').map((c) => c.agentName), ['circle-b'])
+  assert.match(v.told('chatEvent', { runId, kind: 'status' })[0].payload.message, /circle-a.* refused: it has had this turn/)
   assertOrderly(v, conversationId)
   assertRunsEnded(v, conversationId)
+})
+
+test('commands of the agent’s own, and of nobody’s', async () => {
+  const spec = script('dancer', 'while read x; do echo "got $x"; done', { quietMs: 50 })
+  const { agentId, conversationId, viewers } = await scene.room(2, { spec: { ...spec, commands: ['dance'] } })
+  const [v, other] = viewers
+
+  await v.forward('dance', agentId, { agentId, conversationId, steps: [1, 2] })
+  const told = await other.until((x) => x.messages(conversationId).find((m) => m.from === 'agent'))
+
+  const [, line] = /^got (.*)$/m.exec(told.response.result)
+  assert.deepEqual(JSON.parse(line), { type: 'command', command: 'dance', payload: { agentId, conversationId, steps: [1, 2] } })
+  assert.equal((await v.denied('sing', agentId, { agentId })).code, 'UNKNOWN_EVENT')
+  const echo = await scene.agent()
+  await v.join(echo)
+  assert.equal((await v.denied('dance', echo, { agentId: echo })).code, 'UNKNOWN_EVENT')
+  for (const command of ['chat', 'login', 'chatMessage', 'a b', '']) {
+    const made = { name: `c-${command}`, codec: { type: 'echo' }, commands: [command] }
+    const { status } = await scene.server.rest('POST', `/api/clients/${scene.clientId}/agents`, made)
+    assert.equal(status, 400, command)
+  }
 })
 
 const filters = [
   { name: 'keys', pattern: 'sk-[a-z0-9]+', action: 'replace', replacement: '[key]' },
   { name: 'rude', pattern: 'darn', action: 'flag' },
   { name: 'secret', pattern: 'TOP SECRET', direction: 'outgoing', action: 'drop' },
-  { name: 'bomb', pattern: 'bomb', direction: 'incoming', action: 'drop' },
+  { name: 'danger', pattern: 'bomb', direction: 'incoming', action: 'drop' },
 ]
 
 test('what a filter removes is in no event, whole or in pieces', async () => {
@@ -145,7 +171,7 @@ test('what may not be said is refused, and what an agent may not say is left out
   const { end } = await converse(v, agentId, conversationId, 'this is TOP SECRET stuff')
   const dropped = await other.tells('messageFilterResult', { direction: 'outgoing', status: 'dropped' })
 
-  assert.match(error.code, /^(FORBIDDEN|INVALID_PAYLOAD)$/)
+  assert.equal(error.code, 'FORBIDDEN')
   assert.ok(['done', 'failed'].includes(end.state))
   assert.deepEqual(dropped.appliedFilters, ['secret'])
   assert.equal(v.answers(conversationId).join('').includes('SECRET'), false)

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { before, test } from 'node:test'
 
 import { Scene, say } from './lib/scene.mjs'
-import { apart, controller, manager } from './lib/server.mjs'
+import { addAgent, apart, controller, manager, script } from './lib/server.mjs'
 import { assertOrderly, assertRunsEnded } from './lib/viewer.mjs'
 
 let scene
@@ -189,4 +189,34 @@ test('when the manager dies, the question ends with its run, once', async () => 
     assertRunsEnded(x, conversationId)
   }
   assert.equal((await answer(late, agentId, interactionId, 'yes')).error.code, 'ALREADY_ANSWERED')
+})
+
+test('what is asked outside of a run outlives the manager', async () => {
+  const { manager: first, controller: c, clientId } = await apart()
+  const ask = '{"type":"ask","interactionId":"q1","kind":"form","message":"Who?","fields":["name"]}'
+  const spec = script('curious', `while read x; do case "$x" in *answer*) echo "got $x";; *) echo ok; sleep 0.5; echo '${ask}';; esac; done`, {
+    quietMs: 50,
+  })
+  const { agentId } = await addAgent(c, clientId, spec)
+  const v = await new Scene(c, clientId).viewer()
+  const { conversationId } = await v.join(agentId)
+  const { runId } = await say(v, agentId, conversationId, 'hello')
+  await v.ended(runId)
+  const { interactionId, fields } = await v.tells('interactionRequest', { type: 'form' })
+
+  await first.kill()
+  await manager({ dataDir: first.dataDir, port: first.port })
+  await v.event('remoteReconnected')
+  const late = await new Scene(c, clientId).viewer()
+  const joined = await late.join(agentId, { conversationId })
+  const bad = await answer(late, agentId, interactionId, { age: '7' })
+  const answered = await answer(late, agentId, interactionId, { name: 'Ann' })
+  const heard = await late.until((x) => x.answers(conversationId).find((text) => text.includes('got')))
+
+  assert.deepEqual(joined.interactions.map((i) => [i.interactionId, i.fields]), [[interactionId, fields]])
+  assert.equal(bad.error.code, 'INVALID_PAYLOAD')
+  assert.equal(answered.success, true)
+  const told = JSON.parse(/got (.*)/.exec(heard)[1])
+  assert.deepEqual(told, { type: 'answer', interactionId: 'q1', state: 'resolved', value: { name: 'Ann' } })
+  assertOrderly(late, conversationId)
 })
