@@ -75,7 +75,7 @@ impl ManagerDb {
     /// # Errors
     /// [`StoreError::Conflict`] when its name or id is taken.
     pub async fn create_agent(&self, agent: AgentRecord) -> Result<(), StoreError> {
-        self.write(|reply| Job::CreateAgent(agent, reply)).await
+        self.write(|reply| Job::CreateAgent(Box::new(agent), reply)).await
     }
 
     /// Deletes an agent with its conversations; whether there was one.

@@ -25,7 +25,7 @@ type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
 /// A write.
 pub(crate) enum Job {
     Append(Group),
-    CreateAgent(AgentRecord, Reply<()>),
+    CreateAgent(Box<AgentRecord>, Reply<()>),
     DeleteAgent(AgentId, Reply<bool>),
     SetStopped(AgentId, bool, Reply<()>),
     CreateConversation(Box<ConversationRecord>, Reply<()>),

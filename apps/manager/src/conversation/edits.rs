@@ -54,7 +54,7 @@ impl Worker {
         match self.db.append(self.id(), entries.clone()).await {
             Err(cause) => answer.give(Err(cause.into())),
             Ok(Appended::Duplicate { seq }) => {
-                answer.give(Ok(Inserted { from_seq: seq, count: 0 }))
+                answer.give(Ok(Inserted { from_seq: seq, count: 0 }));
             }
             Ok(Appended::Stored { first }) => {
                 answer.give(Ok(Inserted { from_seq: first, count }));

@@ -150,10 +150,8 @@ impl World {
         }
     }
 
-    /// A command and its answer; what has come meanwhile is noted with what was known before and after.
     async fn call(&mut self, who: usize, name: &str, payload: Value) -> Value {
-        let answer = self.people[who].client.call(name, payload).await;
-        answer
+        self.people[who].client.call(name, payload).await
     }
 
     async fn act(&mut self, who: usize, act: &Act) {

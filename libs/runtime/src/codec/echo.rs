@@ -143,7 +143,7 @@ impl Turn<'_> {
                 self.ask(Ask { choices, default_index: Some(0), ..question }).await?;
             }
             Command::AskText(time) => {
-                self.ask(question(InteractionKind::Text, "What?", time)).await?
+                self.ask(question(InteractionKind::Text, "What?", time)).await?;
             }
             Command::Event { topic, payload } => {
                 self.control(Control::Event { topic, payload }).await?;

@@ -140,7 +140,7 @@ impl Fixture {
         let bodies = plan.outputs.iter().filter_map(Output::entry);
         let asked =
             bodies.filter_map(|e| serde_json::from_str::<InteractionRequestBody>(&e.body).ok());
-        let interaction = asked.last().unwrap().interaction_id;
+        let interaction = asked.collect::<Vec<_>>().pop().unwrap().interaction_id;
         let response = Response { interaction, value, origin: Origin::default() };
         self.decide(|runs, means, plan| runs.respond(&response, means, plan))
     }
@@ -215,7 +215,7 @@ fn runs_of_their_own_are_beside_the_queue_as_many_as_may_be() {
         .iter()
         .any(|effect| matches!(effect, Effect::End(seat) if seat.run == Some(id("x"))));
     assert!(ended, "its session is not needed any more");
-    let ((), plan) = fixture.decide(|runs, means, plan| runs.start_next(means, plan));
+    let ((), plan) = fixture.decide(Runs::start_next);
     assert_eq!(prompts(&plan), ["z"]);
     assert!(!fixture.runs.wants_permit());
 }
@@ -345,7 +345,7 @@ fn a_pause_keeps_what_waits_for_the_next_session() {
     assert_eq!(fixture.say("c").unwrap().position, Some(2), "behind the one that waits");
 
     fixture.runs.reopen();
-    let ((), plan) = fixture.decide(|runs, means, plan| runs.start_next(means, plan));
+    let ((), plan) = fixture.decide(Runs::start_next);
 
     assert_eq!(prompts(&plan), ["b"]);
 }
@@ -362,7 +362,7 @@ fn a_run_whose_output_is_lost_fails_when_the_store_is_back() {
     assert!(fixture.runs.lose_output(&seat, true).is_none(), "now it has let go");
     assert!(fixture.runs.is_stuck());
 
-    let ((), plan) = fixture.decide(|runs, means, plan| runs.close_lost(means, plan));
+    let ((), plan) = fixture.decide(Runs::close_lost);
     assert_eq!(
         states(&plan),
         [
@@ -469,8 +469,7 @@ async fn a_question_that_nobody_answers_gets_its_default() {
     let mut fixture = Fixture::new();
     fixture.say("a").unwrap();
     fixture.ask("a", "q");
-    let expire =
-        |fixture: &mut Fixture| fixture.decide(|runs, means, plan| runs.expire(means, plan)).1;
+    let expire = |fixture: &mut Fixture| fixture.decide(Runs::expire).1;
     assert!(expire(&mut fixture).outputs.is_empty());
 
     tokio::time::advance(Duration::from_secs(61)).await;
@@ -489,7 +488,7 @@ fn what_waits_ends_when_nobody_is_there() {
     fixture.ask("a", "q");
     assert!(fixture.runs.has_unseen());
 
-    let ((), plan) = fixture.decide(|runs, means, plan| runs.end_unseen(means, plan));
+    let ((), plan) = fixture.decide(Runs::end_unseen);
 
     assert_eq!(states(&plan), [("b".to_owned(), RunState::Cancelled, Some(RunReason::NoClients))]);
     assert!(matches!(&plan.effects[..], [Effect::Cancel(_, run)] if *run == id("a")), "x works on");
