@@ -55,6 +55,7 @@ pub(crate) async fn log_in(
         after_seq: wanted.cursor.as_ref().map(|(seq, _)| *seq),
         epoch: wanted.cursor.map(|(_, epoch)| epoch),
         limit: Some(wanted.limit),
+        observe: true,
     };
     let mut answer = None;
     if login.resume_token.is_some() {

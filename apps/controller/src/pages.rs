@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use futures_util::FutureExt;
 use futures_util::future::{Shared, WeakShared};
 use gateway::{BoxFuture, History, Item, Page};
-use protocol::agents::{self, GetHistory, RoutingHead};
+use protocol::agents::{self, GetHistory};
 use protocol::names::agents::GET_HISTORY;
 use protocol::{Ack, AgentId, ConversationId, ErrorCode, Seq, WireError};
 
@@ -43,6 +43,11 @@ impl Pages {
             .unwrap_or_else(PoisonError::into_inner)
             .owners
             .insert(conversation, (owner, agent));
+    }
+
+    /// Forgets a conversation.
+    pub(crate) fn forget_one(&self, conversation: &ConversationId) {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner).owners.remove(conversation);
     }
 
     /// Forgets the conversations of a client.
@@ -101,13 +106,13 @@ async fn fetch(
         before_seq: None,
         after_seq: Some(after),
         limit: u32::try_from(limit).ok(),
+        role: None,
     };
     let answer = remote.ask(GET_HISTORY, &wanted).await?;
     let history = serde_json::from_str::<Ack<agents::History>>(answer.get())?.into_result()?;
     let mut items = Vec::with_capacity(history.events.len());
     for event in history.events {
-        let seq = RoutingHead::read(event.payload.get())?.seq;
-        items.push(Item { seq, event: event.event.into(), payload: event.payload.into() });
+        items.push(Item::read(event.event.into(), event.payload.into())?);
     }
     Ok(Page { epoch: history.epoch, items })
 }

@@ -1,6 +1,7 @@
 //! One registered manager: its link, the agents that are logged in to over it, and the viewers that selected it.
 
 mod follows;
+pub(crate) mod people;
 mod watchers;
 mod worker;
 
@@ -21,6 +22,7 @@ use tokio::task::JoinHandle;
 
 use crate::error::Error;
 use crate::pages::Pages;
+use people::People;
 use watchers::Watchers;
 pub(crate) use watchers::Watching;
 use worker::Worker;
@@ -38,6 +40,7 @@ pub(crate) struct Remote {
     link: Mutex<Link>,
     requests: mpsc::Sender<Request>,
     watchers: Watchers,
+    people: People,
     task: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -72,8 +75,13 @@ impl Remote {
         let (link, signals) = open_link(client)?;
         let (requests, incoming) = mpsc::channel(REQUESTS);
         let watchers = Watchers::new(client.client_id.clone());
-        let remote =
-            Arc::new(Self { link: Mutex::new(link), requests, watchers, task: Mutex::default() });
+        let remote = Arc::new(Self {
+            link: Mutex::new(link),
+            requests,
+            watchers,
+            people: People::default(),
+            task: Mutex::default(),
+        });
         let worker = Worker::new(&remote, client.client_id.clone(), db, pages);
         let task = tokio::spawn(worker.run(signals, incoming));
         *remote.task.lock().unwrap_or_else(PoisonError::into_inner) = Some(task);
@@ -106,6 +114,11 @@ impl Remote {
             task.await.ok();
         }
         self.watchers.gone();
+    }
+
+    /// Its viewers.
+    pub(crate) fn people(&self) -> &People {
+        &self.people
     }
 
     /// Tells a connection about this remote's state until what this gives is dropped.

@@ -3,6 +3,7 @@
 mod agents;
 mod answer;
 mod clients;
+mod conversations;
 
 use std::sync::Arc;
 
@@ -33,6 +34,11 @@ pub(crate) fn router(server: Arc<Server>) -> Router {
         .route("/clients/{client}/agents", get(agents::list).post(agents::add))
         .route("/clients/{client}/agents/{agent}", get(agents::get).delete(agents::delete))
         .route("/clients/{client}/agents/{agent}/{action}", post(agents::act))
+        .route("/clients/{client}/agents/{agent}/conversations", get(conversations::list))
+        .route(
+            "/clients/{client}/agents/{agent}/conversations/{conversation}/export",
+            get(conversations::export),
+        )
         .route_layer(middleware::from_fn_with_state(Arc::clone(&server), authorized));
     Router::new()
         .route("/health", get(async || Json(json!({ "ok": true }))))

@@ -1,28 +1,43 @@
 //! One connection to namespace `/clients`.
 
 mod forward;
+mod membership;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use gateway::{BoxFuture, Command, Connection, Message, Outbox, Reply};
+use gateway::{BoxFuture, Command, Connection, Outbox, Reply};
 use link::CallError;
+use protocol::agents::JoinConversation;
 use protocol::clients::{ClientSet, Connected, SetClient};
 use protocol::names::clients::{CLIENT_SET, CONNECTED, FORWARD, SET_CLIENT};
-use protocol::{AgentId, ConnectionId, ConversationId, Timestamp, WireError};
+use protocol::{ConnectionId, ConversationId, Timestamp, WireError};
 use serde_json::value::RawValue;
 
 use crate::error::Error;
-use crate::remote::Watching;
+use crate::remote::{Followed, Remote, Watching};
 use crate::server::{Identity, Server};
+use membership::Membership;
 
 /// Commands that a connection may have under way at the manager. With so many, the next ones wait with the connection.
 const UNDER_WAY: usize = 1_024;
 
 /// A command that the manager has answered, or has not.
-type Answered = (Reply, Result<Box<RawValue>, CallError>);
+struct Answered {
+    reply: Reply,
+    answer: Result<Box<RawValue>, CallError>,
+    then: Then,
+}
+
+/// What follows from the manager's answer.
+enum Then {
+    Nothing,
+    /// The viewer is in the conversation, and follows it from here on.
+    Join(Arc<Remote>, Box<Followed>, Box<JoinConversation>),
+    /// The viewer is not in it any more.
+    Leave(Arc<Remote>, ConversationId),
+}
 
 /// A connection, and what it has selected and follows.
 pub(crate) struct Viewer {
@@ -30,10 +45,8 @@ pub(crate) struct Viewer {
     connection: ConnectionId,
     identity: Identity,
     outbox: Outbox,
-    /// The selected manager.
-    selected: Option<Watching>,
-    /// What it follows there.
-    follows: HashMap<AgentId, Vec<ConversationId>>,
+    /// The selected manager, and what the viewer follows there.
+    selected: Option<(Watching, Membership)>,
     under_way: FuturesUnordered<BoxFuture<Answered>>,
 }
 
@@ -50,9 +63,9 @@ impl Viewer {
                 server_time: Timestamp::now(),
             },
         );
-        let (follows, under_way) = (HashMap::new(), FuturesUnordered::new());
+        let under_way = FuturesUnordered::new();
         let mut viewer =
-            Self { server, connection: id, identity, outbox, selected: None, follows, under_way };
+            Self { server, connection: id, identity, outbox, selected: None, under_way };
         loop {
             let busy = viewer.under_way.len() >= UNDER_WAY;
             tokio::select! {
@@ -60,10 +73,9 @@ impl Viewer {
                     Some(command) => viewer.on_command(command).await,
                     None => return,
                 },
-                Some((reply, answer)) = viewer.under_way.next(), if !viewer.under_way.is_empty() => match answer {
-                    Ok(answer) => answered(reply, answer),
-                    Err(error) => reply.err(Error::from(error).into()),
-                },
+                Some(answered) = viewer.under_way.next(), if !viewer.under_way.is_empty() => {
+                    viewer.on_answered(answered);
+                }
             }
         }
     }
@@ -93,28 +105,46 @@ impl Viewer {
         match remote {
             Err(error) => command.reply.err(error.into()),
             Ok((remote, client_id)) => {
-                for (agent, _) in std::mem::take(&mut self.follows) {
-                    self.unfollow(&agent);
-                }
+                // The old one is let go first: both may be of this connection at the same remote.
+                self.selected = None;
                 let set = ClientSet { client_id, message: "Client context set".to_owned() };
                 self.outbox.event(CLIENT_SET, &set);
                 command.reply.ok(&set);
-                // The old one is let go first: both may be of this connection at the same remote.
-                self.selected = None;
-                self.selected = Some(remote.watch(&self.connection, &self.outbox));
+                let membership =
+                    Membership::new(&remote, &self.connection, &self.outbox, self.origin());
+                self.selected = Some((remote.watch(&self.connection, &self.outbox), membership));
             }
         }
     }
 
-    fn unfollow(&mut self, agent: &AgentId) {
-        for conversation in self.follows.remove(agent).unwrap_or_default() {
-            self.outbox.send(Message::Unfollow(conversation));
+    fn on_answered(&mut self, answered: Answered) {
+        let Answered { reply, answer, then } = answered;
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(error) => return reply.err(Error::from(error).into()),
+        };
+        let done = is_success(&answer);
+        pass(reply, answer);
+        let Some((watching, membership)) = self.selected.as_mut().filter(|_| done) else { return };
+        match then {
+            Then::Join(remote, followed, join) if Arc::ptr_eq(&remote, &watching.remote) => {
+                membership.joined(*followed, &join);
+            }
+            Then::Leave(remote, conversation) if Arc::ptr_eq(&remote, &watching.remote) => {
+                membership.left(&conversation);
+            }
+            _ => {}
         }
     }
 }
 
+fn is_success(answer: &RawValue) -> bool {
+    let answer = serde_json::from_str::<protocol::Ack<serde::de::IgnoredAny>>(answer.get());
+    answer.is_ok_and(|answer| answer.into_result().is_ok())
+}
+
 /// Passes on the manager's acknowledgement. Who asked for none gets an error as an event.
-fn answered(reply: Reply, answer: Box<RawValue>) {
+fn pass(reply: Reply, answer: Box<RawValue>) {
     if reply.wants_ack() {
         return reply.answer(answer);
     }

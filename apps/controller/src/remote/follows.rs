@@ -6,7 +6,7 @@ use std::sync::Arc;
 use gateway::{Feed, Item, Limits};
 use protocol::agents::{LoginSuccess, RoutingHead};
 use protocol::limits::{TAIL_BYTES, TAIL_ENTRIES};
-use protocol::{AgentId, ConversationId, Seq};
+use protocol::{AgentId, ConversationId, Epoch, Seq};
 use serde_json::value::RawValue;
 
 use super::Followed;
@@ -45,6 +45,26 @@ impl Follows {
         self.logins.insert(key, success.clone());
     }
 
+    /// The log began anew; its entries are on their way.
+    pub(super) fn begin_anew(&self, conversation: &ConversationId, epoch: Epoch, head: Seq) {
+        if let Some(feed) = self.feeds.get(conversation).filter(|feed| feed.head().0 != epoch) {
+            feed.reset(epoch, head, head);
+        }
+    }
+
+    /// The conversation is followed no more: its followers are told, if there are any.
+    pub(super) fn forget(&mut self, conversation: &ConversationId) {
+        self.logins.retain(|_, success| success.conversation_id != *conversation);
+        if let Some(feed) = self.feeds.remove(conversation) {
+            feed.close();
+        }
+    }
+
+    /// Conversations that nobody follows.
+    pub(super) fn unused(&self) -> impl Iterator<Item = &Arc<Feed>> {
+        self.feeds.values().filter(|feed| feed.followers() == 0)
+    }
+
     pub(super) fn logged_out(&mut self, key: &Key) {
         self.logins.remove(key);
     }
@@ -77,24 +97,24 @@ impl Follows {
     }
 
     /// An event of a conversation goes to its feed; only its head is read. Returns whether there was one for it.
-    pub(super) fn append(&mut self, name: String, payload: Box<RawValue>) -> bool {
+    pub(super) fn append(&mut self, name: &str, payload: Arc<RawValue>) -> bool {
         let Ok(head) = RoutingHead::read(payload.get()) else { return false };
-        let seq = head.seq;
         let feed =
             head.conversation_id.and_then(|conversation| self.feeds.get(conversation.as_ref()));
         let Some(feed) = feed.cloned() else { return false };
         let event = self.name(name);
-        feed.append([Item { seq, event, payload: payload.into() }]);
+        let Ok(item) = Item::read(event, payload) else { return false };
+        feed.append([item]);
         true
     }
 
-    fn name(&mut self, name: String) -> Arc<str> {
-        if let Some(shared) = self.names.get(&name) {
+    fn name(&mut self, name: &str) -> Arc<str> {
+        if let Some(shared) = self.names.get(name) {
             return Arc::clone(shared);
         }
-        let shared: Arc<str> = name.as_str().into();
+        let shared: Arc<str> = name.into();
         if self.names.len() < NAMES {
-            self.names.insert(name, Arc::clone(&shared));
+            self.names.insert(name.to_owned(), Arc::clone(&shared));
         }
         shared
     }
@@ -102,8 +122,6 @@ impl Follows {
 
 #[cfg(test)]
 mod tests {
-    use protocol::Epoch;
-
     use super::*;
 
     fn success(epoch: &str, head: u64) -> LoginSuccess {
@@ -117,9 +135,10 @@ mod tests {
         }
     }
 
-    fn event(seq: u64) -> Box<RawValue> {
+    fn event(seq: u64) -> Arc<RawValue> {
         RawValue::from_string(format!(r#"{{"agentId":"a","conversationId":"c","seq":{seq}}}"#))
             .unwrap()
+            .into()
     }
 
     fn key() -> Key {
@@ -130,7 +149,7 @@ mod tests {
     fn a_reconnect_goes_on_from_the_last_entry_that_came() {
         let mut follows = Follows::default();
         follows.logged_in(key(), &success("e1", 2));
-        assert!(follows.append("chatMessage".into(), event(1)));
+        assert!(follows.append("chatMessage", event(1)));
         assert_eq!(
             follows.cursor(&key()),
             Some((Seq(1), Epoch::new("e1").unwrap())),
@@ -148,8 +167,8 @@ mod tests {
     fn a_log_in_another_life_or_shorter_begins_anew() {
         let mut follows = Follows::default();
         follows.logged_in(key(), &success("e1", 2));
-        follows.append("chatMessage".into(), event(1));
-        follows.append("chatMessage".into(), event(2));
+        follows.append("chatMessage", event(1));
+        follows.append("chatMessage", event(2));
 
         follows.logged_in(key(), &success("e1", 1));
         assert_eq!(follows.cursor(&key()), Some((Seq(0), Epoch::new("e1").unwrap())));
@@ -161,7 +180,7 @@ mod tests {
     fn an_event_of_nobody_is_not_taken() {
         let mut follows = Follows::default();
 
-        assert!(!follows.append("chatMessage".into(), event(1)));
-        assert!(!follows.append("x".into(), RawValue::from_string("[1]".into()).unwrap()));
+        assert!(!follows.append("chatMessage", event(1)));
+        assert!(!follows.append("x", RawValue::from_string("[1]".into()).unwrap().into()));
     }
 }

@@ -3,13 +3,14 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use gateway::Outbox;
+use gateway::{Message, Outbox};
 use protocol::clients::{self, RemoteReconnectError, RemoteReconnecting};
 use protocol::names::clients::{
     REMOTE_DISCONNECTED, REMOTE_RECONNECT_ERROR, REMOTE_RECONNECTED, REMOTE_RECONNECTING,
 };
 use protocol::{ClientId, ConnectionId};
 use serde::Serialize;
+use serde_json::value::RawValue;
 use tokio::sync::Notify;
 
 use super::Remote;
@@ -61,6 +62,13 @@ impl Watchers {
         }
         inner.connections.insert(connection.clone(), outbox.clone());
         Watching { remote, connection: connection.clone() }
+    }
+
+    /// Tells one connection, if it has this remote selected.
+    pub(super) fn tell_one(&self, connection: &str, event: &str, payload: Arc<RawValue>) {
+        if let Some(outbox) = self.lock().connections.get(connection) {
+            outbox.send(Message::Relayed(event.into(), payload));
+        }
     }
 
     pub(super) fn is_up(&self) -> bool {

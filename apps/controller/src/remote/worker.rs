@@ -1,6 +1,6 @@
 //! The task of a remote.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -8,20 +8,30 @@ use futures_util::StreamExt;
 use futures_util::future::join_all;
 use futures_util::stream::FuturesUnordered;
 use gateway::BoxFuture;
-use link::{CallError, Session, Signal};
-use protocol::agents::{LoggedIn, LoginSuccess};
+use link::{CallError, Session, Signal, WhenDown};
+use protocol::agents::{
+    ConversationAction, ConversationUpdate, ForConversation, HistoryEnd, LoggedIn, LoginSuccess,
+    RoutingHead,
+};
 use protocol::limits::TAIL_ENTRIES;
-use protocol::names::agents::{ERROR, HISTORY_END, LOGIN_ERROR, LOGIN_SUCCESS, LOGOUT_SUCCESS};
-use protocol::{ClientId, WireError};
+use protocol::names::agents::{
+    CONVERSATION_UPDATE, ERROR, HISTORY_END, LEAVE_CONVERSATION, LOGIN_ERROR, LOGIN_SUCCESS,
+    LOGOUT_SUCCESS, PRESENCE,
+};
+use protocol::{ClientId, ConversationId, Seq, WireError};
 use serde_json::value::RawValue;
 use store::ControllerDb;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::{MissedTickBehavior, interval};
 
 use super::follows::{Follows, Key};
 use super::{Followed, Remote, Request};
 use crate::credentials::{Over, Wanted, log_in};
 use crate::error::Error;
 use crate::pages::Pages;
+
+/// How often conversations that nobody follows are looked for. One that is found twice in a row is left.
+const SWEEP: Duration = Duration::from_secs(30);
 
 type Waiter = oneshot::Sender<Result<Followed, Error>>;
 
@@ -44,6 +54,8 @@ pub(super) struct Worker {
     /// When the link is tried next, for those who have to be told to come back.
     retry_after: Duration,
     connected: bool,
+    /// Conversations that nobody followed when it was looked last.
+    unused: HashSet<ConversationId>,
 }
 
 impl Worker {
@@ -63,6 +75,7 @@ impl Worker {
             under_way: FuturesUnordered::new(),
             retry_after: Duration::ZERO,
             connected: false,
+            unused: HashSet::new(),
         }
     }
 
@@ -74,6 +87,8 @@ impl Worker {
     ) {
         // A link that was closed says nothing more; another may take its place, so its end is not the task's.
         let mut linked = true;
+        let mut sweep = interval(SWEEP);
+        sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 signal = signals.recv(), if linked => match signal {
@@ -89,6 +104,7 @@ impl Worker {
                     Some(Request::Close) | None => return,
                 },
                 Some(ended) = self.under_way.next(), if !self.under_way.is_empty() => self.on_ended(ended),
+                _ = sweep.tick() => self.sweep(),
             }
         }
     }
@@ -134,22 +150,84 @@ impl Worker {
                     );
                 }
             }
-            // Viewers get their own; acknowledgements have told the rest.
-            HISTORY_END | LOGIN_ERROR | LOGOUT_SUCCESS => {}
+            HISTORY_END => {
+                if let Ok(end) = serde_json::from_str::<HistoryEnd>(payload.get()) {
+                    self.follows.begin_anew(&end.conversation_id, end.epoch, end.to_seq);
+                }
+            }
+            // Acknowledgements have told.
+            LOGIN_ERROR | LOGOUT_SUCCESS => {}
             ERROR => {
                 tracing::warn!(client = %self.client, error = payload.get(), "the manager reports an error");
             }
-            _ => {
-                if !self.follows.append(name, payload) {
-                    tracing::debug!(client = %self.client, "an event for nobody");
+            _ => self.relay(remote, &name, payload.into()),
+        }
+    }
+
+    /// An event for viewers: for one of them, for those who are logged in to an agent, or for a conversation's.
+    fn relay(&mut self, remote: &Remote, name: &str, payload: Arc<RawValue>) {
+        let head = RoutingHead::read(payload.get());
+        if let Ok(RoutingHead { connection_id: Some(connection), .. }) = &head {
+            return remote.watchers.tell_one(connection, name, Arc::clone(&payload));
+        }
+        if name == CONVERSATION_UPDATE
+            && let Ok(update) = serde_json::from_str::<ConversationUpdate>(payload.get())
+            && !self.is_for_members(remote, &update)
+        {
+            return remote.people.tell(&update.agent_id, name, &payload);
+        }
+        if !self.follows.append(name, payload) {
+            tracing::debug!(client = %self.client, name, "an event for nobody");
+        }
+    }
+
+    /// Whether only those who follow the conversation are told; what follows from it for the feed is done.
+    fn is_for_members(&mut self, remote: &Remote, update: &ConversationUpdate) -> bool {
+        let id = &update.conversation_id;
+        match update.action {
+            ConversationAction::Joined | ConversationAction::Left => return true,
+            ConversationAction::Deleted => {
+                self.follows.forget(id);
+                self.pages.forget_one(id);
+                remote.people.forget(id);
+            }
+            ConversationAction::Cleared => {
+                if let Some(epoch) = &update.epoch {
+                    self.follows.begin_anew(id, epoch.clone(), Seq::ZERO);
                 }
             }
+            ConversationAction::Created | ConversationAction::Renamed => {}
+        }
+        false
+    }
+
+    /// Leaves conversations that nobody has followed for a while, so that the manager need not keep them in memory.
+    fn sweep(&mut self) {
+        let Some(remote) = self.remote.upgrade() else { return };
+        let rooms = remote.people.rooms();
+        let unused = self.follows.unused().filter(|feed| !rooms.contains(feed.conversation()));
+        let unused: Vec<_> =
+            unused.map(|feed| (feed.agent().clone(), feed.conversation().clone())).collect();
+        let again: Vec<_> =
+            unused.iter().filter(|(_, id)| self.unused.contains(id)).cloned().collect();
+        self.unused = unused.into_iter().map(|(_, id)| id).collect();
+        for (agent, id) in again {
+            self.follows.forget(&id);
+            self.pages.forget_one(&id);
+            self.unused.remove(&id);
+            let link = remote.link();
+            tokio::spawn(async move {
+                let leave = ForConversation { agent_id: Some(agent), conversation_id: id };
+                // A manager that is away has forgotten the link anyway.
+                link.call(LEAVE_CONVERSATION, &[&gateway::raw(&leave)], WhenDown::Fail).await.ok();
+            });
         }
     }
 
     /// Logs in to everything again on the fresh connection, before anybody else speaks on it.
     fn on_connected(&mut self, session: Session) {
         self.connected = true;
+        let Some(remote) = self.remote.upgrade() else { return };
         let (db, client) = (self.db.clone(), self.client.clone());
         let wanted: Vec<(Key, Wanted)> =
             self.follows.keys().into_iter().map(|key| (key.clone(), self.wanted(&key))).collect();
@@ -160,6 +238,10 @@ impl Worker {
                 (key, result)
             });
             let results = join_all(logins).await;
+            // Who is present was present before: nobody is told.
+            for presence in remote.people.presence() {
+                session.call(PRESENCE, &[&gateway::raw(&presence)]).await.ok();
+            }
             Ended::Restored(session, results)
         }));
     }

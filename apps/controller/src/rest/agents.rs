@@ -82,7 +82,7 @@ pub(super) async fn act(
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn ask<T: DeserializeOwned>(
+pub(super) async fn ask<T: DeserializeOwned>(
     server: &Server,
     client: &ClientId,
     command: &str,
@@ -92,7 +92,7 @@ async fn ask<T: DeserializeOwned>(
     Ok(serde_json::from_str::<Ack<T>>(answer.get())?.into_result()?)
 }
 
-fn client_id(text: &str) -> Result<ClientId, Error> {
+pub(super) fn client_id(text: &str) -> Result<ClientId, Error> {
     ClientId::new(text).map_err(|error| Error::Invalid(error.to_string()))
 }
 

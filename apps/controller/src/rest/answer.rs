@@ -41,16 +41,25 @@ impl IntoResponse for Failure {
 fn status(code: ErrorCode) -> StatusCode {
     match code {
         ErrorCode::Unauthorized => StatusCode::UNAUTHORIZED,
-        ErrorCode::Forbidden | ErrorCode::InvalidCredentials => StatusCode::FORBIDDEN,
-        ErrorCode::ClientNotFound | ErrorCode::AgentNotFound | ErrorCode::ConversationNotFound => {
-            StatusCode::NOT_FOUND
+        ErrorCode::Forbidden | ErrorCode::InvalidCredentials | ErrorCode::ReadOnly => {
+            StatusCode::FORBIDDEN
         }
-        ErrorCode::NameTaken => StatusCode::CONFLICT,
+        ErrorCode::ClientNotFound
+        | ErrorCode::AgentNotFound
+        | ErrorCode::ConversationNotFound
+        | ErrorCode::RunNotFound
+        | ErrorCode::InteractionNotFound => StatusCode::NOT_FOUND,
+        ErrorCode::NameTaken
+        | ErrorCode::RunExists
+        | ErrorCode::AlreadyAnswered
+        | ErrorCode::AlreadyJoined
+        | ErrorCode::NotJoined => StatusCode::CONFLICT,
         ErrorCode::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-        ErrorCode::RateLimited => StatusCode::TOO_MANY_REQUESTS,
-        ErrorCode::RemoteUnavailable | ErrorCode::StoreUnavailable | ErrorCode::ServerStopping => {
-            StatusCode::SERVICE_UNAVAILABLE
-        }
+        ErrorCode::RateLimited | ErrorCode::QueueFull => StatusCode::TOO_MANY_REQUESTS,
+        ErrorCode::RemoteUnavailable
+        | ErrorCode::AgentUnavailable
+        | ErrorCode::StoreUnavailable
+        | ErrorCode::ServerStopping => StatusCode::SERVICE_UNAVAILABLE,
         ErrorCode::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         _ => StatusCode::BAD_REQUEST,
     }

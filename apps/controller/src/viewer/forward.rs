@@ -2,21 +2,34 @@
 
 use std::sync::Arc;
 
-use gateway::{Command, Message, Reply, Start};
+use gateway::{Command, Reply, Start};
 use link::WhenDown;
-use protocol::agents::{ForAgent, LoginError, LogoutSuccess, Origin};
-use protocol::catalogue::{self, ForwardLogin};
+use protocol::agents::{ForAgent, JoinConversation, LoginError, LogoutSuccess, Origin};
+use protocol::catalogue::{self, ForwardLogin, Namespace};
 use protocol::clients::Forward;
 use protocol::names::agents::{
-    CANCEL_RUN, CHAT, LOGIN, LOGIN_ERROR, LOGIN_SUCCESS, LOGOUT, LOGOUT_SUCCESS,
+    CANCEL_RUN, CHAT, JOIN_CONVERSATION, LEAVE_CONVERSATION, LIST_AGENTS, LIST_CONVERSATIONS,
+    LOGIN, LOGIN_ERROR, LOGIN_SUCCESS, LOGOUT, LOGOUT_SUCCESS, PROMOTE_RUN, RESPOND_INTERACTION,
+    SEARCH_CONVERSATIONS, START_RUN,
 };
-use protocol::{AgentId, ErrorCode, WireError};
+use protocol::names::is_event_name;
+use protocol::{AgentId, ConversationId, ErrorCode, WireError};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::Viewer;
+use super::{Answered, Then, Viewer};
 use crate::error::Error;
 use crate::remote::Remote;
+
+/// Commands that say otherwise whom they are for, or are for all.
+const WITHOUT_AGENT: [&str; 6] = [
+    CANCEL_RUN,
+    PROMOTE_RUN,
+    RESPOND_INTERACTION,
+    LIST_AGENTS,
+    LIST_CONVERSATIONS,
+    SEARCH_CONVERSATIONS,
+];
 
 /// What of a payload decides where it goes.
 #[derive(Deserialize, Default)]
@@ -24,6 +37,8 @@ use crate::remote::Remote;
 struct Address {
     #[serde(default)]
     agent_id: Option<AgentId>,
+    #[serde(default)]
+    conversation_id: Option<ConversationId>,
     /// With one, a chat may be sent again without being said twice.
     #[serde(default)]
     message_id: Option<serde::de::IgnoredAny>,
@@ -35,17 +50,32 @@ impl Viewer {
             Ok(forward) => forward,
             Err(error) => return command.reply.err(error),
         };
-        let Some(remote) = self.selected.as_ref().map(|selected| Arc::clone(&selected.remote))
-        else {
+        let Some((watching, _)) = &self.selected else {
             return command.reply.err(Error::NoClient.into());
         };
+        let remote = Arc::clone(&watching.remote);
         match forward.event.as_str() {
             LOGIN => self.login(&remote, forward, command.reply).await,
             LOGOUT => self.logout(forward, command.reply),
+            JOIN_CONVERSATION => self.join(&remote, forward, command.reply).await,
             event if catalogue::forwardable(event) => {
                 self.pass_on(&remote, forward, command.reply).await;
             }
+            // One that longshore does not know may be the agent's own.
+            event if !catalogue::is_command(Namespace::Agents, event) && is_event_name(event) => {
+                self.pass_on_to_agent(&remote, forward, command.reply).await;
+            }
             _ => command.reply.err(Error::UnknownCommand.into()),
+        }
+    }
+
+    /// Whose viewer a command comes from.
+    pub(super) fn origin(&self) -> Origin {
+        Origin {
+            viewer_id: Some(self.identity.viewer.clone()),
+            connection_id: Some(self.connection.clone()),
+            user: Some(self.identity.user.clone()),
+            agent_id: None,
         }
     }
 
@@ -67,14 +97,11 @@ impl Viewer {
             Ok(followed) => {
                 self.outbox.relayed(LOGIN_SUCCESS, &followed.success);
                 reply.ok(&followed.success);
-                let conversations = self.follows.entry(agent).or_default();
-                let conversation = followed.success.conversation_id;
-                if !conversations.contains(&conversation) {
-                    conversations.push(conversation);
-                }
                 let after = login.after_seq.map(|seq| (seq, login.epoch));
-                self.outbox
-                    .send(Message::Follow(followed.feed, Start { after, limit: login.limit }));
+                if let Some((_, membership)) = &mut self.selected {
+                    let start = Start { after, limit: login.limit, filter: None };
+                    membership.logged_in(followed, start);
+                }
             }
         }
     }
@@ -88,52 +115,112 @@ impl Viewer {
         }
     }
 
-    /// Ends this connection's subscription and nobody else's.
+    /// Ends this connection's subscriptions to the agent and nobody else's.
     fn logout(&mut self, forward: Forward, reply: Reply) {
-        let named = payload::<Address>(&forward).map(|address| address.agent_id);
-        match named {
-            Err(error) => reply.err(error),
-            Ok(named) => match named.or(forward.agent_id) {
-                None => reply.err(Error::Invalid("agentId is required".to_owned()).into()),
-                Some(agent_id) => {
-                    self.unfollow(&agent_id);
-                    self.outbox
-                        .relayed(LOGOUT_SUCCESS, &LogoutSuccess { agent_id: agent_id.clone() });
-                    reply.ok(&ForAgent { agent_id });
-                }
-            },
-        }
-    }
-
-    /// Logs in to the named agent when nobody has yet, then passes the payload on as it came.
-    async fn pass_on(&mut self, remote: &Remote, forward: Forward, reply: Reply) {
         let address = match payload::<Address>(&forward) {
             Ok(address) => address,
             Err(error) => return reply.err(error),
         };
-        let agent = forward.agent_id.clone().or(address.agent_id);
+        let Some(agent_id) = self.agent(&forward, &address) else {
+            return reply.err(Error::Invalid("agentId is required".to_owned()).into());
+        };
+        if let Some((_, membership)) = &mut self.selected {
+            membership.log_out(&agent_id);
+        }
+        self.outbox.relayed(LOGOUT_SUCCESS, &LogoutSuccess { agent_id: agent_id.clone() });
+        reply.ok(&ForAgent { agent_id });
+    }
+
+    /// The agent that a command is for: the one that it names, the one whose conversation it names, or the one of the
+    /// last login.
+    fn agent(&self, forward: &Forward, address: &Address) -> Option<AgentId> {
+        let named = forward.agent_id.as_ref().or(address.agent_id.as_ref());
+        let (_, membership) = self.selected.as_ref()?;
+        let agent = named.or_else(|| match &address.conversation_id {
+            Some(conversation) => membership.owner(conversation),
+            None if WITHOUT_AGENT.contains(&forward.event.as_str()) => None,
+            None => membership.last_login(),
+        });
+        agent.cloned()
+    }
+
+    /// Has the link follow the conversation, asks the manager to let the viewer in, and then follows it, too.
+    async fn join(&mut self, remote: &Arc<Remote>, forward: Forward, reply: Reply) {
+        let (join, address) = match payload::<JoinConversation>(&forward)
+            .and_then(|join| Ok((join, payload(&forward)?)))
+        {
+            Ok(read) => read,
+            Err(error) => return reply.err(error),
+        };
+        let Some(agent) = self.agent(&forward, &address) else {
+            return reply.err(Error::Invalid("agentId is required".to_owned()).into());
+        };
+        match remote.follow(&agent, join.conversation_id.as_ref()).await {
+            Err(error) => reply.err(error.into()),
+            Ok(followed) => {
+                let then = Then::Join(Arc::clone(remote), Box::new(followed), Box::new(join));
+                self.send(remote, forward, Some(agent), WhenDown::Fail, reply, then).await;
+            }
+        }
+    }
+
+    /// Logs in to the agent when nobody has yet, then passes the payload on as it came.
+    async fn pass_on(&mut self, remote: &Arc<Remote>, forward: Forward, reply: Reply) {
+        let address = match payload::<Address>(&forward) {
+            Ok(address) => address,
+            Err(error) => return reply.err(error),
+        };
+        let agent = self.agent(&forward, &address);
         if let Some(agent) = &agent
             && let Err(error) = remote.follow(agent, None).await
         {
             return reply.err(error.into());
         }
-        let origin = gateway::raw(&Origin {
-            viewer_id: Some(self.identity.viewer.clone()),
-            connection_id: Some(self.connection.clone()),
-            user: Some(self.identity.user.clone()),
-            agent_id: agent,
-        });
         let when_down = match forward.event.as_str() {
             CHAT if address.message_id.is_some() => WhenDown::Wait,
-            CANCEL_RUN => WhenDown::Wait,
+            START_RUN | CANCEL_RUN | RESPOND_INTERACTION => WhenDown::Wait,
             _ => WhenDown::Fail,
         };
-        let empty = RawValue::from_string("{}".to_owned()).expect("an object is JSON");
-        let payload = forward.payload.unwrap_or(empty);
+        let then = match address.conversation_id {
+            Some(id) if forward.event == LEAVE_CONVERSATION => Then::Leave(Arc::clone(remote), id),
+            _ => Then::Nothing,
+        };
+        self.send(remote, forward, agent, when_down, reply, then).await;
+    }
+
+    /// Passes on a command that only the agent may know; without an agent nobody does.
+    async fn pass_on_to_agent(&mut self, remote: &Arc<Remote>, forward: Forward, reply: Reply) {
+        let address = payload::<Address>(&forward).unwrap_or_default();
+        let named = forward.agent_id.clone().or(address.agent_id);
+        match named {
+            None => reply.err(Error::UnknownCommand.into()),
+            Some(agent) => match remote.follow(&agent, None).await {
+                Err(error) => reply.err(error.into()),
+                Ok(_) => {
+                    let (when_down, then) = (WhenDown::Fail, Then::Nothing);
+                    self.send(remote, forward, Some(agent), when_down, reply, then).await;
+                }
+            },
+        }
+    }
+
+    /// Sends the payload as it came, with its origin.
+    async fn send(
+        &mut self,
+        remote: &Remote,
+        forward: Forward,
+        agent_id: Option<AgentId>,
+        when_down: WhenDown,
+        reply: Reply,
+        then: Then,
+    ) {
+        let origin = gateway::raw(&Origin { agent_id, ..self.origin() });
+        let empty = || RawValue::from_string("{}".to_owned()).expect("an object is JSON");
+        let payload = forward.payload.unwrap_or_else(empty);
         match remote.begin(&forward.event, &[&payload, &origin], when_down).await {
-            Ok(answer) => {
-                self.under_way.push(Box::pin(async move { (reply, answer.wait().await) }));
-            }
+            Ok(answer) => self.under_way.push(Box::pin(async move {
+                Answered { reply, answer: answer.wait().await, then }
+            })),
             Err(error) => reply.err(Error::from(error).into()),
         }
     }

@@ -1,0 +1,125 @@
+//! The viewers of a remote: who is logged in to which agent, and who is present in which conversation.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use gateway::{Message, Outbox};
+use protocol::agents::{Attendee, Presence};
+use protocol::{AgentId, ConnectionId, ConversationId};
+use serde_json::value::RawValue;
+
+/// Behind a lock that is held to note and to tell outboxes, which never wait.
+#[derive(Debug, Default)]
+pub(crate) struct People(Mutex<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    logged_in: HashMap<AgentId, HashMap<ConnectionId, Outbox>>,
+    present: HashMap<ConversationId, Room>,
+}
+
+#[derive(Debug)]
+struct Room {
+    agent: AgentId,
+    attendees: HashMap<ConnectionId, Attendee>,
+}
+
+impl People {
+    /// A viewer is logged in to an agent: it is told of changes to the agent's conversations.
+    pub(crate) fn log_in(&self, agent: &AgentId, connection: &ConnectionId, outbox: &Outbox) {
+        let mut inner = self.lock();
+        let connections = inner.logged_in.entry(agent.clone()).or_default();
+        connections.entry(connection.clone()).or_insert_with(|| outbox.clone());
+    }
+
+    pub(crate) fn log_out(&self, agent: &AgentId, connection: &ConnectionId) {
+        let mut inner = self.lock();
+        if let Some(connections) = inner.logged_in.get_mut(agent) {
+            connections.remove(connection);
+            if connections.is_empty() {
+                inner.logged_in.remove(agent);
+            }
+        }
+    }
+
+    /// A viewer is present in a conversation.
+    pub(crate) fn enter(&self, agent: &AgentId, conversation: &ConversationId, attendee: Attendee) {
+        let mut inner = self.lock();
+        let room = inner
+            .present
+            .entry(conversation.clone())
+            .or_insert_with(|| Room { agent: agent.clone(), attendees: HashMap::new() });
+        room.attendees.insert(attendee.connection_id.clone(), attendee);
+    }
+
+    pub(crate) fn leave(&self, conversation: &ConversationId, connection: &ConnectionId) {
+        let mut inner = self.lock();
+        if let Some(room) = inner.present.get_mut(conversation) {
+            room.attendees.remove(connection);
+            if room.attendees.is_empty() {
+                inner.present.remove(conversation);
+            }
+        }
+    }
+
+    /// The conversations in which somebody is present.
+    pub(super) fn rooms(&self) -> HashSet<ConversationId> {
+        self.lock().present.keys().cloned().collect()
+    }
+
+    /// Everybody who is present, conversation by conversation.
+    pub(super) fn presence(&self) -> Vec<Presence> {
+        let inner = self.lock();
+        let rooms = inner.present.iter().map(|(conversation, room)| Presence {
+            agent_id: room.agent.clone(),
+            conversation_id: conversation.clone(),
+            viewers: room.attendees.values().cloned().collect(),
+        });
+        rooms.collect()
+    }
+
+    /// The conversation is gone.
+    pub(super) fn forget(&self, conversation: &ConversationId) {
+        self.lock().present.remove(conversation);
+    }
+
+    /// Tells everybody who is logged in to an agent.
+    pub(super) fn tell(&self, agent: &AgentId, event: &str, payload: &Arc<RawValue>) {
+        let (inner, event) = (self.lock(), Arc::<str>::from(event));
+        for outbox in inner.logged_in.get(agent).into_iter().flat_map(HashMap::values) {
+            outbox.send(Message::Relayed(Arc::clone(&event), Arc::clone(payload)));
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_present_is_known_until_they_leave() {
+        let people = People::default();
+        let (agent, conversation) = (AgentId::random(), ConversationId::random());
+        let connections = [ConnectionId::random(), ConnectionId::random()];
+        for connection in &connections {
+            let attendee = Attendee {
+                connection_id: connection.clone(),
+                viewer_id: None,
+                user: None,
+                client_type: None,
+            };
+            people.enter(&agent, &conversation, attendee);
+        }
+
+        let presence = people.presence();
+        assert_eq!((presence.len(), presence[0].viewers.len()), (1, 2));
+        people.leave(&conversation, &connections[0]);
+        assert!(people.rooms().contains(&conversation));
+        people.leave(&conversation, &connections[1]);
+        assert!(people.rooms().is_empty());
+    }
+}
