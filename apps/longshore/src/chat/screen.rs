@@ -41,11 +41,14 @@ impl<W: Write> Screen<W> {
             Shown::Delta { time, who, run, text } if self.terminal => {
                 self.delta(*time, who, run, text)?;
             }
+            Shown::SoFar { time, who, run, text } if self.terminal => {
+                self.so_far(*time, who, run, text)?;
+            }
             Shown::Note(text) => {
                 self.fresh_line()?;
                 writeln!(self.out, "-- {}", self.visible(text))?;
             }
-            Shown::Delta { .. } | Shown::Ended(_) | Shown::HistoryEnd => {}
+            Shown::Delta { .. } | Shown::SoFar { .. } | Shown::Ended(_) | Shown::HistoryEnd => {}
         }
         self.prompt()
     }
@@ -107,6 +110,16 @@ impl<W: Write> Screen<W> {
             so_far.push_str(text);
         }
         write!(self.out, "{}", self.visible(text))
+    }
+
+    /// Shows what is not on the terminal yet of an answer that is being written.
+    fn so_far(&mut self, time: Timestamp, who: &str, run: &RunId, text: &str) -> io::Result<()> {
+        let shown = self.streaming.as_ref().filter(|(streaming, _)| streaming == run);
+        let rest = shown.and_then(|(_, so_far)| text.strip_prefix(so_far.as_str()));
+        if rest.is_none() {
+            self.fresh_line()?;
+        }
+        self.delta(time, who, run, rest.unwrap_or(text))
     }
 
     /// An agent's text must not move a terminal's cursor, or worse. A pipe gets it as it is.

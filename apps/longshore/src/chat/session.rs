@@ -243,6 +243,9 @@ impl<W: Write> Session<W> {
             conversation_id: None,
             message_id: Some(message_id),
             run_id: Some(run_id.clone()),
+            interrupt: false,
+            ephemeral: false,
+            response_mode: None,
         };
         let forward = self.forward(agents::CHAT, &chat);
         let link = self.link.clone();
@@ -266,6 +269,7 @@ impl<W: Write> Session<W> {
             limit: cursor.is_none().then_some(self.target.history.max(1)),
             after_seq: cursor.as_ref().map(|(seq, _)| *seq),
             epoch: cursor.map(|(_, epoch)| epoch),
+            observe: false,
         };
         self.forward(agents::LOGIN, &login)
     }

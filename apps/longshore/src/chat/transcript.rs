@@ -1,8 +1,10 @@
 //! What has been said so far: turns events into what is to be shown, each once, and keeps the cursor.
 
 use protocol::agents::{
-    AgentResponse, ChatEvent, ChatEventBody, ChatMessage, ChatMessageBody, EntryHead, HistoryEnd,
-    LiveEvent, LiveEventBody, LoginSuccess, RunEvent, RunReason, RunState,
+    AgentChanged, AgentResponse, ChatEvent, ChatEventBody, ChatMessage, ChatMessageBody,
+    ConversationAction, ConversationUpdate, EntryHead, HistoryEnd, InteractionRequest,
+    InteractionState, InteractionUpdate, LiveEvent, LiveEventBody, LoginSuccess, RunEvent,
+    RunReason, RunState,
 };
 use protocol::names::agents as names;
 use protocol::{ConversationId, Epoch, MessageId, RunId, Seq, Timestamp};
@@ -30,6 +32,17 @@ pub(super) enum Shown {
         /// The run that it belongs to.
         run: RunId,
         /// The piece.
+        text: String,
+    },
+    /// An answer that is being written, as far as it is: for one who comes in the middle of it.
+    SoFar {
+        /// When.
+        time: Timestamp,
+        /// The agent's name.
+        who: String,
+        /// The run that it belongs to.
+        run: RunId,
+        /// The text so far.
         text: String,
     },
     /// Something to know.
@@ -80,6 +93,12 @@ impl Transcript {
             names::CHAT_EVENT => serde_json::from_str(payload)
                 .map(|e| self.on_chat_event(e))
                 .or_else(|_| serde_json::from_str(payload).map(|e| self.on_live(e))),
+            names::CONVERSATION_UPDATE => serde_json::from_str(payload).map(|e| self.on_update(e)),
+            names::INTERACTION_REQUEST => {
+                serde_json::from_str(payload).map(|e| self.on_question(e))
+            }
+            names::INTERACTION_UPDATE => serde_json::from_str(payload).map(|e| self.on_answer(e)),
+            names::AGENT_CHANGED => serde_json::from_str(payload).map(|e| self.on_handoff(e)),
             names::HISTORY_END => serde_json::from_str(payload).map(|e| self.on_history_end(e)),
             _ => Ok(Vec::new()),
         }
@@ -134,7 +153,11 @@ impl Transcript {
                 shown.push(Shown::Note(format!("{} failed: {why}", self.agent_name)));
             }
             RunState::Cancelled => shown.push(Shown::Note("cancelled".into())),
-            RunState::Queued | RunState::Started | RunState::Done => {}
+            RunState::Queued
+            | RunState::Started
+            | RunState::Blocked
+            | RunState::Resumed
+            | RunState::Done => {}
         }
         if let (true, Some(run)) = (body.state.is_terminal(), head.run_id) {
             shown.push(Shown::Ended(run));
@@ -149,6 +172,19 @@ impl Transcript {
         match body {
             ChatEventBody::Status { message } => vec![Shown::Note(message)],
             ChatEventBody::Raw { text, .. } => vec![Shown::Note(text)],
+            ChatEventBody::Thinking { text } => vec![Shown::Note(format!("thinks: {text}"))],
+            ChatEventBody::Question { message } => vec![Shown::Note(format!("asks: {message}"))],
+            ChatEventBody::ToolCall { name, title, .. } => {
+                vec![Shown::Note(format!("uses {}", title.unwrap_or(name)))]
+            }
+            ChatEventBody::ToolResult { is_error: true, .. } => {
+                vec![Shown::Note("the tool failed".to_owned())]
+            }
+            ChatEventBody::Plan { steps } => {
+                let steps: Vec<_> = steps.into_iter().map(|step| step.content).collect();
+                vec![Shown::Note(format!("plan: {}", steps.join("; ")))]
+            }
+            ChatEventBody::ToolResult { .. } | ChatEventBody::Usage(_) => Vec::new(),
         }
     }
 
@@ -156,9 +192,65 @@ impl Transcript {
         if !self.is_here(&live.conversation_id) {
             return Vec::new();
         }
-        let LiveEventBody::AssistantDelta { delta } = live.body;
-        let who = self.agent_name.clone();
-        vec![Shown::Delta { time: live.timestamp, who, run: live.run_id, text: delta }]
+        let (time, who, run) = (live.timestamp, self.agent_name.clone(), live.run_id);
+        vec![match live.body {
+            LiveEventBody::AssistantDelta { delta, .. } => {
+                Shown::Delta { time, who, run, text: delta }
+            }
+            LiveEventBody::AssistantSnapshot { text, .. } => Shown::SoFar { time, who, run, text },
+        }]
+    }
+
+    /// A log that was cleared begins anew.
+    fn on_update(&mut self, update: ConversationUpdate) -> Vec<Shown> {
+        if !self.is_here(&update.conversation_id) {
+            return Vec::new();
+        }
+        match update.action {
+            ConversationAction::Cleared => {
+                self.epoch = update.epoch;
+                self.seen = Seq::ZERO;
+                vec![Shown::Note("the history was cleared".to_owned())]
+            }
+            ConversationAction::Deleted => {
+                vec![Shown::Note("the conversation was deleted".to_owned())]
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn on_question(&mut self, InteractionRequest { head, body }: InteractionRequest) -> Vec<Shown> {
+        if !self.is_new(&head) {
+            return Vec::new();
+        }
+        let choices = if body.choices.is_empty() {
+            String::new()
+        } else {
+            format!(" ({})", body.choices.join(", "))
+        };
+        vec![Shown::Note(format!("{} asks: {}{choices}", self.agent_name, body.message))]
+    }
+
+    fn on_answer(&mut self, InteractionUpdate { head, body }: InteractionUpdate) -> Vec<Shown> {
+        if !self.is_new(&head) {
+            return Vec::new();
+        }
+        let who = body.user.unwrap_or_else(|| "nobody".to_owned());
+        let value =
+            body.value.map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned));
+        vec![Shown::Note(match body.state {
+            InteractionState::Resolved => format!("{who} answers: {}", value.unwrap_or_default()),
+            InteractionState::Cancelled => "the question was cancelled".to_owned(),
+            InteractionState::TimedOut => "nobody answered in time".to_owned(),
+        })]
+    }
+
+    fn on_handoff(&mut self, AgentChanged { head, body }: AgentChanged) -> Vec<Shown> {
+        if !self.is_new(&head) {
+            return Vec::new();
+        }
+        self.agent_name.clone_from(&body.agent_name);
+        vec![Shown::Note(format!("{} goes on", body.agent_name))]
     }
 
     fn on_history_end(&mut self, end: HistoryEnd) -> Vec<Shown> {
@@ -188,6 +280,10 @@ fn explain(reason: RunReason) -> String {
     match reason {
         RunReason::User => "somebody cancelled it",
         RunReason::Timeout => "it took too long",
+        RunReason::Interrupted => "another message took its place",
+        RunReason::Disconnect => "who began it has left",
+        RunReason::NoClients => "nobody was there",
+        RunReason::ConversationDeleted => "the conversation was deleted",
         RunReason::ServerStopping => "the manager was stopping",
         RunReason::ServerRestart => "the manager was restarted",
         RunReason::AgentExited => "the program ended",
@@ -215,9 +311,10 @@ mod tests {
         shown
             .iter()
             .filter_map(|s| match s {
-                Shown::Message { text, .. } | Shown::Delta { text, .. } | Shown::Note(text) => {
-                    Some(text.as_str())
-                }
+                Shown::Message { text, .. }
+                | Shown::Delta { text, .. }
+                | Shown::SoFar { text, .. }
+                | Shown::Note(text) => Some(text.as_str()),
                 Shown::Ended(_) | Shown::HistoryEnd => None,
             })
             .collect()
