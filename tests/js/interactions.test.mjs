@@ -167,7 +167,7 @@ test('a question outlives the controller', async () => {
   assertOrderly(v, conversationId)
 })
 
-test('when the manager dies, the question ends with its run, once', async () => {
+test('a question outlives the manager, though not its run, and the answer comes late', async () => {
   const { manager: first, controller: c, clientId, agentId } = await apart()
   const v = await new Scene(c, clientId).viewer()
   const { conversationId } = await v.join(agentId)
@@ -180,15 +180,17 @@ test('when the manager dies, the question ends with its run, once', async () => 
   await v.event('remoteReconnected')
   const late = await new Scene(c, clientId).viewer()
   const joined = await late.join(agentId, { conversationId })
+  const answers = await Promise.all([v, late].map((x) => answer(x, agentId, interactionId, 'yes')))
+  await Promise.all([v, late].map((x) => x.until((y) => y.answers(conversationId).includes('late answer: resolved yes'))))
 
   assert.deepEqual([end.state, end.reason], ['failed', 'server_restart'])
-  assert.deepEqual(joined.interactions, [])
+  assert.deepEqual(joined.interactions.map((i) => i.interactionId), [interactionId])
+  assert.deepEqual(answers.map((a) => a.success || a.error.code).sort(), ['ALREADY_ANSWERED', true])
   for (const x of [v, late]) {
-    assert.deepEqual(x.told('interactionUpdate', { interactionId }).map((u) => u.state), ['cancelled'])
+    assert.deepEqual(x.told('interactionUpdate', { interactionId }).map((u) => u.state), ['resolved'])
     assertOrderly(x, conversationId)
     assertRunsEnded(x, conversationId)
   }
-  assert.equal((await answer(late, agentId, interactionId, 'yes')).error.code, 'ALREADY_ANSWERED')
 })
 
 test('what is asked outside of a run outlives the manager', async () => {

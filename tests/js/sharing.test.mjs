@@ -94,7 +94,10 @@ test('a filtered view: the content of one’s own runs, and everybody’s states
   for (const { runId } of [theirs, own]) {
     assert.deepEqual(mine.told('runEvent', { runId }), all.told('runEvent', { runId }))
   }
-  await mine.until((v) => v.told('queueUpdate', { conversationId }).some((q) => q.version > 0))
+  const stalled = await say(all, agentId, conversationId, '/stall')
+  await mine.until((v) => v.told('queueUpdate', { conversationId }).some((q) => q.running[0]?.runId === stalled.runId))
+  await mine.forward('cancelRun', agentId, { agentId, runId: stalled.runId })
+  await mine.ended(stalled.runId)
   assert.deepEqual(all.answers(conversationId), ['before you came', 'theirs theirs theirs', 'mine mine mine'])
 })
 
@@ -172,7 +175,8 @@ test('a cursor of each conversation: exactly what was missed', async () => {
   const { agentId, conversationId, viewers } = await scene.room(2)
   const [writer, reader] = viewers
   await converse(writer, agentId, conversationId, 'one')
-  const [afterSeq, epoch] = [reader.seqs(conversationId).at(-1), reader.events.find((e) => e.event === 'historyEnd').payload.epoch]
+  await reader.until((v) => v.seqs(conversationId).length === 4)
+  const [afterSeq, { epoch }] = [reader.seqs(conversationId).at(-1), reader.told('historyEnd', { conversationId })[0]]
   reader.close()
   await converse(writer, agentId, conversationId, 'two')
   const late = await scene.viewer()
