@@ -23,6 +23,7 @@ use protocol::names::agents as names;
 
 use crate::call::Call;
 use crate::connection::Connection;
+use crate::error::Error;
 
 pub(crate) use login::Checked;
 
@@ -56,5 +57,15 @@ pub(crate) fn run(connection: &mut Connection, call: Call) {
         names::STOP_AGENT => stop_agent::run(connection, call),
         names::RESTART_AGENT => restart_agent::run(connection, call),
         _ => custom::run(connection, call),
+    }
+}
+
+/// Whether so many may be asked for.
+fn check_limit(limit: Option<u32>, most: usize) -> Result<(), Error> {
+    match limit {
+        Some(limit) if !(1..=most).contains(&(limit as usize)) => {
+            Err(Error::InvalidPayload(format!("limit is 1 to {most}")))
+        }
+        _ => Ok(()),
     }
 }

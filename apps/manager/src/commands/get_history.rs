@@ -6,6 +6,7 @@ use protocol::limits::PAGE;
 use serde_json::value::RawValue;
 use store::{Entry, ManagerDb, Page};
 
+use super::check_limit;
 use crate::call::Call;
 use crate::connection::Connection;
 use crate::conversation::Conversation;
@@ -27,6 +28,7 @@ pub(super) fn run(connection: &mut Connection, call: Call) {
 
 fn prepare(connection: &Connection, call: &Call) -> Result<(Conversation, GetHistory), Error> {
     let payload: GetHistory = call.payload()?;
+    check_limit(payload.limit, PAGE)?;
     let (_, conversation) = connection.conversation(call, payload.conversation_id.as_ref())?;
     Ok((conversation, payload))
 }
@@ -36,8 +38,7 @@ async fn read(
     conversation: &Conversation,
     ask: &GetHistory,
 ) -> Result<History, Error> {
-    let most = u32::try_from(PAGE).unwrap_or(u32::MAX);
-    let limit = ask.limit.unwrap_or(DEFAULT_LIMIT).clamp(1, most);
+    let limit = ask.limit.unwrap_or(DEFAULT_LIMIT);
     let page = match ask.after_seq {
         Some(after) => {
             let page = db.entries_after(conversation.id(), after, limit, ask.role).await?;

@@ -4,6 +4,7 @@ use protocol::agents::{ConversationInfo, Conversations, ListConversations};
 use protocol::limits::MAX_LISTED;
 use protocol::{ConversationId, Timestamp};
 
+use super::check_limit;
 use crate::call::Call;
 use crate::connection::Connection;
 use crate::error::Error;
@@ -15,6 +16,7 @@ pub(super) fn run(connection: &Connection, call: Call) {
 
 fn list(connection: &Connection, call: &Call) -> Result<Conversations, Error> {
     let payload: ListConversations = call.payload()?;
+    check_limit(payload.limit, MAX_LISTED)?;
     let after = payload.cursor.as_deref().map(parse).transpose()?;
     let wanted = payload.name.unwrap_or_default().to_lowercase();
     let mut found: Vec<ConversationInfo> = connection
@@ -25,7 +27,7 @@ fn list(connection: &Connection, call: &Call) -> Result<Conversations, Error> {
         .filter(|info| after.as_ref().is_none_or(|after| key(info) > *after))
         .collect();
     found.sort_by_cached_key(key);
-    let limit = payload.limit.map_or(MAX_LISTED, |limit| limit as usize).clamp(1, MAX_LISTED);
+    let limit = payload.limit.map_or(MAX_LISTED, |limit| limit as usize);
     let has_more = found.len() > limit;
     found.truncate(limit);
     let next = found.last().filter(|_| has_more).map(cursor);

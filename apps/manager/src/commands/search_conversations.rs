@@ -8,6 +8,7 @@ use protocol::agents::{ChatMessageBody, Found, FoundConversation, SearchConversa
 use protocol::limits::MAX_NAME;
 use store::{Hit, StoreError};
 
+use super::check_limit;
 use crate::agent::Agent;
 use crate::call::Call;
 use crate::connection::Connection;
@@ -18,7 +19,7 @@ use crate::server::Server;
 const HITS: u32 = 1_000;
 const SNIPPETS: usize = 3;
 const DEFAULT_LIMIT: u32 = 10;
-const MAX_LIMIT: u32 = 100;
+const MAX_LIMIT: usize = 100;
 /// Characters of a snippet before and behind what was found.
 const AROUND: usize = 70;
 
@@ -40,6 +41,7 @@ fn prepare(
     call: &Call,
 ) -> Result<(Vec<Arc<Agent>>, SearchConversations), Error> {
     let payload: SearchConversations = call.payload()?;
+    check_limit(payload.limit, MAX_LIMIT)?;
     if payload.query.trim().is_empty() || payload.query.chars().count() > MAX_NAME {
         return Err(Error::InvalidPayload(format!(
             "query must be between 1 and {MAX_NAME} characters"
@@ -55,7 +57,7 @@ async fn search(
 ) -> Result<Found, Error> {
     let ids: Vec<_> = agents.iter().map(|agent| agent.id.clone()).collect();
     let hits = server.db.search(&ids, &payload.query, HITS).await?;
-    let limit = payload.limit.unwrap_or(DEFAULT_LIMIT).clamp(1, MAX_LIMIT) as usize;
+    let limit = payload.limit.unwrap_or(DEFAULT_LIMIT) as usize;
     let mut results: Vec<FoundConversation> = Vec::new();
     let mut places = HashMap::new();
     for hit in hits {
