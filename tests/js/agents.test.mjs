@@ -14,6 +14,18 @@ before(async () => (scene = await Scene.open()))
 /** All text that came to a browser, in whatever event. */
 const everything = (v) => JSON.stringify(v.events)
 
+test('a program gets its arguments, its environment, and nothing of the server’s', async () => {
+  const text = 'while read x; do echo "$1|$COLOUR|${LONGSHORE_TOKEN-none}"; done'
+  const host = { type: 'process', command: 'sh', args: ['-c', text, 'sh', 'two words'], env: { COLOUR: 'blue' } }
+  const spec = { codec: { type: 'lines', quietMs: 50 }, host }
+  const { agentId, conversationId, viewers } = await scene.room(1, { spec })
+
+  await converse(viewers[0], agentId, conversationId, 'go')
+
+  const [first, second, token] = viewers[0].answers(conversationId)[0].trim().split('|')
+  assert.deepEqual([first, second, token], ['two words', 'blue', 'none'])
+})
+
 test('every answer says which agent gave it, and without a name it is the one of the last login', async () => {
   const [a, b] = [await scene.agent({ name: 'name-a' }), await scene.agent({ name: 'name-b' })]
   const v = await scene.viewer()

@@ -5,6 +5,7 @@ import { test } from 'node:test'
 
 import { addAgent, apart, controller, eventually, manager, register } from './lib/server.mjs'
 import { Proxy } from './lib/proxy.mjs'
+import { Scene } from './lib/scene.mjs'
 import { Viewer, assertOrderly, assertRunsEnded } from './lib/viewer.mjs'
 
 const viewer = (server, more = {}) => new Viewer(server.controller, { token: server.token, ...more })
@@ -163,4 +164,55 @@ test('a controller that starts before its manager, and a key that is corrected',
   assert.equal(patched.status, 200)
   await v.event('remoteReconnected')
   await v.ok('forward', { event: 'listAgents', payload: {} })
+})
+
+/** Says it until it is acknowledged, with ids of its own, so that it may be said again. */
+async function insist(v, event, agentId, payload) {
+  const ids = { messageId: `m-${Math.random()}`, runId: `r-${Math.random()}` }
+  const body = event === 'chat' ? { ...payload, ...ids } : { ...payload, runId: ids.runId }
+  return eventually(async () => {
+    const answer = await v.socket.timeout(3_000).emitWithAck('forward', { event, agentId, payload: { agentId, ...body } })
+    if (!answer.success && answer.error.code !== 'RUN_EXISTS') throw new Error(answer.error.code)
+    return ids.runId
+  })
+}
+
+test('several conversations, queues and parallel runs over a link that breaks again and again', async () => {
+  const [m, c] = await Promise.all([manager(), controller()])
+  const proxy = await Proxy.before(m.info.manager)
+  const clientId = await register(c, m, proxy.url)
+  const { agentId } = await eventually(() => addAgent(c, clientId))
+  const scene = new Scene(c, clientId)
+  const viewers = [await scene.viewer(), await scene.viewer({ transport: 'polling' }), await scene.viewer()]
+  const conversations = []
+  for (let i = 0; i < 3; i += 1) {
+    conversations.push((await viewers[0].forward('createConversation', agentId, { agentId, name: `c${i}` })).conversationId)
+    for (const v of viewers) await v.join(agentId, { conversationId: conversations[i] })
+  }
+
+  const runs = []
+  for (let round = 0; round < 8; round += 1) {
+    if (round % 2) proxy.cut()
+    const said = viewers.flatMap((v, i) => [
+      insist(v, 'chat', agentId, { conversationId: conversations[i], message: `/lines ${round}` }),
+      insist(v, 'startRun', agentId, { conversationId: conversations[(i + 1) % 3], message: `/stream 20 round ${round}` }),
+    ])
+    runs.push(...(await Promise.all(said)))
+  }
+  for (const v of viewers) await Promise.all(runs.map((runId) => v.ended(runId)))
+
+  for (const conversation of conversations) {
+    for (const v of viewers) {
+      assertOrderly(v, conversation)
+      assertRunsEnded(v, conversation)
+      assert.deepEqual(v.entries(conversation), viewers[0].entries(conversation))
+    }
+    const said = viewers[0].messages(conversation).filter((message) => message.from === 'user')
+    assert.equal(said.length, 16, 'each message once')
+  }
+  assert.ok(proxy.accepted >= 5)
+  await eventually(async () => {
+    const list = await viewers[0].forward('listConversations', agentId, { agentId, name: 'c' })
+    assert.deepEqual(list.conversations.map((each) => each.clientCount), [3, 3, 3])
+  })
 })

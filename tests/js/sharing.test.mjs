@@ -19,8 +19,8 @@ async function another(agentId, viewers, join = {}) {
   return conversationId
 }
 
-test('all in a conversation see the same, and nobody else sees any of it', async () => {
-  const { agentId, conversationId, viewers } = await scene.room(2)
+for (const transport of ['websocket', 'polling']) test(`all in a conversation see the same over ${transport}, and nobody else sees any of it`, async () => {
+  const { agentId, conversationId, viewers } = await scene.room(2, { transport })
   const outsider = await scene.viewer()
   const elsewhere = await another(agentId, [outsider])
 
@@ -191,11 +191,12 @@ test('a cursor of each conversation: exactly what was missed', async () => {
 
 test('after a restart of the manager all are back, and nobody is told that they came', async () => {
   const { manager: first, controller, clientId, agentId } = await apart()
-  const own = new Scene(controller, clientId)
-  const viewers = await Promise.all([own.viewer(), own.viewer()])
+  const apartScene = new Scene(controller, clientId)
+  const viewers = await Promise.all([apartScene.viewer(), apartScene.viewer()])
   const { conversationId } = await viewers[0].forward('createConversation', agentId, { agentId, name: 'stay' })
   for (const v of viewers) await v.join(agentId, { conversationId, clientType: 'lamp' })
-  await viewers[0].tells('conversationUpdate', { action: 'joined', clientType: 'lamp', viewerId: (await viewers[1].event('connected')).payload.viewerId })
+  const { viewerId } = await own(viewers[1])
+  await Promise.all(viewers.map((v) => v.tells('conversationUpdate', { action: 'joined', clientType: 'lamp', viewerId })))
   const before = viewers.map((v) => v.told('conversationUpdate').length)
 
   await first.kill()

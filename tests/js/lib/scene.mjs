@@ -30,9 +30,9 @@ export class Scene {
   }
 
   /** As many browsers in one new conversation with a new agent. */
-  async room(count, { spec, create = {}, join = {} } = {}) {
+  async room(count, { spec, create = {}, join = {}, transport } = {}) {
     const agentId = await this.agent(spec)
-    const viewers = await Promise.all(Array.from({ length: count }, () => this.viewer()))
+    const viewers = await Promise.all(Array.from({ length: count }, () => this.viewer({ transport })))
     const { conversationId } = await viewers[0].forward('createConversation', agentId, { agentId, ...create })
     for (const v of viewers) await v.join(agentId, { conversationId, ...join })
     return { agentId, conversationId, viewers }
