@@ -195,11 +195,11 @@ test('after a restart of the manager all are back, and nobody is told that they 
   const viewers = await Promise.all([apartScene.viewer(), apartScene.viewer()])
   const { conversationId } = await viewers[0].forward('createConversation', agentId, { agentId, name: 'stay' })
   for (const v of viewers) await v.join(agentId, { conversationId, clientType: 'lamp' })
-  const { viewerId } = await own(viewers[1])
-  await viewers[0].tells('conversationUpdate', { action: 'joined', clientType: 'lamp', viewerId })
+  const ids = await Promise.all(viewers.map(async (v) => (await own(v)).viewerId))
+  await viewers[0].tells('conversationUpdate', { action: 'joined', clientType: 'lamp', viewerId: ids[1] })
   // Whether one hears of one's own coming is a matter of luck.
-  const of = (v) => v.told('conversationUpdate').filter((update) => update.viewerId !== viewerId).length
-  const before = viewers.map(of)
+  const ofOthers = () => viewers.map((v, i) => v.told('conversationUpdate').filter((update) => update.viewerId !== ids[i]).length)
+  const before = ofOthers()
 
   await first.kill()
   await manager({ dataDir: first.dataDir, port: first.port })
@@ -208,6 +208,6 @@ test('after a restart of the manager all are back, and nobody is told that they 
 
   const { conversations } = await viewers[1].forward('listConversations', agentId, { agentId, name: 'stay' })
   assert.equal(conversations[0].clientCount, 2)
-  assert.deepEqual(viewers.map(of), before)
+  assert.deepEqual(ofOthers(), before)
   for (const v of viewers) assertOrderly(v, conversationId)
 })
