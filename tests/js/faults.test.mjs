@@ -1,11 +1,12 @@
 // Whatever dies: nothing acknowledged is lost, nothing is said twice, the order stays.
 
 import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
 import { test } from 'node:test'
 
 import { addAgent, apart, controller, eventually, manager, register } from './lib/server.mjs'
 import { Proxy } from './lib/proxy.mjs'
-import { Scene } from './lib/scene.mjs'
+import { Scene, converse } from './lib/scene.mjs'
 import { Viewer, assertOrderly, assertRunsEnded } from './lib/viewer.mjs'
 
 const viewer = (server, more = {}) => new Viewer(server.controller, { token: server.token, ...more })
@@ -166,14 +167,42 @@ test('a controller that starts before its manager, and a key that is corrected',
   await v.ok('forward', { event: 'listAgents', payload: {} })
 })
 
-/** Says it until it is acknowledged, with ids of its own, so that it may be said again. */
+test('what was done, though its acknowledgement was lost, is not done again', async () => {
+  const [m, c] = await Promise.all([manager(), controller()])
+  const proxy = await Proxy.before(m.info.manager)
+  const clientId = await register(c, m, proxy.url)
+  const { agentId, password } = await eventually(() => addAgent(c, clientId))
+  const v = await new Scene(c, clientId).viewer()
+  const { conversationId } = await v.join(agentId)
+  const witness = await new Viewer(m.info.manager, { token: m.info.apiKey, namespace: '/agents' }).connected()
+  await witness.follow(undefined, agentId, { password })
+
+  for (const [event, more] of [['chat', { messageId: 'once' }], ['startRun', {}]]) {
+    const [runId, message] = [`run-${event}`, `by ${event}`]
+    proxy.mute()
+    const answer = v.call('forward', { event, agentId, payload: { agentId, conversationId, runId, message, ...more } })
+    await witness.ended(runId)
+    proxy.cut()
+    const { success } = await answer
+    await converse(v, agentId, conversationId, `after ${event}`)
+
+    if (event === 'chat') assert.equal(success, true)
+    assert.equal(v.messages(conversationId).filter((each) => each.text === message).length, 1, event)
+  }
+  await v.until((x) => x.answers(conversationId).includes('after startRun'))
+  assertOrderly(v, conversationId)
+  assertRunsEnded(v, conversationId)
+})
+
+/** Says it until it is acknowledged: a chat under one id, a run under a new one each time. Gives the run. */
 async function insist(v, event, agentId, payload) {
-  const ids = { messageId: `m-${Math.random()}`, runId: `r-${Math.random()}` }
-  const body = event === 'chat' ? { ...payload, ...ids } : { ...payload, runId: ids.runId }
+  const messageId = randomUUID()
   return eventually(async () => {
-    const answer = await v.socket.timeout(3_000).emitWithAck('forward', { event, agentId, payload: { agentId, ...body } })
-    if (!answer.success && answer.error.code !== 'RUN_EXISTS') throw new Error(answer.error.code)
-    return ids.runId
+    const ids = event === 'chat' ? { messageId } : { runId: randomUUID() }
+    const command = { event, agentId, payload: { agentId, ...payload, ...ids } }
+    const answer = await v.socket.timeout(60_000).emitWithAck('forward', command)
+    if (!answer.success) throw new Error(answer.error.code)
+    return answer.data.runId
   })
 }
 
@@ -207,8 +236,8 @@ test('several conversations, queues and parallel runs over a link that breaks ag
       assertRunsEnded(v, conversation)
       assert.deepEqual(v.entries(conversation), viewers[0].entries(conversation))
     }
-    const said = viewers[0].messages(conversation).filter((message) => message.from === 'user')
-    assert.equal(said.length, 16, 'each message once')
+    const said = viewers[0].messages(conversation).filter((message) => message.text?.startsWith('/lines'))
+    assert.deepEqual(said.map((message) => message.text), Array.from({ length: 8 }, (_, round) => `/lines ${round}`))
   }
   assert.ok(proxy.accepted >= 5)
   await eventually(async () => {

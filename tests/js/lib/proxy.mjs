@@ -44,6 +44,11 @@ export class Proxy {
     for (const pair of this.pairs) pair.forEach((end) => end.resetAndDestroy())
   }
 
+  /** Loses what the target says from now on, on the connections that are open now; what it is told still arrives. */
+  mute() {
+    for (const [near, far] of this.pairs) far.unpipe(near).resume()
+  }
+
   close() {
     proxies.delete(this)
     this.server.close()
