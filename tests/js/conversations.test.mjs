@@ -10,15 +10,7 @@ import { assertOrderly } from './lib/viewer.mjs'
 let scene
 before(async () => (scene = await Scene.open()))
 
-/** A viewer and an agent with conversations of these names, made in this order. */
-async function having(...names) {
-  const agentId = await scene.agent()
-  const v = await scene.viewer()
-  const create = async (name, more = {}) => v.forward('createConversation', agentId, { agentId, name, ...more })
-  const infos = []
-  for (const name of names) infos.push(await create(name))
-  return { v, agentId, create, infos, ids: infos.map((info) => info.conversationId) }
-}
+const having = (...names) => scene.having(...names)
 
 const list = (v, agentId, more = {}) => v.forward('listConversations', agentId, { agentId, ...more })
 

@@ -8,15 +8,7 @@ import { Scene, converse } from './lib/scene.mjs'
 let scene
 before(async () => (scene = await Scene.open()))
 
-/** A viewer and an agent with conversations of these names, made in this order. */
-async function having(...names) {
-  const agentId = await scene.agent()
-  const v = await scene.viewer()
-  const create = async (name, more = {}) => v.forward('createConversation', agentId, { agentId, name, ...more })
-  const infos = []
-  for (const name of names) infos.push(await create(name))
-  return { v, agentId, create, infos, ids: infos.map((info) => info.conversationId) }
-}
+const having = (...names) => scene.having(...names)
 
 test('search: names and content, best first, of this agent alone', async () => {
   const { v, agentId, ids, create } = await having('Pelican facts', 'other')

@@ -37,6 +37,16 @@ export class Scene {
     for (const v of viewers) await v.join(agentId, { conversationId, ...join })
     return { agentId, conversationId, viewers }
   }
+
+  /** A browser, and a new agent with conversations of these names, made in this order; `create` makes more. */
+  async having(...names) {
+    const agentId = await this.agent()
+    const v = await this.viewer()
+    const create = async (name, more = {}) => v.forward('createConversation', agentId, { agentId, name, ...more })
+    const infos = []
+    for (const name of names) infos.push(await create(name))
+    return { v, agentId, create, infos, ids: infos.map((info) => info.conversationId) }
+  }
 }
 
 /** Says it in that conversation; gives the acknowledgement. */
