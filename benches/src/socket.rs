@@ -33,6 +33,15 @@ impl Packet {
         name.strip_prefix(event).is_some_and(|rest| rest.starts_with('"'))
     }
 
+    /// The text of a piece of an answer; empty for everything else.
+    pub(crate) fn delta(&self) -> &str {
+        let Self::Event(text) = self else { return "" };
+        let start = [r#""delta":""#, r#""text":""#]
+            .iter()
+            .find_map(|key| Some(text.find(key)? + key.len()));
+        start.and_then(|start| text[start..].split('"').next()).unwrap_or("")
+    }
+
     /// Whether it is an answer of the agent.
     pub(crate) fn is_answer(&self) -> bool {
         matches!(self, Self::Event(text) if self.is("chatMessage") && text.contains(r#""from":"agent""#))

@@ -17,6 +17,8 @@ const READERS: u32 = 3;
 pub(crate) struct Database {
     pub(crate) writer: SqliteConnection,
     pub(crate) readers: SqlitePool,
+    /// One more reader, for what may take long.
+    pub(crate) searcher: SqlitePool,
     pub(crate) lock: File,
 }
 
@@ -33,11 +35,11 @@ impl Database {
             SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
         migrations.run(&pool).await?;
         let writer = pool.acquire().await?.detach();
-        let readers = SqlitePoolOptions::new()
-            .max_connections(READERS)
-            .connect_with(options.read_only(true))
-            .await?;
-        Ok(Self { writer, readers, lock })
+        let options = options.read_only(true);
+        let pool = |size| SqlitePoolOptions::new().max_connections(size);
+        let readers = pool(READERS).connect_with(options.clone()).await?;
+        let searcher = pool(1).connect_lazy_with(options);
+        Ok(Self { writer, readers, searcher, lock })
     }
 }
 

@@ -25,6 +25,8 @@ use crate::writer::{self, Job};
 pub struct ManagerDb {
     jobs: mpsc::Sender<Job>,
     readers: SqlitePool,
+    /// One connection for all searches: however long they take, pages are read beside them.
+    searcher: SqlitePool,
     /// The writer's task; taken by whoever closes first.
     task: Arc<Mutex<Option<JoinHandle<()>>>>,
 }
@@ -36,13 +38,14 @@ impl ManagerDb {
     /// [`StoreError::Locked`] when another process has it, [`StoreError::Unavailable`] when it cannot be opened.
     pub async fn open(path: &Path) -> Result<Self, StoreError> {
         let database = Database::open(path, &sqlx::migrate!("../../migrations/manager")).await?;
-        let readers = database.readers;
+        let (readers, searcher) = (database.readers, database.searcher);
         let (jobs, task) = writer::spawn(database.writer, readers.clone(), database.lock);
-        Ok(Self { jobs, readers, task: Arc::new(Mutex::new(Some(task))) })
+        Ok(Self { jobs, readers, searcher, task: Arc::new(Mutex::new(Some(task))) })
     }
 
     /// Writes what waits, closes the file and gives back its lock. Later calls get [`StoreError::Closed`].
     pub async fn close(&self) {
+        self.searcher.close().await;
         self.jobs.send(Job::Close).await.ok();
         let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(task) = task {

@@ -14,7 +14,7 @@ pub(crate) const SEQ_BITS: u32 = 40;
 
 impl ManagerDb {
     /// Where all of the words are found, best first, at most `limit` places. The last word may be unfinished; nothing in
-    /// `words` is an operator. Without a word nothing is found.
+    /// `words` is an operator. Without a word nothing is found. Searches are done one after the other.
     ///
     /// # Errors
     /// The database cannot be read.
@@ -35,7 +35,7 @@ impl ManagerDb {
             separated.push_bind(agent.as_str());
         }
         query.push(") ORDER BY t.rank LIMIT ").push_bind(i64::from(limit));
-        let found = query.build().fetch_all(&self.readers).await?;
+        let found = query.build().fetch_all(&self.searcher).await?;
         let hits = found.iter().map(|row| {
             let seq = rows::seq(row, 1)?;
             Ok(Hit {
