@@ -1540,6 +1540,11 @@ export interface Origin {
   user?: string;
   /** The agent that `forward` named, for a payload that names none. */
   agentId?: AgentId;
+  /**
+   * Names this command: when it comes again, because the connection was lost before it was acknowledged, it is not
+   * done again and gets the same answer.
+   */
+  commandId?: MessageId;
 }
 
 /** A stream of a program. */

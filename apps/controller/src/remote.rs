@@ -1,6 +1,7 @@
 //! One registered manager: its link, the agents that are logged in to over it, and the viewers that selected it.
 
 mod follows;
+mod notices;
 pub(crate) mod people;
 mod watchers;
 mod worker;
@@ -22,6 +23,7 @@ use tokio::task::JoinHandle;
 
 use crate::error::Error;
 use crate::pages::Pages;
+use notices::Notice;
 use people::People;
 use watchers::Watchers;
 pub(crate) use watchers::Watching;
@@ -41,6 +43,8 @@ pub(crate) struct Remote {
     requests: mpsc::Sender<Request>,
     watchers: Watchers,
     people: People,
+    /// Unbounded, because who goes cannot wait: a connection adds one for each conversation that it comes to or leaves.
+    notices: mpsc::UnboundedSender<Notice>,
     task: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -75,13 +79,16 @@ impl Remote {
         let (link, signals) = open_link(client)?;
         let (requests, incoming) = mpsc::channel(REQUESTS);
         let watchers = Watchers::new(client.client_id.clone());
+        let (notices, to_tell) = mpsc::unbounded_channel();
         let remote = Arc::new(Self {
             link: Mutex::new(link),
             requests,
             watchers,
             people: People::default(),
+            notices,
             task: Mutex::default(),
         });
+        tokio::spawn(notices::run(Arc::downgrade(&remote), to_tell));
         let worker = Worker::new(&remote, client.client_id.clone(), db, pages);
         let task = tokio::spawn(worker.run(signals, incoming));
         *remote.task.lock().unwrap_or_else(PoisonError::into_inner) = Some(task);
@@ -158,6 +165,19 @@ impl Remote {
         when_down: WhenDown,
     ) -> Result<Answer, CallError> {
         self.link().begin(event, arguments, when_down).await
+    }
+
+    /// Tells the manager something on behalf of a viewer. What this gives resolves when that has its place in the order
+    /// of commands; it need not be waited for.
+    pub(crate) fn notify(
+        &self,
+        event: &'static str,
+        payload: Box<RawValue>,
+        origin: Box<RawValue>,
+    ) -> impl Future<Output = ()> + use<> {
+        let (placed, told) = oneshot::channel();
+        self.notices.send(Notice { event, payload, origin, placed }).ok();
+        async move { told.await.unwrap_or_default() }
     }
 
     /// Gives a command of the controller's own and waits for its acknowledgement.

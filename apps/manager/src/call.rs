@@ -1,8 +1,10 @@
 //! A command on its way through the manager, and the way back for its answer.
 
+use std::sync::Arc;
+
 use gateway::Command;
 use protocol::agents::{Origin, RoutingHead};
-use protocol::{Ack, AgentId, WireError};
+use protocol::{Ack, AgentId, MessageId, WireError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
@@ -10,6 +12,8 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use crate::conversation::Answer;
 use crate::error::Error;
+use crate::memory::Memory;
+use crate::server::Server;
 
 /// A command and its origin. It is consumed by answering it.
 #[derive(Debug)]
@@ -18,6 +22,8 @@ pub(crate) struct Call {
     origin: Origin,
     /// Whether there is no controller in between.
     is_direct: bool,
+    /// Where the answer is remembered, for when the command comes again.
+    memory: Option<(Arc<Server>, MessageId)>,
     /// One of the commands that a connection may have under way.
     _place: OwnedSemaphorePermit,
 }
@@ -25,7 +31,12 @@ pub(crate) struct Call {
 impl Call {
     /// Reads whom the command is for: the second argument, which only a controller gives and which is believed
     /// because it has shown the API key. What cannot be read is refused.
-    pub(crate) fn read(command: Command, place: OwnedSemaphorePermit) -> Option<Self> {
+    /// One that was answered before is answered again.
+    pub(crate) fn read(
+        command: Command,
+        place: OwnedSemaphorePermit,
+        server: &Arc<Server>,
+    ) -> Option<Self> {
         let origin = command
             .arguments
             .get(1)
@@ -35,7 +46,13 @@ impl Call {
                 let origin = origin.flatten();
                 let is_direct = origin.is_none();
                 let origin = origin.unwrap_or_default();
-                Some(Self { command, origin, is_direct, _place: place })
+                let id = origin.command_id.clone().filter(|_| Memory::keeps(&command.name));
+                if let Some(answer) = id.as_ref().and_then(|id| server.memory.recall(id)) {
+                    command.reply.answer(answer);
+                    return None;
+                }
+                let memory = id.map(|id| (server.clone(), id));
+                Some(Self { command, origin, is_direct, memory, _place: place })
             }
             Err(cause) => {
                 command.reply.err(Error::InvalidPayload(format!("origin: {cause}")).into());
@@ -85,11 +102,19 @@ impl Call {
 
     /// Answers. An error goes out as event `error` when no acknowledgement was asked for.
     pub(crate) fn give<T: Serialize>(self, result: Result<T, Error>) {
-        self.command.reply.result(result.map_err(WireError::from));
+        let result = result.map_err(WireError::from);
+        match self.memory {
+            None => self.command.reply.result(result),
+            Some((server, id)) => {
+                let answer = gateway::raw(&Ack::from(result));
+                server.memory.keep(id, answer.clone());
+                self.command.reply.answer(answer);
+            }
+        }
     }
 
     pub(crate) fn refuse(self, error: Error) {
-        self.command.reply.err(error.into());
+        self.give::<()>(Err(error));
     }
 
     /// Answers a refusal that an event of its own has told already.

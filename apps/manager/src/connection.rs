@@ -74,7 +74,7 @@ impl Connection {
                 Some(_done) = self.jobs.join_next() => {}
                 next = next => match next {
                     Some((command, place)) => {
-                        if let Some(call) = Call::read(command, place) {
+                        if let Some(call) = Call::read(command, place, &self.server) {
                             self.accept(call);
                         }
                     }

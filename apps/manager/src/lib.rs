@@ -24,6 +24,7 @@ mod http;
 mod isolated;
 mod janitor;
 mod manager;
+mod memory;
 mod names;
 mod passwords;
 mod resume;

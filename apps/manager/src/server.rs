@@ -13,6 +13,7 @@ use crate::api_key::ApiKey;
 use crate::attempts::Attempts;
 use crate::connection;
 use crate::history::StoredHistory;
+use crate::memory::Memory;
 use crate::passwords::Passwords;
 use crate::resume::ResumeTokens;
 
@@ -26,6 +27,7 @@ pub(crate) struct Server {
     /// Where agents that come over the wire may have their working directories.
     pub(crate) working_directories: Vec<PathBuf>,
     pub(crate) api_key: ApiKey,
+    pub(crate) memory: Memory,
     /// Behind a lock that is held to count and never across an await.
     attempts: Mutex<Attempts<(IpAddr, AgentId)>>,
 }
@@ -40,7 +42,17 @@ impl Server {
         api_key: ApiKey,
     ) -> Self {
         let attempts = Mutex::new(Attempts::new());
-        Self { db, agents, passwords, resume_tokens, working_directories, api_key, attempts }
+        let memory = Memory::default();
+        Self {
+            db,
+            agents,
+            passwords,
+            resume_tokens,
+            working_directories,
+            api_key,
+            memory,
+            attempts,
+        }
     }
 
     pub(crate) fn attempts(&self) -> MutexGuard<'_, Attempts<(IpAddr, AgentId)>> {

@@ -104,7 +104,7 @@ impl Worker {
                     Some(Request::Close) | None => return,
                 },
                 Some(ended) = self.under_way.next(), if !self.under_way.is_empty() => self.on_ended(ended),
-                _ = sweep.tick() => self.sweep(),
+                _ = sweep.tick() => self.sweep().await,
             }
         }
     }
@@ -202,7 +202,7 @@ impl Worker {
     }
 
     /// Leaves conversations that nobody has followed for a while, so that the manager need not keep them in memory.
-    fn sweep(&mut self) {
+    async fn sweep(&mut self) {
         let Some(remote) = self.remote.upgrade() else { return };
         let rooms = remote.people.rooms();
         let unused = self.follows.unused().filter(|feed| !rooms.contains(feed.conversation()));
@@ -215,12 +215,13 @@ impl Worker {
             self.follows.forget(&id);
             self.pages.forget_one(&id);
             self.unused.remove(&id);
-            let link = remote.link();
-            tokio::spawn(async move {
-                let leave = ForConversation { agent_id: Some(agent), conversation_id: id };
-                // A manager that is away has forgotten the link anyway.
-                link.call(LEAVE_CONVERSATION, &[&gateway::raw(&leave)], WhenDown::Fail).await.ok();
-            });
+            let leave =
+                gateway::raw(&ForConversation { agent_id: Some(agent), conversation_id: id });
+            // In its place before a login that may follow. A manager that is away has forgotten the link anyway.
+            let left = remote.begin(LEAVE_CONVERSATION, &[&leave], WhenDown::Fail).await;
+            if let Ok(answer) = left {
+                tokio::spawn(async move { answer.wait().await.ok() });
+            }
         }
     }
 
@@ -248,6 +249,8 @@ impl Worker {
 
     fn on_follow(&mut self, key: Key, reply: Waiter) {
         if let Some(followed) = self.follows.get(&key) {
+            // Whoever asks is about to follow it.
+            self.unused.remove(&followed.success.conversation_id);
             reply.send(Ok(followed)).ok();
             return;
         }

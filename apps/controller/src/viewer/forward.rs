@@ -13,7 +13,7 @@ use protocol::names::agents::{
     SEARCH_CONVERSATIONS, START_RUN,
 };
 use protocol::names::is_event_name;
-use protocol::{AgentId, ConversationId, ErrorCode, WireError};
+use protocol::{AgentId, ConversationId, ErrorCode, MessageId, WireError};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -76,6 +76,7 @@ impl Viewer {
             connection_id: Some(self.connection.clone()),
             user: Some(self.identity.user.clone()),
             agent_id: None,
+            command_id: None,
         }
     }
 
@@ -100,7 +101,7 @@ impl Viewer {
                 let after = login.after_seq.map(|seq| (seq, login.epoch));
                 if let Some((_, membership)) = &mut self.selected {
                     let start = Start { after, limit: login.limit, filter: None };
-                    membership.logged_in(followed, start);
+                    membership.logged_in(followed, start).await;
                 }
             }
         }
@@ -214,7 +215,9 @@ impl Viewer {
         reply: Reply,
         then: Then,
     ) {
-        let origin = gateway::raw(&Origin { agent_id, ..self.origin() });
+        // With a name it may be sent again without being done again.
+        let command_id = (when_down == WhenDown::Wait).then(MessageId::random);
+        let origin = gateway::raw(&Origin { agent_id, command_id, ..self.origin() });
         let empty = || RawValue::from_string("{}".to_owned()).expect("an object is JSON");
         let payload = forward.payload.unwrap_or_else(empty);
         match remote.begin(&forward.event, &[&payload, &origin], when_down).await {

@@ -4,10 +4,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use gateway::{Message, Outbox, Start};
-use link::WhenDown;
 use protocol::agents::{Attendee, ForConversation, JoinConversation, Origin};
 use protocol::names::agents::{JOIN_CONVERSATION, LEAVE_CONVERSATION};
 use protocol::{AgentId, ConnectionId, ConversationId};
+use serde_json::value::RawValue;
 
 use crate::remote::{Followed, Remote};
 
@@ -50,7 +50,7 @@ impl Membership {
     }
 
     /// A login: the viewer is in the conversation, and the manager is told so by the way.
-    pub(super) fn logged_in(&mut self, followed: Followed, start: Start) {
+    pub(super) async fn logged_in(&mut self, followed: Followed, start: Start) {
         let place = (&followed.success.agent_id, &followed.success.conversation_id);
         let (agent, conversation) = (place.0.clone(), place.1.clone());
         if !self.joined.contains_key(&conversation) {
@@ -59,7 +59,8 @@ impl Membership {
                 conversation_id: Some(conversation.clone()),
                 ..JoinConversation::default()
             };
-            self.tell_manager(JOIN_CONVERSATION, gateway::raw(&join));
+            // Commands that follow find the viewer there.
+            self.tell_manager(JOIN_CONVERSATION, gateway::raw(&join)).await;
         }
         self.last_login = Some(agent.clone());
         self.enter(agent, conversation, None);
@@ -103,21 +104,20 @@ impl Membership {
                 agent_id: Some(agent.clone()),
                 conversation_id: conversation.clone(),
             };
-            self.tell_manager(LEAVE_CONVERSATION, gateway::raw(&leave));
+            drop(self.tell_manager(LEAVE_CONVERSATION, gateway::raw(&leave)));
             self.left(&conversation);
         }
         self.last_login.take_if(|last| last == agent);
         self.remote.people().log_out(agent, &self.connection);
     }
 
-    /// Tells the manager something that nobody waits for. One that is away is told all when it is back.
-    fn tell_manager(&self, event: &'static str, payload: Box<serde_json::value::RawValue>) {
-        let (remote, origin) = (Arc::clone(&self.remote), gateway::raw(&self.origin));
-        tokio::spawn(async move {
-            if let Ok(answer) = remote.begin(event, &[&payload, &origin], WhenDown::Fail).await {
-                answer.wait().await.ok();
-            }
-        });
+    /// Tells the manager what the viewer does without having said so.
+    fn tell_manager(
+        &self,
+        event: &'static str,
+        payload: Box<RawValue>,
+    ) -> impl Future<Output = ()> + use<> {
+        self.remote.notify(event, payload, gateway::raw(&self.origin))
     }
 }
 

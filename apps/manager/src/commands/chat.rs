@@ -86,7 +86,8 @@ fn prepare_start(connection: &Connection, call: &Call) -> Result<(Conversation, 
     let claim = claim(connection, &run_id, &conversation);
     let chat = Chat {
         message: payload.message.into(),
-        message_id: None,
+        // The run's id may be used again; the command is the same only if it is this one.
+        message_id: call.origin().command_id.clone(),
         run_id,
         claim,
         origin: call.origin().clone(),

@@ -40,6 +40,10 @@ pub struct Origin {
     /// The agent that `forward` named, for a payload that names none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent_id: Option<AgentId>,
+    /// Names this command: when it comes again, because the connection was lost before it was acknowledged, it is not
+    /// done again and gets the same answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub command_id: Option<MessageId>,
 }
 
 /// `login`: log in to an agent and follow a conversation of it.
