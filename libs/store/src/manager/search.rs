@@ -9,12 +9,16 @@ use super::{ManagerDb, rows};
 use crate::StoreError;
 use crate::record::Hit;
 
+/// Places that are compared. To rank all places of a word that is everywhere takes seconds.
+const RANKED: i64 = 20_000;
+
 /// Bits of a row id of the index that are the position in the log.
 pub(crate) const SEQ_BITS: u32 = 40;
 
 impl ManagerDb {
     /// Where all of the words are found, best first, at most `limit` places. The last word may be unfinished; nothing in
-    /// `words` is an operator. Without a word nothing is found. Searches are done one after the other.
+    /// `words` is an operator. Without a word nothing is found. Of words that are in very many places the 20,000 newest
+    /// of the newest conversations are compared. Searches are done one after the other.
     ///
     /// # Errors
     /// The database cannot be read.
@@ -26,15 +30,17 @@ impl ManagerDb {
     ) -> Result<Vec<Hit>, StoreError> {
         let Some(expression) = expression(words) else { return Ok(Vec::new()) };
         let mut query = QueryBuilder::<Sqlite>::new(
-            "SELECT c.conversation_id, t.rowid & ((1 << 40) - 1), -t.rank FROM texts t
-             JOIN conversations c ON c.number = t.rowid >> 40 WHERE t.text MATCH ",
+            "SELECT conversation_id, seq, score FROM (
+               SELECT c.conversation_id, t.rowid & ((1 << 40) - 1) AS seq, -t.rank AS score FROM texts t
+               JOIN conversations c ON c.number = t.rowid >> 40 WHERE t.text MATCH ",
         );
         query.push_bind(expression).push(" AND c.agent_id IN (");
         let mut separated = query.separated(", ");
         for agent in agents {
             separated.push_bind(agent.as_str());
         }
-        query.push(") ORDER BY t.rank LIMIT ").push_bind(i64::from(limit));
+        query.push(") ORDER BY t.rowid DESC LIMIT ").push_bind(RANKED);
+        query.push(") ORDER BY score DESC LIMIT ").push_bind(i64::from(limit));
         let found = query.build().fetch_all(&self.searcher).await?;
         let hits = found.iter().map(|row| {
             let seq = rows::seq(row, 1)?;
