@@ -66,6 +66,12 @@ struct Seen {
     entries: BTreeMap<u64, String>,
 }
 
+impl Seen {
+    fn has(&self, epoch: &Value, head: u64) -> bool {
+        self.epoch == *epoch && self.entries.last_key_value().map_or(0, |(seq, _)| *seq) >= head
+    }
+}
+
 struct Person {
     client: Client,
     /// The conversations that it is in.
@@ -318,13 +324,12 @@ impl World {
             check_log(&log);
             let head = log.len() as u64;
             for person in self.people.iter_mut().filter(|person| person.joined.contains(&id)) {
-                // What is on its way is there once the head is.
-                while person.seen[&id].entries.last_key_value().map_or(0, |(seq, _)| *seq) < head {
+                // What is on its way is there once the head of this life is.
+                while !person.seen[&id].has(&epoch, head) {
                     let event = person.client.event().await;
                     person.note(vec![event], &home);
                 }
                 let seen = &person.seen[&id];
-                assert_eq!(seen.epoch, epoch);
                 for (seq, text) in &seen.entries {
                     let logged = &log[usize::try_from(*seq).unwrap() - 1].2;
                     let seen: Value = serde_json::from_str(text).unwrap();
