@@ -4,11 +4,11 @@ use std::io::{self, Write};
 
 use anyhow::{anyhow, bail};
 use link::{CallError, Endpoint, InvalidEndpoint, Link, Signal, WhenDown};
-use protocol::agents::{AgentInfo, Chat, Login};
+use protocol::agents::{AgentInfo, Chat, Login, RespondInteraction};
 use protocol::catalogue::Namespace;
 use protocol::clients::{ClientAuth, Forward, ForwardedEvent, SetClient};
 use protocol::names::{agents, clients};
-use protocol::{Ack, ClientId, ErrorCode, MessageId, RunId, ViewerId, WireError};
+use protocol::{Ack, ClientId, ErrorCode, InteractionId, MessageId, RunId, ViewerId, WireError};
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 use tokio::sync::mpsc;
@@ -42,6 +42,7 @@ enum Failed {
 enum Done {
     LoggedIn(Result<(), Failed>),
     Sent(RunId, Result<(), Failed>),
+    Answered(Result<(), Failed>),
 }
 
 /// Whether to go on.
@@ -197,7 +198,13 @@ impl<W: Write> Session<W> {
             }
             Done::LoggedIn(Err(Failed::Refused(error))) => bail!("{}", error.message),
             // A lost connection is told by its own signal, and the next one logs in again.
-            Done::LoggedIn(Ok(()) | Err(Failed::Lost(_))) | Done::Sent(_, Ok(())) => {}
+            Done::LoggedIn(Ok(()) | Err(Failed::Lost(_)))
+            | Done::Sent(_, Ok(()))
+            | Done::Answered(Ok(())) => {}
+            Done::Answered(Err(Failed::Refused(error))) => self.note(&error.message)?,
+            Done::Answered(Err(Failed::Lost(error))) => {
+                self.note(&format!("not answered: {error}"))?;
+            }
             Done::Sent(run, Err(failed)) => {
                 let why = match failed {
                     Failed::Refused(error) => anyhow!(error.message),
@@ -226,7 +233,10 @@ impl<W: Write> Session<W> {
             self.screen.prompt()?;
             return Ok(Next::Go);
         }
-        self.send(line);
+        match self.transcript.answer(&line).filter(|_| !self.piped) {
+            Some((interaction, value)) => self.respond(interaction, value),
+            None => self.send(line),
+        }
         Ok(Next::Go)
     }
 
@@ -255,6 +265,22 @@ impl<W: Write> Session<W> {
                 run_id,
                 answer(link.call(clients::FORWARD, &[&forward], WhenDown::Wait).await),
             )
+        });
+    }
+
+    /// Answers what the agent asks.
+    fn respond(&mut self, interaction_id: InteractionId, value: String) {
+        let respond = RespondInteraction {
+            agent_id: None,
+            interaction_id,
+            value: Some(value.into()),
+            cancel: false,
+        };
+        let forward = self.forward(agents::RESPOND_INTERACTION, &respond);
+        let link = self.link.clone();
+        self.calls.spawn(async move {
+            let answered = link.call(clients::FORWARD, &[&forward], WhenDown::Wait).await;
+            Done::Answered(answer(answered))
         });
     }
 

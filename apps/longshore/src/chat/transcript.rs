@@ -2,12 +2,12 @@
 
 use protocol::agents::{
     AgentChanged, AgentResponse, ChatEvent, ChatEventBody, ChatMessage, ChatMessageBody,
-    ConversationAction, ConversationUpdate, EntryHead, HistoryEnd, InteractionRequest,
-    InteractionState, InteractionUpdate, LiveEvent, LiveEventBody, LoginSuccess, RunEvent,
-    RunReason, RunState,
+    ConversationAction, ConversationUpdate, EntryHead, HistoryEnd, InteractionKind,
+    InteractionRequest, InteractionRequestBody, InteractionState, InteractionUpdate, LiveEvent,
+    LiveEventBody, LoginSuccess, RunEvent, RunReason, RunState,
 };
 use protocol::names::agents as names;
-use protocol::{ConversationId, Epoch, MessageId, RunId, Seq, Timestamp};
+use protocol::{ConversationId, Epoch, InteractionId, MessageId, RunId, Seq, Timestamp};
 
 /// Something to show.
 #[derive(Debug, Clone, PartialEq)]
@@ -62,13 +62,22 @@ pub(super) struct Transcript {
     seen: Seq,
     /// Message ids of lines typed here, which the terminal shows already.
     typed: Vec<MessageId>,
+    /// What the agent has asked and nobody has answered, the oldest first.
+    asked: Vec<InteractionRequestBody>,
 }
 
 impl Transcript {
     /// Nothing has been said.
     #[must_use]
     pub(super) fn new(agent_name: String) -> Self {
-        Self { agent_name, conversation: None, epoch: None, seen: Seq::ZERO, typed: Vec::new() }
+        Self {
+            agent_name,
+            conversation: None,
+            epoch: None,
+            seen: Seq::ZERO,
+            typed: Vec::new(),
+            asked: Vec::new(),
+        }
     }
 
     /// The cursor to resume from.
@@ -80,6 +89,23 @@ impl Transcript {
     /// The terminal shows this message already.
     pub(super) fn typed(&mut self, message: MessageId) {
         self.typed.push(message);
+    }
+
+    /// The line as the answer to what the agent asks, if it is one: any line for a text, a choice or its number for a
+    /// question.
+    pub(super) fn answer(&self, line: &str) -> Option<(InteractionId, String)> {
+        let asked = self.asked.first()?;
+        let line = line.trim();
+        let value = match asked.kind {
+            InteractionKind::Text => line.to_owned(),
+            InteractionKind::Question => {
+                let number = line.parse::<usize>().ok().and_then(|number| number.checked_sub(1));
+                let named = asked.choices.iter().find(|choice| choice.eq_ignore_ascii_case(line));
+                named.or_else(|| asked.choices.get(number?))?.clone()
+            }
+            InteractionKind::Form => return None,
+        };
+        Some((asked.interaction_id.clone(), value))
     }
 
     /// Takes one event of namespace `/agents`; says what to show of it.
@@ -116,6 +142,7 @@ impl Transcript {
                 "the history was replaced; here it is from its beginning".into(),
             ));
             self.seen = Seq::ZERO;
+            self.asked.clear();
         }
         self.agent_name = login.agent_name;
         self.conversation = Some(login.conversation_id);
@@ -210,6 +237,7 @@ impl Transcript {
             ConversationAction::Cleared => {
                 self.epoch = update.epoch;
                 self.seen = Seq::ZERO;
+                self.asked.clear();
                 vec![Shown::Note("the history was cleared".to_owned())]
             }
             ConversationAction::Deleted => {
@@ -228,13 +256,16 @@ impl Transcript {
         } else {
             format!(" ({})", body.choices.join(", "))
         };
-        vec![Shown::Note(format!("{} asks: {}{choices}", self.agent_name, body.message))]
+        let note = format!("{} asks: {}{choices}", self.agent_name, body.message);
+        self.asked.push(body);
+        vec![Shown::Note(note)]
     }
 
     fn on_answer(&mut self, InteractionUpdate { head, body }: InteractionUpdate) -> Vec<Shown> {
         if !self.is_new(&head) {
             return Vec::new();
         }
+        self.asked.retain(|asked| asked.interaction_id != body.interaction_id);
         let who = body.user.unwrap_or_else(|| "nobody".to_owned());
         let value =
             body.value.map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned));
@@ -370,6 +401,26 @@ mod tests {
 
         assert_eq!(transcript.on_event("chatMessage", &event(4, "mine")), []);
         assert_eq!(texts(&transcript.on_event("chatMessage", &event(5, "theirs"))), ["hi"]);
+    }
+
+    #[test]
+    fn a_line_is_the_answer_to_what_is_asked() {
+        let mut transcript = Transcript::new("echo".into());
+        transcript.on_event("loginSuccess", LOGIN);
+        let asked = r#"{"agentId":"a","conversationId":"c","seq":4,"timestamp":"1970-01-01T00:00:00.001Z","interactionId":"q","type":"question","message":"Which?","choices":["red","green"],"expiresAt":"1970-01-01T00:10:00.000Z"}"#;
+        let ended = r#"{"agentId":"a","conversationId":"c","seq":5,"timestamp":"1970-01-01T00:00:00.002Z","interactionId":"q","state":"resolved","value":"green","user":"ada"}"#;
+        assert_eq!(transcript.answer("red"), None);
+
+        let shown = transcript.on_event("interactionRequest", asked);
+
+        assert_eq!(texts(&shown), ["echo asks: Which? (red, green)"]);
+        let value = |line: &str| transcript.answer(line).map(|(_, value)| value);
+        assert_eq!(value(" Green").as_deref(), Some("green"));
+        assert_eq!(value("1").as_deref(), Some("red"));
+        assert_eq!(value("3").or(value("blue")).or(value("0")), None);
+        let shown = transcript.on_event("interactionUpdate", ended);
+        assert_eq!(texts(&shown), ["ada answers: green"]);
+        assert_eq!(transcript.answer("red"), None);
     }
 
     #[test]
