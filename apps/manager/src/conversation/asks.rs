@@ -26,7 +26,9 @@ impl Worker {
         if asks.is_empty() {
             return;
         }
-        let (next, plan, verdicts) = self.decide(|runs, means| decide(runs, &asks, means));
+        let mut verdicts = Vec::new();
+        let (next, plan) =
+            self.decide(|next, means, plan| verdicts = judge(next, &asks, means, plan));
         match self.append(&plan).await {
             Ok(Appended::Stored { first }) => {
                 self.runs = next;
@@ -91,22 +93,18 @@ impl Worker {
     }
 }
 
-/// Decides in order on a copy of the runs.
-fn decide(runs: &Runs, asks: &[Ask], means: &Means<'_>) -> (Runs, Plan, Vec<Verdict>) {
-    let (mut next, mut plan) = (runs.clone(), Plan::default());
+/// Decides in order.
+fn judge(next: &mut Runs, asks: &[Ask], means: &Means<'_>, plan: &mut Plan) -> Vec<Verdict> {
     let verdicts = asks.iter().map(|ask| {
         let verdict = match ask {
-            Ask::Chat(chat, _) => next.admit(chat, means, &mut plan).map(Verdict::Admitted),
-            Ask::Cancel(run, _) => next.cancel(run, means, &mut plan).map(Verdict::Cancelled),
+            Ask::Chat(chat, _) => next.admit(chat, means, plan).map(Verdict::Admitted),
+            Ask::Cancel(run, _) => next.cancel(run, means, plan).map(Verdict::Cancelled),
             Ask::Promote(run, _) => next.promote(run).map(Verdict::Promoted),
-            Ask::Respond(response, _) => {
-                next.respond(response, means, &mut plan).map(Verdict::Answered)
-            }
+            Ask::Respond(response, _) => next.respond(response, means, plan).map(Verdict::Answered),
         };
         verdict.unwrap_or_else(Verdict::Refused)
     });
-    let verdicts = verdicts.collect();
-    (next, plan, verdicts)
+    verdicts.collect()
 }
 
 fn accepted(

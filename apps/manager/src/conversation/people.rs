@@ -8,7 +8,6 @@ use tokio::time::Instant;
 use super::Conversation;
 use super::card::Creator;
 use super::publisher::tell_attendance;
-use super::runs::Plan;
 use super::worker::Worker;
 
 /// Tells those who are present that somebody came or went, unless there are too many of them: each telling the others
@@ -47,11 +46,8 @@ impl Worker {
         }
         self.watch_creator(now);
         if !news.gone.is_empty() {
-            let (next, plan) = self.decide(|runs, means| {
-                let (mut next, mut plan) = (runs.clone(), Plan::default());
-                next.end_of_owners(&news.gone, means, &mut plan);
-                (next, plan)
-            });
+            let (next, plan) =
+                self.decide(|next, means, plan| next.end_of_owners(&news.gone, means, plan));
             self.store(next, plan).await;
         }
     }
@@ -80,11 +76,7 @@ impl Worker {
             self.expired.send((self.card.agent_id.clone(), self.card.id.clone())).ok();
         }
         if self.unseen_at().is_some_and(|at| at <= now) {
-            let (next, plan) = self.decide(|runs, means| {
-                let (mut next, mut plan) = (runs.clone(), Plan::default());
-                next.end_unseen(means, &mut plan);
-                (next, plan)
-            });
+            let (next, plan) = self.decide(|next, means, plan| next.end_unseen(means, plan));
             self.store(next, plan).await;
         }
     }

@@ -1,14 +1,17 @@
 //! The conversation's task: takes what comes in, lets [`Runs`] decide, stores, shows, acts.
 
+mod alarms;
+mod storing;
+
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use protocol::agents::{EntryKind, InteractionRequest, InteractionRequestBody, RunReason};
-use protocol::{AgentId, ConversationId, Seq};
+use protocol::agents::{InteractionRequest, InteractionRequestBody, RunReason};
+use protocol::{AgentId, ConversationId};
 use runtime::AgentEvent;
-use store::{Appended, Change, ManagerDb, NewEntry, OpenInteraction, StoreError};
+use store::{ManagerDb, OpenInteraction};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::time::Instant;
 
@@ -16,19 +19,16 @@ use super::attendance::Attendance;
 use super::card::Card;
 use super::publisher::Publisher;
 use super::request::{Answer, Ask, Control, Request};
-use super::runs::{Asked, Effect, Heard, Means, Mode, Now, Output, Permits, Plan, Runs, Seat};
+use super::runs::{Asked, Effect, Heard, Means, Mode, Now, Permits, Plan, Runs, Seat};
 use super::sessions::{Gone, Roster, Sessions, Target};
 use super::{Conversation, Inner, InteractionClaims, Setting};
 use crate::audience::Audience;
 use crate::error::report;
 use crate::filters::Filters;
+use storing::first_of;
 
 /// Requests taken at once: those of a batch share one transaction.
 const BATCH: usize = 256;
-/// How long until what could not be stored is tried to be stored again.
-const STORE_RETRY: Duration = Duration::from_secs(1);
-/// How often the queue is shown, at most. A run that is over by then is never shown in it.
-const QUEUE_PERIOD: Duration = Duration::from_millis(100);
 
 type Waiting = Pin<Box<dyn Future<Output = OwnedSemaphorePermit> + Send + Sync>>;
 
@@ -196,12 +196,19 @@ impl Worker {
         self.me.upgrade().map(Conversation)
     }
 
+    pub(super) fn id(&self) -> &ConversationId {
+        &self.card.id
+    }
+
     pub(super) fn client_count(&self) -> u32 {
         u32::try_from(self.attendance.count()).unwrap_or(u32::MAX)
     }
 
-    /// Lets something be decided on the runs.
-    pub(super) fn decide<T>(&self, decide: impl FnOnce(&Runs, &Means<'_>) -> T) -> T {
+    /// Lets something be decided on a copy of the runs.
+    pub(super) fn decide(
+        &self,
+        change: impl FnOnce(&mut Runs, &Means<'_>, &mut Plan),
+    ) -> (Runs, Plan) {
         let means = Means {
             now: Now::read(),
             filters: &self.filters,
@@ -209,7 +216,9 @@ impl Worker {
             find_agent: &|wanted| Some(self.roster.upgrade()?.find(wanted)?.name),
             claim: &|id| Some(Arc::new(self.interactions.claim(id, self.me()?)?)),
         };
-        decide(&self.runs, &means)
+        let (mut next, mut plan) = (self.runs.clone(), Plan::default());
+        change(&mut next, &means, &mut plan);
+        (next, plan)
     }
 
     async fn on_requests(&mut self, requests: Vec<Request>) {
@@ -238,28 +247,24 @@ impl Worker {
     }
 
     async fn on_control(&mut self, control: Control, answer: Answer<()>) {
-        let (next, plan) = self.decide(|runs, means| {
-            let (mut next, mut plan) = (runs.clone(), Plan::default());
-            match control {
-                Control::Start => {}
-                Control::Restart => {
-                    next.pause();
-                    next.end_current(RunReason::AgentStopped, &mut plan);
-                }
-                Control::Stop(reason) => {
-                    next.refuse(Mode::AgentStopped, reason, means, &mut plan);
-                    next.end_current(reason, &mut plan);
-                }
-                Control::Delete => {
-                    let reason = RunReason::ConversationDeleted;
-                    next.refuse(Mode::AgentStopped, reason, means, &mut plan);
-                    next.end_current(reason, &mut plan);
-                }
-                Control::Shutdown { .. } => {
-                    next.refuse(Mode::Stopping, RunReason::ServerStopping, means, &mut plan);
-                }
+        let (next, plan) = self.decide(|next, means, plan| match control {
+            Control::Start => {}
+            Control::Restart => {
+                next.pause();
+                next.end_current(RunReason::AgentStopped, plan);
             }
-            (next, plan)
+            Control::Stop(reason) => {
+                next.refuse(Mode::AgentStopped, reason, means, plan);
+                next.end_current(reason, plan);
+            }
+            Control::Delete => {
+                let reason = RunReason::ConversationDeleted;
+                next.refuse(Mode::AgentStopped, reason, means, plan);
+                next.end_current(reason, plan);
+            }
+            Control::Shutdown { .. } => {
+                next.refuse(Mode::Stopping, RunReason::ServerStopping, means, plan);
+            }
         });
         if let Control::Shutdown { deadline } = control {
             self.cut = Some(deadline);
@@ -282,24 +287,18 @@ impl Worker {
     /// Many events of a session are one transaction.
     async fn on_events(&mut self, seat: &Seat, events: Vec<AgentEvent>) {
         let over = events.iter().any(|event| matches!(event, AgentEvent::Ended { .. }));
-        let (next, plan) = self.decide(|runs, means| {
-            let (mut next, mut plan) = (runs.clone(), Plan::default());
+        let (next, plan) = self.decide(|next, means, plan| {
             let from = Heard { seat, name: self.sessions.name(seat) };
             for event in events {
-                next.hear(&from, event, means, &mut plan);
+                next.hear(&from, event, means, plan);
             }
-            (next, plan)
         });
         self.settle(seat, next, plan, over).await;
     }
 
     /// A session ended by itself: its run, if it had one, ends with it.
     async fn on_silence(&mut self, seat: &Seat) {
-        let (next, plan) = self.decide(|runs, means| {
-            let (mut next, mut plan) = (runs.clone(), Plan::default());
-            next.abandon(seat, means, &mut plan);
-            (next, plan)
-        });
+        let (next, plan) = self.decide(|next, means, plan| next.abandon(seat, means, plan));
         self.settle(seat, next, plan, true).await;
     }
 
@@ -311,175 +310,8 @@ impl Worker {
     }
 
     async fn start_next(&mut self) {
-        let (next, plan) = self.decide(|runs, means| {
-            let (mut next, mut plan) = (runs.clone(), Plan::default());
-            next.start_next(means, &mut plan);
-            (next, plan)
-        });
+        let (next, plan) = self.decide(|next, means, plan| next.start_next(means, plan));
         self.store(next, plan).await;
-    }
-
-    async fn on_alarm(&mut self) {
-        let now = Instant::now();
-        let mut plan = Plan::default();
-        if self.cut.is_some_and(|cut| cut <= now) {
-            self.cut = None;
-            self.runs.end_current(RunReason::ServerStopping, &mut plan);
-        }
-        self.runs.end_late(self.run_timeout, now, &mut plan);
-        self.effects.extend(plan.effects);
-        if self.queue_due.is_some_and(|due| due <= now) {
-            self.show_queue();
-        }
-        if self.retry.is_some_and(|retry| retry > now) {
-            return;
-        }
-        if self.retry.take().is_some() {
-            let (next, plan) = self.decide(|runs, means| {
-                let (mut next, mut plan) = (runs.clone(), Plan::default());
-                next.close_lost(means, &mut plan);
-                next.start_next(means, &mut plan);
-                (next, plan)
-            });
-            self.store(next, plan).await;
-        }
-        if self.runs.answer_deadline().is_some_and(|deadline| deadline <= now) {
-            let (next, plan) = self.decide(|runs, means| {
-                let (mut next, mut plan) = (runs.clone(), Plan::default());
-                next.expire(means, &mut plan);
-                (next, plan)
-            });
-            self.store(next, plan).await;
-        }
-        self.on_absence(now).await;
-    }
-
-    /// The next time that something is due. What has to be stored waits while the store does not work.
-    fn alarm(&self) -> Option<Instant> {
-        let stored = [
-            self.runs.answer_deadline(),
-            self.unseen_at(),
-            self.expiry,
-            self.creator_gone.map(|gone| gone + self.viewer_grace),
-        ];
-        let stored = stored.into_iter().flatten().min();
-        let stored = stored.map(|at| self.retry.map_or(at, |retry| at.max(retry)));
-        let timeout = self.runs.deadline(self.run_timeout);
-        [timeout, self.cut, self.retry, self.queue_due, stored].into_iter().flatten().min()
-    }
-
-    /// Shows the queue, unless runs have come and gone since it was shown empty.
-    fn show_queue(&mut self) {
-        self.queue_due = None;
-        let queue = self.runs.queue();
-        let is_empty = queue.running.is_empty() && queue.queued.is_empty();
-        if !(is_empty && self.queue_was_empty) {
-            self.publisher.queue(queue);
-        }
-        self.queue_was_empty = is_empty;
-    }
-
-    /// Stores and shows what was decided, or tries again later.
-    pub(super) async fn store(&mut self, next: Runs, plan: Plan) {
-        match self.append(&plan).await {
-            Ok(stored) => {
-                self.runs = next;
-                self.carry_out(plan, first_of(stored));
-            }
-            Err(cause) => {
-                report(&cause);
-                self.retry = Some(Instant::now() + STORE_RETRY);
-            }
-        }
-    }
-
-    /// Stores and shows what a session did. When it cannot be stored its run is lost: it ends as failed as soon
-    /// as that can be stored. `over` says that the agent is through with the run.
-    async fn settle(&mut self, seat: &Seat, next: Runs, plan: Plan, over: bool) {
-        match self.append(&plan).await {
-            Ok(stored) => {
-                self.runs = next;
-                self.carry_out(plan, first_of(stored));
-            }
-            Err(cause) => {
-                report(&cause);
-                self.effects.extend(self.runs.lose_output(seat, over));
-                self.retry = self.runs.is_stuck().then(|| Instant::now() + STORE_RETRY);
-            }
-        }
-    }
-
-    pub(super) fn id(&self) -> &ConversationId {
-        &self.card.id
-    }
-
-    /// Stores the entries of a plan, all or none.
-    pub(super) async fn append(&self, plan: &Plan) -> Result<Appended, StoreError> {
-        let entries: Vec<NewEntry> =
-            plan.outputs.iter().filter_map(Output::entry).cloned().collect();
-        if entries.is_empty() {
-            return Ok(Appended::Stored { first: Seq::ZERO });
-        }
-        self.db.append(self.id(), entries).await
-    }
-
-    /// Shows what has been stored, and notes what the agent is to be told.
-    pub(super) fn carry_out(&mut self, plan: Plan, first: Seq) {
-        self.note(&plan.outputs, first);
-        self.publisher.show(plan.outputs, first);
-        self.effects.extend(plan.effects);
-    }
-
-    /// Keeps the card up to date with what has been stored from `first` on.
-    pub(super) fn note(&mut self, outputs: &[Output], first: Seq) {
-        let changed = self.card.state().queue.version != self.runs.version();
-        let queue = changed.then(|| self.runs.queue());
-        {
-            let mut state = self.card.state();
-            for entry in outputs.iter().filter_map(Output::entry) {
-                state.last_activity = state.last_activity.max(entry.timestamp);
-                state.messages += u64::from(entry.kind == EntryKind::ChatMessage);
-                if let Change::AgentChanged(agent) = &entry.change {
-                    state.active = Some(agent.clone());
-                }
-            }
-            let entries = outputs.iter().filter_map(Output::entry).count() as u64;
-            if entries > 0 {
-                state.head = state.head.max(Seq(first.0 + entries - 1));
-            }
-            (state.open, state.blocked) = (self.runs.is_open(), self.runs.is_blocked());
-            if let Some(queue) = queue {
-                state.queue = queue;
-            }
-        }
-        if changed {
-            self.queue_due.get_or_insert_with(|| Instant::now() + QUEUE_PERIOD);
-        }
-        self.note_interactions(outputs, first);
-    }
-
-    /// Keeps the list of what waits for an answer.
-    pub(super) fn note_interactions(&self, outputs: &[Output], first: Seq) {
-        for (nth, entry) in outputs.iter().filter_map(Output::entry).enumerate() {
-            match &entry.change {
-                Change::Asked { .. } => {
-                    let Ok(body) = serde_json::from_str(&entry.body) else { continue };
-                    let head = protocol::agents::EntryHead {
-                        agent_id: self.card.agent_id.clone(),
-                        conversation_id: self.card.id.clone(),
-                        seq: Seq(first.0 + nth as u64),
-                        run_id: entry.run_id.clone(),
-                        timestamp: entry.timestamp,
-                    };
-                    self.card.state().interactions.push(InteractionRequest { head, body });
-                }
-                Change::Answered(id) => {
-                    let mut state = self.card.state();
-                    state.interactions.retain(|asked| asked.body.interaction_id != *id);
-                }
-                _ => {}
-            }
-        }
     }
 
     /// Lets a session's agent be found.
@@ -544,14 +376,6 @@ impl Worker {
     async fn reopen(&mut self) {
         self.runs.reopen();
         self.start_next().await;
-    }
-}
-
-/// Without a message id in the group nothing of it can be a repetition.
-fn first_of(stored: Appended) -> Seq {
-    match stored {
-        Appended::Stored { first } => first,
-        Appended::Duplicate { seq } => seq,
     }
 }
 
