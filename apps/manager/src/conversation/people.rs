@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use super::Conversation;
 use super::card::Creator;
 use super::publisher::tell_attendance;
+use super::runs::Runs;
 use super::worker::Worker;
 
 /// Tells those who are present that somebody came or went, unless there are too many of them: each telling the others
@@ -76,7 +77,7 @@ impl Worker {
             self.expired.send((self.card.agent_id.clone(), self.card.id.clone())).ok();
         }
         if self.unseen_at().is_some_and(|at| at <= now) {
-            let (next, plan) = self.decide(|next, means, plan| next.end_unseen(means, plan));
+            let (next, plan) = self.decide(Runs::end_unseen);
             self.store(next, plan).await;
         }
     }

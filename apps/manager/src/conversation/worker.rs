@@ -310,7 +310,7 @@ impl Worker {
     }
 
     async fn start_next(&mut self) {
-        let (next, plan) = self.decide(|next, means, plan| next.start_next(means, plan));
+        let (next, plan) = self.decide(Runs::start_next);
         self.store(next, plan).await;
     }
 

@@ -4,7 +4,7 @@ use protocol::agents::RunReason;
 use tokio::time::Instant;
 
 use super::Worker;
-use crate::conversation::runs::Plan;
+use crate::conversation::runs::{Plan, Runs};
 
 impl Worker {
     pub(super) async fn on_alarm(&mut self) {
@@ -30,7 +30,7 @@ impl Worker {
             self.store(next, plan).await;
         }
         if self.runs.answer_deadline().is_some_and(|deadline| deadline <= now) {
-            let (next, plan) = self.decide(|next, means, plan| next.expire(means, plan));
+            let (next, plan) = self.decide(Runs::expire);
             self.store(next, plan).await;
         }
         self.on_absence(now).await;
