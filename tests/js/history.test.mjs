@@ -165,5 +165,7 @@ test('a conversation is taken out, as lines of JSON and to read', async () => {
   assert.match(markdown.headers.get('content-type'), /^text\/markdown/)
   assert.equal((await fetch(`${base}?format=jsonl`)).status, 401)
   assert.equal((await fetch(base.replace(conversationId, 'cv_nobody'), { headers })).status, 404)
-  assert.equal((await fetch(`${base}?format=telepathy`, { headers })).status, 400)
+  const telepathy = await fetch(`${base}?format=telepathy`, { headers })
+  assert.equal(telepathy.status, 400)
+  assert.equal((await telepathy.json()).error.code, 'INVALID_PAYLOAD')
 })

@@ -1288,7 +1288,10 @@ export interface InteractionRequest {
 export type InteractionState =
   /** Somebody answered. */
   | "resolved"
-  /** Somebody declined to, or its run has ended. */
+  /**
+   * Somebody declined to, or its run has ended. A run that ends because its manager was restarted
+   * leaves its interactions open: they may still be answered.
+   */
   | "cancelled"
   /** Nobody answered in time. */
   | "timedOut";

@@ -1,8 +1,9 @@
 //! Shapes of what REST answers.
 
 use axum::Json;
-use axum::extract::FromRequest;
-use axum::extract::rejection::JsonRejection;
+use axum::extract::rejection::{JsonRejection, QueryRejection};
+use axum::extract::{FromRequest, FromRequestParts};
+use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use protocol::{ErrorCode, WireError};
@@ -79,5 +80,22 @@ where
             .await
             .map_err(|error| Error::Invalid(error.body_text()))?;
         Ok(Self(body))
+    }
+}
+
+/// The query of an address; a wrong one is told as every other error.
+pub(super) struct Query<T>(pub(super) T);
+
+impl<S: Send + Sync, T> FromRequestParts<S> for Query<T>
+where
+    axum::extract::Query<T>: FromRequestParts<S, Rejection = QueryRejection>,
+{
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
+        let axum::extract::Query(query) = axum::extract::Query::from_request_parts(parts, state)
+            .await
+            .map_err(|error| Error::Invalid(error.body_text()))?;
+        Ok(Self(query))
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::body::{Body, Bytes};
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
@@ -19,7 +19,7 @@ use protocol::{AgentId, ConversationId, ErrorCode, Seq, WireError};
 use serde::{Deserialize, Serialize};
 
 use super::agents::{ask, client_id};
-use super::answer::Failure;
+use super::answer::{Failure, Query};
 use crate::error::Error;
 use crate::remote::Remote;
 use crate::server::Server;

@@ -90,7 +90,8 @@ pub struct InteractionUpdateBody {
 pub enum InteractionState {
     /// Somebody answered.
     Resolved,
-    /// Somebody declined to, or its run has ended.
+    /// Somebody declined to, or its run has ended. A run that ends because its manager was restarted
+    /// leaves its interactions open: they may still be answered.
     Cancelled,
     /// Nobody answered in time.
     TimedOut,
