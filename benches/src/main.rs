@@ -7,7 +7,6 @@ mod process;
 mod raw;
 mod report;
 mod scenario;
-mod socket;
 mod system;
 
 use clap::Parser;

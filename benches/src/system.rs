@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::process::Process;
-use crate::socket::{Packet, Socket};
+use tests::socket::{Packet, Socket};
 
 /// How long the manager keeps conversations that nobody uses; shorter than usual, to see what that frees.
 pub(crate) const EVICTION: std::time::Duration = std::time::Duration::from_secs(5);

@@ -21,7 +21,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
 const APPS: &[&str] = &["controller", "manager", "longshore"];
 
 /// Outside the layers.
-const OUTSIDE: &[&str] = &["tests", "benches"];
+const OUTSIDE: &[&str] = &["tests", "chaos", "benches"];
 
 /// Who alone may use what from the registry.
 const ALONE: &[(&str, &[&str])] = &[

@@ -1,14 +1,15 @@
 //! One agent, as the rest of the manager holds it.
 
 use std::collections::HashSet;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use gateway::Outbox;
 use protocol::agents::{AgentInfo, AgentState};
 use protocol::spec::AgentSpec;
 use protocol::{AgentId, ConnectionId};
 use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 
 use crate::audience::Audience;
 use crate::conversation::Target;
@@ -29,6 +30,10 @@ pub(crate) struct Agent {
     pub(crate) conversations: Conversations,
     pub(crate) audience: Arc<Audience>,
     pub(crate) stopped: AtomicBool,
+    /// Ends the isolated runs of now when the agent is stopped.
+    pub(crate) halt: Mutex<CancellationToken>,
+    /// One change of what the agent is to do at a time.
+    pub(crate) controlling: tokio::sync::Mutex<()>,
 }
 
 /// One connection's login to an agent. Dropping it is the logout.
@@ -45,6 +50,17 @@ impl Agent {
 
     pub(crate) fn set_stopped(&self, stopped: bool) {
         self.stopped.store(stopped, Ordering::Relaxed);
+    }
+
+    /// Cancelled when the agent is stopped.
+    pub(crate) fn halted(&self) -> CancellationToken {
+        self.halt.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Ends its isolated runs.
+    pub(crate) fn end_isolated(&self) {
+        let mut halt = self.halt.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut *halt).cancel();
     }
 
     pub(crate) fn is_stopped(&self) -> bool {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::{Component, Path, PathBuf};
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, PoisonError, RwLock, Weak};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 use std::time::Duration;
 
 use protocol::agents::{AgentInfo, Origin, RunReason};
@@ -187,16 +187,26 @@ impl Agents {
     /// Removes an agent with its conversations. Its directory stays: what is in there is its user's.
     pub(crate) async fn delete(&self, id: &AgentId) -> Result<(), Error> {
         let agent = self.find(id)?;
-        agent.conversations.control(Control::Stop(RunReason::AgentStopped)).await?;
-        if let Err(cause) = self.db.delete_agent(id).await {
-            if !agent.is_stopped() {
+        let _turn = agent.controlling.lock().await;
+        let was_stopped = agent.is_stopped();
+        agent.set_stopped(true);
+        agent.end_isolated();
+        let stopped = agent.conversations.control(Control::Stop(RunReason::AgentStopped)).await;
+        let deleted = match stopped {
+            Ok(()) => self.db.delete_agent(id).await.map_err(Error::from),
+            Err(error) => Err(error),
+        };
+        if let Err(error) = deleted {
+            if !was_stopped {
+                agent.set_stopped(false);
                 agent.conversations.control(Control::Start).await?;
             }
-            return Err(cause.into());
+            return Err(error);
         }
         self.agents.write().unwrap_or_else(PoisonError::into_inner).remove(id);
         agent.conversations.forget();
         agent.conversations.control(Control::Delete).await?;
+        self.dismiss(id);
         tracing::info!(agent = %id, "agent deleted");
         Ok(())
     }
@@ -204,6 +214,7 @@ impl Agents {
     /// Lets a stopped agent take messages again.
     pub(crate) async fn start(&self, id: &AgentId) -> Result<(), Error> {
         let agent = self.find(id)?;
+        let _turn = agent.controlling.lock().await;
         self.db.set_agent_stopped(id, false).await?;
         agent.conversations.control(Control::Start).await?;
         agent.set_stopped(false);
@@ -213,15 +224,28 @@ impl Agents {
     /// Ends the agent's runs and its programs.
     pub(crate) async fn stop(&self, id: &AgentId) -> Result<(), Error> {
         let agent = self.find(id)?;
+        let _turn = agent.controlling.lock().await;
         self.db.set_agent_stopped(id, true).await?;
         agent.set_stopped(true);
-        agent.conversations.control(Control::Stop(RunReason::AgentStopped)).await
+        agent.end_isolated();
+        agent.conversations.control(Control::Stop(RunReason::AgentStopped)).await?;
+        self.dismiss(id);
+        Ok(())
+    }
+
+    /// Ends what an agent does in conversations of others, which have handed it the turn.
+    fn dismiss(&self, id: &AgentId) {
+        for agent in self.all().iter().filter(|agent| agent.id != *id) {
+            agent.conversations.dismiss(id);
+        }
     }
 
     /// Ends the agent's current runs and its programs; a stopped agent takes messages again.
     pub(crate) async fn restart(&self, id: &AgentId) -> Result<(), Error> {
         let agent = self.find(id)?;
+        let _turn = agent.controlling.lock().await;
         self.db.set_agent_stopped(id, false).await?;
+        agent.end_isolated();
         agent.conversations.control(Control::Restart).await?;
         agent.set_stopped(false);
         Ok(())
@@ -285,6 +309,8 @@ impl Agents {
             conversations,
             audience,
             stopped: AtomicBool::new(stopped),
+            halt: Mutex::default(),
+            controlling: tokio::sync::Mutex::default(),
         };
         let mut agents = self.agents.write().unwrap_or_else(PoisonError::into_inner);
         agents.insert(id, Arc::new(agent));

@@ -12,7 +12,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use crate::conversation::Answer;
 use crate::error::Error;
-use crate::memory::Memory;
+use crate::memory::{self, Known};
 use crate::server::Server;
 
 /// A command and its origin. It is consumed by answering it.
@@ -33,7 +33,7 @@ impl Call {
     /// because it has shown the API key. What cannot be read is refused.
     /// One that was answered before is answered again.
     pub(crate) fn read(
-        command: Command,
+        mut command: Command,
         place: OwnedSemaphorePermit,
         server: &Arc<Server>,
     ) -> Option<Self> {
@@ -46,12 +46,19 @@ impl Call {
                 let origin = origin.flatten();
                 let is_direct = origin.is_none();
                 let origin = origin.unwrap_or_default();
-                let id = origin.command_id.clone().filter(|_| Memory::keeps(&command.name));
-                if let Some(answer) = id.as_ref().and_then(|id| server.memory.recall(id)) {
-                    command.reply.answer(answer);
-                    return None;
-                }
-                let memory = id.map(|id| (server.clone(), id));
+                let id = origin.command_id.clone().filter(|_| memory::keeps(&command.name));
+                let Some(id) = id else {
+                    return Some(Self { command, origin, is_direct, memory: None, _place: place });
+                };
+                command.reply = match server.memory.begin(&id, command.reply) {
+                    Known::New(reply) => reply,
+                    Known::UnderWay => return None,
+                    Known::Answered(reply, answer) => {
+                        reply.answer(answer);
+                        return None;
+                    }
+                };
+                let memory = Some((server.clone(), id));
                 Some(Self { command, origin, is_direct, memory, _place: place })
             }
             Err(cause) => {
@@ -107,7 +114,9 @@ impl Call {
             None => self.command.reply.result(result),
             Some((server, id)) => {
                 let answer = gateway::raw(&Ack::from(result));
-                server.memory.keep(id, answer.clone());
+                for again in server.memory.keep(id, answer.clone()) {
+                    again.answer(answer.clone());
+                }
                 self.command.reply.answer(answer);
             }
         }

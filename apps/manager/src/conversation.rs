@@ -183,6 +183,17 @@ impl Conversation {
         self.send(Request::Edit(edit));
     }
 
+    /// Another agent was stopped or deleted. Not waited for: a conversation that is too busy to hear it finds out
+    /// when it gives that agent a turn.
+    pub(crate) fn dismiss(&self, agent: AgentId) {
+        self.0.inbox.try_send(Request::Dismiss(agent)).ok();
+    }
+
+    /// Whether its task is gone.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.0.inbox.is_closed()
+    }
+
     fn send(&self, request: Request) {
         if let Some(refusal) = self.0.card.refusal() {
             return request.refuse(refusal);

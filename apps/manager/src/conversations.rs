@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use protocol::agents::{ConversationAction, ConversationInfo, NameCollision, Origin, RunReason};
-use protocol::{ConversationId, Timestamp};
+use protocol::{AgentId, ConversationId, Timestamp};
 use store::{ConversationRecord, OpenInteraction, StoreError, name_key};
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
@@ -94,6 +94,8 @@ impl Conversations {
         let id = id.unwrap_or(&self.default);
         let mut all = self.lock();
         let known = all.get_mut(id).ok_or_else(|| Error::ConversationNotFound(id.clone()))?;
+        // What it is asked for now keeps it from being evicted while it does that.
+        known.card.state().used = Instant::now();
         self.open(known, Vec::new())
     }
 
@@ -105,7 +107,11 @@ impl Conversations {
     }
 
     fn open(&self, known: &mut Known, asked: Vec<OpenInteraction>) -> Result<Conversation, Error> {
-        if let Some(live) = &known.live {
+        if let Some(refusal) = known.card.refusal() {
+            return Err(refusal);
+        }
+        // One whose task has ended otherwise than it should is of no use.
+        if let Some(live) = known.live.as_ref().filter(|live| !live.has_ended()) {
             return Ok(live.clone());
         }
         if self.closed.load(Ordering::Relaxed) {
@@ -258,17 +264,22 @@ impl Conversations {
             drop(state);
             self.lock().get(id).and_then(|known| known.live.clone())
         };
-        if let Some(live) = &live {
-            live.control(Control::Stop(RunReason::ConversationDeleted)).await.ok();
-        }
-        if let Err(cause) = self.setting.db.delete_conversation(id).await {
+        let stopped = match &live {
+            Some(live) => live.control(Control::Stop(RunReason::ConversationDeleted)).await,
+            None => Ok(()),
+        };
+        let deleted = match stopped {
+            Ok(()) => self.setting.db.delete_conversation(id).await.map_err(Error::from),
+            Err(error) => Err(error),
+        };
+        if let Err(error) = deleted {
             card.state().gone = None;
             if let Some(live) = &live
                 && !self.stopped.load(Ordering::Relaxed)
             {
                 live.control(Control::Start).await.ok();
             }
-            return Err(cause.into());
+            return Err(error);
         }
         self.lock().remove(id);
         self.setting.audience.changed(&card, 0, ConversationAction::Deleted, origin, None);
@@ -287,6 +298,13 @@ impl Conversations {
             if let Some(live) = &known.live {
                 live.feed().close();
             }
+        }
+    }
+
+    /// Another agent was stopped or deleted.
+    pub(crate) fn dismiss(&self, agent: &AgentId) {
+        for live in self.live() {
+            live.dismiss(agent.clone());
         }
     }
 

@@ -98,7 +98,11 @@ impl Filters {
             Value::String(text) => *text = self.outgoing(text, findings).0,
             Value::Array(values) => values.iter_mut().for_each(|value| self.value(value, findings)),
             Value::Object(fields) => {
-                fields.values_mut().for_each(|value| self.value(value, findings));
+                let filtered = std::mem::take(fields).into_iter().map(|(key, mut value)| {
+                    self.value(&mut value, findings);
+                    (self.outgoing(&key, findings).0, value)
+                });
+                *fields = filtered.collect();
             }
             Value::Null | Value::Bool(_) | Value::Number(_) => {}
         }
@@ -157,8 +161,10 @@ fn apply_to_line<'a>(
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Stream {
     line: String,
-    /// A line was dropped: nothing more is shown.
+    /// A line was dropped: no more pieces are shown.
     over: bool,
+    /// A message with such a line was shown as far as it goes: no more messages are.
+    cut: bool,
 }
 
 impl Stream {
@@ -191,7 +197,11 @@ impl Stream {
             return (Some(text), findings);
         }
         self.line.clear();
+        if self.cut {
+            return (None, findings);
+        }
         let (shown, over) = filters.outgoing(&text, &mut findings);
+        self.cut = over;
         self.over |= over;
         (Some(shown).filter(|shown| !shown.is_empty() || !over), findings)
     }
@@ -241,16 +251,20 @@ mod tests {
 
         assert_eq!(text.as_deref(), Some("one\n"));
         assert_eq!(findings.status(), Some(FilterStatus::Dropped));
+        assert_eq!(stream.message(&filters, "a second part".into()).0, None);
     }
 
     #[test]
     fn every_text_of_a_value_is_filtered() {
         let filters = Filters::new(&[filter("secret", FilterAction::Replace)]);
-        let mut value = serde_json::json!({ "a": ["secret", 1, { "b": "a secret" }] });
+        let mut value = serde_json::json!({ "a": ["secret", 1, { "secret b": "a secret" }] });
 
         filters.value(&mut value, &mut Findings::default());
 
-        assert_eq!(value, serde_json::json!({ "a": ["[removed]", 1, { "b": "a [removed]" }] }));
+        assert_eq!(
+            value,
+            serde_json::json!({ "a": ["[removed]", 1, { "[removed] b": "a [removed]" }] })
+        );
     }
 
     proptest! {

@@ -79,6 +79,7 @@ pub(crate) fn prepare(
         permits: agent.permits.clone(),
         cancel,
         stopping: agents.stopping().clone(),
+        halted: agent.halted(),
         outbox: outbox.clone(),
         _claim: claim.ok_or(Error::RunExists)?,
         _place: place,
@@ -98,6 +99,7 @@ struct Task {
     permits: Arc<Semaphore>,
     cancel: CancellationToken,
     stopping: CancellationToken,
+    halted: CancellationToken,
     outbox: Outbox,
     _claim: RunClaim,
     _place: OwnedSemaphorePermit,
@@ -126,6 +128,7 @@ impl Task {
         tokio::select! {
             () = self.cancel.cancelled() => RunReason::User,
             () = self.stopping.cancelled() => RunReason::ServerStopping,
+            () = self.halted.cancelled() => RunReason::AgentStopped,
             () = self.outbox.closed() => RunReason::Disconnect,
             () = tokio::time::sleep_until(deadline) => RunReason::Timeout,
         }

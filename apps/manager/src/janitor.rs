@@ -33,7 +33,8 @@ pub(crate) async fn run(
         tokio::select! {
             next = expired.recv() => {
                 let (Some((agent, conversation)), Some(agents)) = (next, agents.upgrade()) else { return };
-                agents.expire(&agent, &conversation).await;
+                // Its runs are ended first, which may take a while.
+                tokio::spawn(async move { agents.expire(&agent, &conversation).await });
             }
             _ = eviction.tick() => {
                 let Some(agents) = agents.upgrade() else { return };

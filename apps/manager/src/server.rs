@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use gateway::{BoxFuture, Connection, Envelope, Handshake, History, Service};
+use gateway::{BoxFuture, Connection, Envelope, Handshake, History, Reply, Service};
 use protocol::AgentId;
 use store::ManagerDb;
 
@@ -27,7 +27,7 @@ pub(crate) struct Server {
     /// Where agents that come over the wire may have their working directories.
     pub(crate) working_directories: Vec<PathBuf>,
     pub(crate) api_key: ApiKey,
-    pub(crate) memory: Memory,
+    pub(crate) memory: Memory<Reply>,
     /// Behind a lock that is held to count and never across an await.
     attempts: Mutex<Attempts<(IpAddr, AgentId)>>,
 }

@@ -6,8 +6,8 @@ use anyhow::Context as _;
 use serde_json::{Value, json};
 
 use crate::report::{Figures, percentile};
-use crate::socket::Packet;
 use crate::system::{EVICTION, System, Viewer};
+use tests::socket::Packet;
 
 /// How much of everything.
 #[derive(Debug, Clone, Copy)]

@@ -5,8 +5,8 @@ use std::time::Instant;
 use serde_json::{Value, json};
 
 use crate::report::Figures;
-use crate::socket::Packet;
 use crate::system::System;
+use tests::socket::Packet;
 
 /// First with the password, then on a new connection with what that gave.
 pub(crate) async fn run(system: &mut System) -> anyhow::Result<Figures> {

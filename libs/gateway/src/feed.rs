@@ -90,9 +90,22 @@ impl Feed {
         self.lock().tail.announce(head);
     }
 
+    /// The log has got as far as `head`, and what is not here by now is not in it any more.
+    pub fn skip(&self, head: Seq) {
+        let mut inner = self.lock();
+        inner.tail.skip(head);
+        inner.ring();
+    }
+
     /// The log began anew: every follower starts over.
     pub fn reset(&self, epoch: Epoch, start: Seq, head: Seq) {
+        self.reset_and(epoch, start, head, || {});
+    }
+
+    /// The same; `tell` is called in the same moment: nobody reads what was before after that.
+    pub fn reset_and(&self, epoch: Epoch, start: Seq, head: Seq, tell: impl FnOnce()) {
         let mut inner = self.lock();
+        tell();
         inner.tail.reset(epoch, start, head);
         inner.ring();
     }

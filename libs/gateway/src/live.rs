@@ -47,6 +47,8 @@ pub(crate) enum Taken {
     Again,
     /// A piece of a run, of use to a reader who has the pieces before this number.
     Piece(u64),
+    /// The end of a run.
+    End,
     /// Anything else.
     Other,
 }
@@ -121,21 +123,25 @@ impl Live {
                     run.supersede(run.next);
                 }
             }
-            (names::RUN_EVENT, _) => self.state(id, item),
+            (names::RUN_EVENT, _) => return self.state(id, item),
             _ => {}
         }
         Taken::Other
     }
 
-    fn state(&mut self, id: &RunId, item: &Item) {
+    fn state(&mut self, id: &RunId, item: &Item) -> Taken {
         match serde_json::from_str(item.payload.get()).map(|State { state }| state) {
             Ok(RunState::Queued | RunState::Started) => {
                 let run = self.open(id);
                 run.owner = item.viewer.clone().or(run.owner.take());
             }
-            Ok(state) if state.is_terminal() => self.runs.retain(|run| run.id != *id),
+            Ok(state) if state.is_terminal() => {
+                self.runs.retain(|run| run.id != *id);
+                return Taken::End;
+            }
             _ => {}
         }
+        Taken::Other
     }
 
     fn piece(&mut self, id: &RunId, sequence: u64, item: &Item) -> Taken {

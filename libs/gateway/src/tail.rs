@@ -49,6 +49,8 @@ struct Slot {
     at: Seq,
     /// Of a piece of a run: who has the pieces before this number can make use of it.
     needs: Option<u64>,
+    /// Whether it is the end of a run.
+    ends_run: bool,
 }
 
 impl Tail {
@@ -96,6 +98,20 @@ impl Tail {
         self.last
     }
 
+    /// Entries up to this one are not here.
+    #[must_use]
+    pub fn start(&self) -> Seq {
+        self.start
+    }
+
+    /// What was to come up to `seq` does not: it is not in the log any more.
+    pub fn skip(&mut self, seq: Seq) {
+        if seq > self.last {
+            self.clear(seq);
+            self.head = self.head.max(seq);
+        }
+    }
+
     /// Open runs of that viewer.
     pub fn runs_of(&self, viewer: &ViewerId) -> impl Iterator<Item = &RunId> {
         self.live.runs_of(viewer)
@@ -121,13 +137,15 @@ impl Tail {
             self.last = seq;
             self.head = self.head.max(seq);
         }
-        let needs = match self.live.take(&item) {
+        let taken = self.live.take(&item);
+        let ends_run = taken == Taken::End;
+        let needs = match taken {
             Taken::Again => return false,
             Taken::Piece(needs) => Some(needs),
-            Taken::Other => None,
+            Taken::End | Taken::Other => None,
         };
         self.bytes += item.payload.get().len();
-        self.slots.push_back(Slot { item: Arc::new(item), at: self.last, needs });
+        self.slots.push_back(Slot { item: Arc::new(item), at: self.last, needs, ends_run });
         self.evict();
         true
     }

@@ -19,3 +19,4 @@ mod size;
 pub use control::{Ask, InteractionAnswer};
 pub use event::{AgentEvent, Outcome};
 pub use session::{Graces, NotTold, Session, Stopped};
+pub use size::parts;

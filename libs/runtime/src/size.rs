@@ -32,8 +32,8 @@ pub(crate) fn prefix_that_fits(text: &str, room: usize) -> &str {
     text
 }
 
-/// A text in parts that fit, at least one.
-pub(crate) fn parts(mut text: &str) -> impl Iterator<Item = &str> {
+/// A text in parts that fit into an entry each, at least one.
+pub fn parts(mut text: &str) -> impl Iterator<Item = &str> {
     let mut first = true;
     std::iter::from_fn(move || {
         if text.is_empty() && !first {

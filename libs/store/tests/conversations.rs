@@ -172,6 +172,12 @@ async fn retention_keeps_what_is_new_and_what_is_open() {
 
     assert_eq!(db.prune(&id, Keep::default()).await.unwrap(), 0);
     let since = Some(Timestamp::from_millis(2));
+    let imported = create(&db, &agent, "b").await.conversation_id;
+    db.append(&imported, vec![said("user", "new"), old("inserted")]).await.unwrap();
+    assert_eq!(db.prune(&imported, Keep { since, newest: None }).await.unwrap(), 0);
+    let all_old = create(&db, &agent, "c").await.conversation_id;
+    db.append(&all_old, vec![old("5"), old("6")]).await.unwrap();
+    assert_eq!(db.prune(&all_old, Keep { since, newest: None }).await.unwrap(), 2);
     assert_eq!(db.prune(&id, Keep { since, newest: None }).await.unwrap(), 2);
     assert_eq!(seqs().await, [3, 4]);
     assert!(search(&db, &agent, "1").await.is_empty());

@@ -1,5 +1,6 @@
 //! `createConversation`, `renameConversation`, `deleteConversation`, `clearHistory`, `insertHistory`.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use protocol::Timestamp;
@@ -110,6 +111,14 @@ fn messages(
 ) -> Result<Vec<NewEntry>, Error> {
     if !(1..=MAX_INSERTED).contains(&messages.len()) {
         return Err(Error::InvalidPayload(format!("messages are 1 to {MAX_INSERTED}")));
+    }
+    let mut ids = HashSet::new();
+    if let Some(id) = messages
+        .iter()
+        .filter_map(|message| message.message_id.as_ref())
+        .find(|id| !ids.insert(*id))
+    {
+        return Err(Error::InvalidPayload(format!("messageId {id} is given twice")));
     }
     let name = &agent.spec().name;
     let entry = |message: InsertedMessage| {

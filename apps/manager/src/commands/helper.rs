@@ -64,6 +64,7 @@ fn prepare(
         connection_id: call.origin().connection_id.clone(),
         filters: agent.filters.clone(),
         answer: String::new(),
+        is_too_long: false,
     };
     let agents = connection.server().agents.clone();
     let order = Order { run: run_id, text, timeout: helper::TIMEOUT };

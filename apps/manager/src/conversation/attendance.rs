@@ -30,8 +30,6 @@ pub(crate) struct Attendance {
 #[derive(Debug)]
 struct Inner {
     present: HashMap<Key, Present>,
-    /// Who has gone since the worker asked last.
-    gone: Vec<Key>,
     /// Since when nobody is there.
     nobody_since: Option<Instant>,
 }
@@ -46,9 +44,7 @@ struct Present {
 /// What the worker has to know.
 #[derive(Debug, Default)]
 pub(crate) struct News {
-    /// Who has gone.
-    pub(crate) gone: Vec<Key>,
-    /// Those of them who had been lost, and have to be told of.
+    /// Those who were lost and have not come back: the others have to be told.
     pub(crate) expired: Vec<Attendee>,
     /// Since when nobody is there.
     pub(crate) nobody_since: Option<Instant>,
@@ -59,15 +55,15 @@ pub(crate) struct News {
 impl Attendance {
     /// Nobody is present. Who is lost is waited for during `grace`.
     pub(crate) fn new(grace: Duration) -> Self {
-        let inner =
-            Inner { present: HashMap::new(), gone: Vec::new(), nobody_since: Some(Instant::now()) };
+        let inner = Inner { present: HashMap::new(), nobody_since: Some(Instant::now()) };
         Self { inner: Mutex::new(inner), changed: Notify::new(), grace }
     }
 
-    /// Somebody comes. Whether that is news: not for one who was lost and is back, by the same or another connection.
+    /// Somebody comes. Whether that is news: not for one who is there by a connection that is not noticed to be lost yet,
+    /// nor for one who was lost and is back.
     pub(crate) fn enter(&self, key: Key, attendee: Attendee) -> bool {
         let mut inner = self.lock();
-        let back = inner.take_lost(&key, attendee.viewer_id.as_ref());
+        let back = inner.take_former(&key, attendee.viewer_id.as_ref());
         let known = inner.present.insert(key, Present { attendee, lost: None }).is_some();
         inner.nobody_since = None;
         self.changed.notify_one();
@@ -78,7 +74,6 @@ impl Attendance {
     pub(crate) fn leave(&self, key: &Key) -> Option<Attendee> {
         let mut inner = self.lock();
         let present = inner.present.remove(key)?;
-        inner.gone.push(key.clone());
         inner.count();
         self.changed.notify_one();
         Some(present.attendee)
@@ -110,6 +105,14 @@ impl Attendance {
         self.lock().present.contains_key(key)
     }
 
+    /// Whether that connection is there or may be back, whichever link it is behind.
+    pub(crate) fn has_anywhere(&self, key: &Key) -> bool {
+        let inner = self.lock();
+        inner.present.contains_key(key)
+            || (key.behind.is_some()
+                && inner.present.keys().any(|other| other.behind == key.behind))
+    }
+
     /// Whether a viewer is there or may be back, on whatever connection.
     pub(crate) fn has_viewer(&self, viewer: &ViewerId) -> bool {
         let inner = self.lock();
@@ -132,9 +135,7 @@ impl Attendance {
         let late: Vec<Key> = late.map(|(key, _)| key.clone()).collect();
         for key in late {
             news.expired.extend(inner.present.remove(&key).map(|present| present.attendee));
-            inner.gone.push(key);
         }
-        news.gone = std::mem::take(&mut inner.gone);
         news.nobody_since = inner.nobody_since;
         news.next =
             inner.present.values().filter_map(|present| Some(present.lost? + self.grace)).min();
@@ -157,14 +158,19 @@ impl Inner {
         }
     }
 
-    /// Forgets one who was lost, because the same is there again.
-    fn take_lost(&mut self, key: &Key, viewer: Option<&ViewerId>) -> bool {
-        let same = |(other, present): &(&Key, &Present)| {
-            let viewers = viewer.is_some() && present.attendee.viewer_id.as_ref() == viewer;
+    /// Forgets one whose place is taken: the same connection behind another link, else a lost one of the same viewer.
+    fn take_former(&mut self, key: &Key, viewer: Option<&ViewerId>) -> bool {
+        let same = |other: &Key| other != key && key.behind.is_some() && other.behind == key.behind;
+        let viewers = |present: &Present| {
             present.lost.is_some()
-                && (viewers || (key.behind.is_some() && other.behind == key.behind))
+                && viewer.is_some()
+                && present.attendee.viewer_id.as_ref() == viewer
         };
-        let found = self.present.iter().find(same).map(|(key, _)| key.clone());
+        let mut all = self.present.iter();
+        let found = all.find(|(other, _)| same(other)).or_else(|| {
+            self.present.iter().find(|(other, present)| *other != key && viewers(present))
+        });
+        let found = found.map(|(key, _)| key.clone());
         found.is_some_and(|key| self.present.remove(&key).is_some())
     }
 }
@@ -200,13 +206,33 @@ mod tests {
         tokio::time::advance(Duration::from_secs(31)).await;
         let news = attendance.news(Instant::now());
 
-        assert_eq!(news.gone, [key("l1", "c2")]);
         assert_eq!(news.expired.len(), 1);
+        assert!(!attendance.has(&key("l1", "c2")));
         assert_eq!((attendance.count(), news.nobody_since), (1, None));
         assert!(attendance.leave(&key("l2", "c9")).is_some());
         let news = attendance.news(Instant::now());
-        assert_eq!(news.gone, [key("l2", "c9")]);
         assert!(news.nobody_since.is_some());
         assert!(attendance.leave(&key("l2", "c9")).is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_takes_its_own_place_behind_another_link() {
+        let attendance = Attendance::new(Duration::from_secs(30));
+        for tab in ["c1", "c2"] {
+            attendance.enter(key("l1", tab), attendee("ada"));
+        }
+        let (first, second) = (key("l1", "c1"), key("l1", "c2"));
+
+        // The old link's end has not been noticed yet.
+        assert!(!attendance.enter(key("l2", "c1"), attendee("ada")));
+        assert_eq!(attendance.count(), 2);
+        attendance.lose(&first);
+        attendance.lose(&second);
+        assert!(!attendance.enter(key("l2", "c2"), attendee("ada")));
+
+        assert_eq!(attendance.count(), 2);
+        assert!(attendance.has_anywhere(&first) && attendance.has_anywhere(&second));
+        attendance.leave(&key("l2", "c1"));
+        assert!(!attendance.has_anywhere(&first) && attendance.has_anywhere(&second));
     }
 }

@@ -41,10 +41,10 @@ impl Worker {
                 let outputs: Vec<Output> = carried.iter().cloned().map(Output::Entry).collect();
                 self.note_interactions(&outputs, Seq(1));
                 self.runs.set_active(self.home.name.clone());
-                // Told first, so that what comes after it is of the new life.
                 let (cleared, count) = (ConversationAction::Cleared, self.client_count());
-                self.audience.changed(&self.card, count, cleared, origin, Some(epoch.clone()));
-                self.publisher.begin_anew(epoch, carried);
+                self.publisher.begin_anew(&epoch, carried, || {
+                    self.audience.changed(&self.card, count, cleared, origin, Some(epoch.clone()));
+                });
             }
         }
     }

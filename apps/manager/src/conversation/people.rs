@@ -6,6 +6,7 @@ use protocol::limits::MAX_ANNOUNCED;
 use tokio::time::Instant;
 
 use super::Conversation;
+use super::attendance::Key;
 use super::card::Creator;
 use super::publisher::tell_attendance;
 use super::runs::Runs;
@@ -34,8 +35,8 @@ pub(super) fn announce(conversation: &Conversation, who: &Attendee, came: bool) 
 }
 
 impl Worker {
-    /// Ends what was to end with those who have gone, and notes since when nobody is there.
-    pub(super) async fn on_attendance(&mut self) {
+    /// Notes who has gone for good, and since when nobody is there.
+    pub(super) fn on_attendance(&mut self) {
         let now = Instant::now();
         let news = self.attendance.news(now);
         self.expiry = news.next;
@@ -46,9 +47,16 @@ impl Worker {
             }
         }
         self.watch_creator(now);
-        if !news.gone.is_empty() {
+    }
+
+    /// Ends what was to end with a connection that is not there any more. Looked at again and again and not when
+    /// one goes: it may have gone before its run was accepted, or while the store did not work.
+    pub(super) async fn end_orphans(&mut self) {
+        let attendance = self.attendance.clone();
+        let is_here = |owner: &Key| attendance.has_anywhere(owner);
+        if self.retry.is_none() && self.runs.has_orphans(&is_here) {
             let (next, plan) =
-                self.decide(|next, means, plan| next.end_of_owners(&news.gone, means, plan));
+                self.decide(|next, means, plan| next.end_orphans(&is_here, means, plan));
             self.store(next, plan).await;
         }
     }
@@ -69,11 +77,11 @@ impl Worker {
 
     /// Does what is due because people have been away for long enough.
     pub(super) async fn on_absence(&mut self, now: Instant) {
-        if self.expiry.is_some_and(|at| at <= now) {
-            self.on_attendance().await;
-        }
+        // Somebody may have come in this moment.
+        self.on_attendance();
         if self.creator_gone.is_some_and(|gone| gone + self.viewer_grace <= now) {
-            self.creator_gone = None;
+            // Asked for again after the same time, should it not work.
+            self.creator_gone = Some(now);
             self.expired.send((self.card.agent_id.clone(), self.card.id.clone())).ok();
         }
         if self.unseen_at().is_some_and(|at| at <= now) {
@@ -82,9 +90,15 @@ impl Worker {
         }
     }
 
-    /// When what waits is ended because nobody is there to see it.
+    /// When what waits is ended because nobody is there to see it: nobody has been for that long, and it has waited
+    /// for that long.
     pub(super) fn unseen_at(&self) -> Option<Instant> {
-        let since = self.nobody_since.filter(|_| self.runs.has_unseen())?;
-        Some(since + self.viewer_grace)
+        Some(self.nobody_since?.max(self.waiting_since?) + self.viewer_grace)
+    }
+
+    /// Notes since when something waits that nobody may be there to see.
+    pub(super) fn watch_waiting(&mut self) {
+        let since = self.waiting_since.unwrap_or_else(Instant::now);
+        self.waiting_since = self.runs.has_unseen().then_some(since);
     }
 }

@@ -41,9 +41,10 @@ impl Publisher {
         self.feed.append(items.collect::<Vec<_>>());
     }
 
-    /// The log begins anew with these entries, which have been stored.
-    pub(super) fn begin_anew(&self, epoch: Epoch, entries: Vec<NewEntry>) {
-        self.feed.reset(epoch, Seq::ZERO, Seq(entries.len() as u64));
+    /// The log begins anew with these entries, which have been stored. `tell` says so: what comes before it is of the
+    /// old life, and what comes after it of the new one.
+    pub(super) fn begin_anew(&self, epoch: &Epoch, entries: Vec<NewEntry>, tell: impl FnOnce()) {
+        self.feed.reset_and(epoch.clone(), Seq::ZERO, Seq(entries.len() as u64), tell);
         self.show(entries.into_iter().map(Output::Entry).collect(), Seq(1));
     }
 

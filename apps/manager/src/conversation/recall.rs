@@ -22,9 +22,13 @@ pub(super) async fn at(
     conversation: &ConversationId,
     seq: Seq,
 ) -> Result<Option<ChatAccepted>, StoreError> {
+    // One by one: a page ends behind an entry that is large.
     let before = Seq(seq.0.saturating_sub(1));
-    let page = db.entries_after(conversation, before, 2, None).await?;
-    let [message, state] = page.entries.as_slice() else { return Ok(None) };
+    let message = db.entries_after(conversation, before, 1, None).await?;
+    let state = db.entries_after(conversation, seq, 1, None).await?;
+    let (Some(message), Some(state)) = (message.entries.first(), state.entries.first()) else {
+        return Ok(None);
+    };
     let Some(run_id) = message.head.run_id.clone() else { return Ok(None) };
     if message.head.seq != seq || state.kind != EntryKind::RunEvent {
         return Ok(None);

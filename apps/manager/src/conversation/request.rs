@@ -6,7 +6,7 @@ use std::sync::Arc;
 use protocol::agents::{
     CancelKind, ChatAccepted, Cleared, Inserted, InteractionState, Origin, RunReason,
 };
-use protocol::{MessageId, RunId};
+use protocol::{AgentId, MessageId, RunId};
 use serde_json::value::RawValue;
 use store::NewEntry;
 use tokio::time::Instant;
@@ -25,6 +25,8 @@ pub(crate) enum Request {
     Edit(Edit),
     /// An administrator's, or the server's own.
     Control(Control, Answer<()>),
+    /// Another agent was stopped or deleted; it may have been handed the turn.
+    Dismiss(AgentId),
 }
 
 /// What a viewer asks for.
@@ -122,6 +124,7 @@ impl Request {
             Self::Edit(Edit::Command(_, _, answer)) | Self::Control(_, answer) => {
                 answer.give(Err(error));
             }
+            Self::Dismiss(_) => {}
         }
     }
 }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use protocol::agents::{CancelKind, Origin, RunReason, RunState, Usage};
-use protocol::limits::MAX_QUEUED_RUNS;
+use protocol::limits::{MAX_MESSAGE, MAX_QUEUED_RUNS};
 use protocol::{AgentId, RunId, ViewerId};
 use store::{Change, NewEntry};
 use tokio::sync::OwnedSemaphorePermit;
@@ -130,7 +130,8 @@ pub(super) struct Admission {
 }
 
 impl Runs {
-    pub(super) fn new(mode: Mode, active: AgentName) -> Self {
+    /// No run. `version` is that of the queue as it was shown last.
+    pub(super) fn new(mode: Mode, active: AgentName, version: u64) -> Self {
         Self {
             mode,
             active,
@@ -138,7 +139,7 @@ impl Runs {
             own: Vec::new(),
             waiting: VecDeque::new(),
             asked: Vec::new(),
-            version: 0,
+            version,
         }
     }
 
@@ -148,7 +149,7 @@ impl Runs {
     }
 
     /// Whether anything is open that an evicted conversation would forget.
-    pub(super) fn is_open(&self) -> bool {
+    pub(super) fn has_open(&self) -> bool {
         self.is_busy() || !self.waiting.is_empty() || !self.asked.is_empty()
     }
 
@@ -285,9 +286,21 @@ impl Runs {
         Ok(1)
     }
 
-    /// Ends what belongs to connections that have gone, as far as it was to end with them.
-    pub(super) fn end_of_owners(&mut self, gone: &[Key], means: &Means<'_>, plan: &mut Plan) {
-        let ends = |run: &Run| run.ends_with_owner && gone.contains(&run.owner);
+    /// Whether [`Self::end_orphans`] would change anything.
+    pub(super) fn has_orphans(&self, is_here: &dyn Fn(&Key) -> bool) -> bool {
+        let ends = |run: &Run| run.ends_with_owner && !is_here(&run.owner);
+        self.waiting.iter().any(|run| ends(run))
+            || self.current().any(|current| current.reason.is_none() && ends(&current.run))
+    }
+
+    /// Ends what was to end with its owner, as far as that is not there.
+    pub(super) fn end_orphans(
+        &mut self,
+        is_here: &dyn Fn(&Key) -> bool,
+        means: &Means<'_>,
+        plan: &mut Plan,
+    ) {
+        let ends = |run: &Run| run.ends_with_owner && !is_here(&run.owner);
         for current in self.current_mut().filter(|current| ends(&current.run)) {
             current.end(RunReason::Disconnect, plan);
         }
@@ -334,6 +347,11 @@ impl Runs {
         }
     }
 
+    /// Whether the agents may be started.
+    pub(super) fn is_open(&self) -> bool {
+        self.mode == Mode::Open
+    }
+
     /// Accepts runs, but starts none.
     pub(super) fn pause(&mut self) {
         self.mode = Mode::Pausing;
@@ -348,6 +366,27 @@ impl Runs {
     pub(super) fn end_current(&mut self, reason: RunReason, plan: &mut Plan) {
         for current in self.current_mut() {
             current.end(reason, plan);
+        }
+    }
+
+    /// An agent that was handed the turn is gone: its runs end, and messages go to `home` again.
+    pub(super) fn dismiss(
+        &mut self,
+        agent: &AgentId,
+        home: AgentName,
+        means: &Means<'_>,
+        plan: &mut Plan,
+    ) {
+        if self.active.id == *agent {
+            self.active = home;
+        }
+        let seats = self.current().filter(|current| current.seat.agent == *agent);
+        for seat in seats.map(|current| current.seat.clone()).collect::<Vec<_>>() {
+            if let Some(current) = self.take(&seat) {
+                plan.effects.push(Effect::End(seat));
+                let ending = Ending::because(current.reason.unwrap_or(RunReason::AgentStopped));
+                self.finish(&current, ending, means, plan);
+            }
         }
     }
 
@@ -396,7 +435,7 @@ impl Runs {
 
     /// Ends a run that has been taken: its questions with it. The next one starts.
     fn finish(&mut self, current: &Current, ending: Ending, means: &Means<'_>, plan: &mut Plan) {
-        self.cancel_asked_in(&current.run.id, means.now.timestamp, plan);
+        self.cancel_asked_in(&current.run.id, &current.seat, means.now.timestamp, plan);
         let ending = ending.after(means.now.instant - current.since).costing(current.usage.clone());
         let run = &current.run;
         plan.entry(entries::ended(&run.id, run.viewer(), ending, means.now.timestamp));
@@ -497,6 +536,11 @@ fn filter_incoming(chat: &Chat, means: &Means<'_>, plan: &mut Plan) -> Result<Ar
     plan.entry(entries::filtered(run, &body, means.now.timestamp));
     if dropped {
         return Err(Error::Dropped(findings.names().join(", ")));
+    }
+    if text.len() > MAX_MESSAGE {
+        let problem =
+            format!("message is larger than {MAX_MESSAGE} bytes once filters are applied");
+        return Err(Error::PayloadTooLarge(problem));
     }
     Ok(text)
 }

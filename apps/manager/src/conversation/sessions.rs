@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use protocol::RunId;
 use protocol::spec::AgentSpec;
+use protocol::{AgentId, RunId};
 use runtime::{AgentEvent, InteractionAnswer};
 use serde_json::value::RawValue;
 use tokio::sync::mpsc;
@@ -58,6 +58,17 @@ impl Sessions {
         self.targets.push(target);
     }
 
+    /// An agent that is gone: its sessions end. Whether it was known.
+    pub(super) fn forget(&mut self, agent: &AgentId) -> bool {
+        let before = self.targets.len();
+        self.targets.retain(|known| known.name.id != *agent);
+        let seats = self.running.iter().map(|running| running.seat.clone());
+        for seat in seats.filter(|seat| seat.agent == *agent).collect::<Vec<_>>() {
+            self.end(&seat);
+        }
+        self.targets.len() < before
+    }
+
     /// The name of a session's agent.
     pub(super) fn name(&self, seat: &Seat) -> &str {
         self.target(seat).map_or("", |target| &target.name.name)
@@ -84,11 +95,11 @@ impl Sessions {
         }
     }
 
-    /// Gives a session the answer to what it asked; also one that was started anew since.
-    pub(super) fn answer(&mut self, seat: &Seat, answer: InteractionAnswer) {
-        if let Some(at) = self.start(seat)
-            && self.running[at].session.answer(answer).is_err()
-        {
+    /// Gives a session the answer to what it asked; if it `may_start`, also one that has to be started anew.
+    pub(super) fn answer(&mut self, seat: &Seat, answer: InteractionAnswer, may_start: bool) {
+        let running = self.running.iter().position(|running| running.seat == *seat);
+        let at = running.or_else(|| may_start.then(|| self.start(seat)).flatten());
+        if at.is_none_or(|at| self.running[at].session.answer(answer).is_err()) {
             tracing::warn!(agent = %seat.agent, "an answer did not reach the agent");
         }
     }

@@ -8,10 +8,10 @@ use std::pin::Pin;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use protocol::agents::{InteractionRequest, InteractionRequestBody, RunReason};
+use protocol::agents::{InteractionRequest, InteractionRequestBody, InteractionState, RunReason};
 use protocol::{AgentId, ConversationId};
-use runtime::AgentEvent;
-use store::{ManagerDb, OpenInteraction};
+use runtime::{AgentEvent, InteractionAnswer};
+use store::{ManagerDb, OpenInteraction, StoreError};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::time::Instant;
 
@@ -46,6 +46,8 @@ pub(super) struct Worker {
     pub(super) viewer_grace: Duration,
     /// Since when nobody is present.
     pub(super) nobody_since: Option<Instant>,
+    /// Since when something waits that is ended when nobody sees it.
+    pub(super) waiting_since: Option<Instant>,
     /// When somebody whose connection was lost is given up.
     pub(super) expiry: Option<Instant>,
     /// Since when who made a conversation that ends with them is not present.
@@ -66,7 +68,7 @@ pub(super) struct Worker {
     /// When the current runs are cancelled because the server goes down.
     cut: Option<Instant>,
     /// When to try again to store something.
-    retry: Option<Instant>,
+    pub(super) retry: Option<Instant>,
     /// When the queue is shown, if it has changed since it was.
     queue_due: Option<Instant>,
     /// Whether the queue that was shown last was empty.
@@ -92,7 +94,7 @@ impl Worker {
         let inner = &conversation.0;
         let mut worker = Self {
             db: setting.db,
-            runs: Runs::new(mode, setting.home.name.clone()),
+            runs: Runs::new(mode, setting.home.name.clone(), inner.card.state().queue.version),
             card: inner.card.clone(),
             attendance: inner.attendance.clone(),
             audience: setting.audience,
@@ -102,6 +104,7 @@ impl Worker {
             expired: setting.expired,
             viewer_grace: setting.viewer_grace,
             nobody_since: Some(Instant::now()),
+            waiting_since: None,
             expiry: None,
             creator_gone: inner.card.creator.is_some().then(Instant::now),
             me: Arc::downgrade(inner),
@@ -119,19 +122,21 @@ impl Worker {
             queue_due: None,
             queue_was_empty: true,
         };
+        worker.take_active();
         worker.restore(asked);
         worker
     }
 
     /// Goes on until the conversation is deleted, the server stops, or nobody has a handle any more.
     pub(super) async fn run(mut self) {
-        self.take_active();
         let (mut requests, mut events) = (Vec::new(), Vec::new());
         loop {
             self.card.state().used = Instant::now();
             let alarm = self.alarm();
-            self.permit = self.permit.take().filter(|_| self.runs.wants_permit());
-            if self.permit.is_none() && self.runs.wants_permit() {
+            // None is of use while nothing can be stored.
+            let wants_permit = self.retry.is_none() && self.runs.wants_permit();
+            self.permit = self.permit.take().filter(|_| wants_permit);
+            if self.permit.is_none() && wants_permit {
                 self.permit = Some(Box::pin(self.permits.wait()));
             }
             tokio::select! {
@@ -146,9 +151,11 @@ impl Worker {
                     Err(Gone(seat)) => self.on_silence(&seat).await,
                 },
                 permit = granted(&mut self.permit) => self.on_permit(permit).await,
-                () = self.attendance.changed() => self.on_attendance().await,
+                () = self.attendance.changed() => self.on_attendance(),
                 () = sleep_until(alarm) => self.on_alarm().await,
             }
+            self.end_orphans().await;
+            self.watch_waiting();
             self.act().await;
             if self.leave().await == Next::Ends {
                 break;
@@ -237,6 +244,10 @@ impl Worker {
                     self.answer(std::mem::take(&mut asks)).await;
                     self.on_edit(edit).await;
                 }
+                Request::Dismiss(agent) => {
+                    self.answer(std::mem::take(&mut asks)).await;
+                    self.dismiss(&agent).await;
+                }
                 Request::Control(control, answer) => {
                     self.answer(std::mem::take(&mut asks)).await;
                     self.on_control(control, answer).await;
@@ -246,7 +257,20 @@ impl Worker {
         self.answer(asks).await;
     }
 
+    /// An agent that may have been handed the turn was stopped or deleted.
+    pub(super) async fn dismiss(&mut self, agent: &AgentId) {
+        if *agent != self.home.name.id && self.sessions.forget(agent) {
+            let home = self.home.name.clone();
+            let (next, plan) =
+                self.decide(|next, means, plan| next.dismiss(agent, home, means, plan));
+            self.store(next, plan).await;
+        }
+    }
+
     async fn on_control(&mut self, control: Control, answer: Answer<()>) {
+        if matches!(control, Control::Start) && self.runs.is_open() && self.leaving.is_empty() {
+            return answer.give(Ok(()));
+        }
         let (next, plan) = self.decide(|next, means, plan| match control {
             Control::Start => {}
             Control::Restart => {
@@ -274,6 +298,11 @@ impl Worker {
                 self.runs = next;
                 self.carry_out(plan, first_of(stored));
             }
+            // The log is gone, so there is nothing to close in it.
+            Err(StoreError::NotFound) if matches!(control, Control::Delete) => {
+                self.runs = next;
+                self.effects.extend(plan.effects);
+            }
             // Going down is not put off: the next start closes the runs that are still open in the log.
             Err(cause) if matches!(control, Control::Shutdown { .. }) => {
                 report(&cause);
@@ -287,13 +316,25 @@ impl Worker {
     /// Many events of a session are one transaction.
     async fn on_events(&mut self, seat: &Seat, events: Vec<AgentEvent>) {
         let over = events.iter().any(|event| matches!(event, AgentEvent::Ended { .. }));
+        let asked = events.iter().filter_map(|event| match event {
+            AgentEvent::Asked { ask, .. } => Some(ask.interaction_id.clone()),
+            _ => None,
+        });
+        let asked: Vec<_> = asked.collect();
         let (next, plan) = self.decide(|next, means, plan| {
             let from = Heard { seat, name: self.sessions.name(seat) };
             for event in events {
                 next.hear(&from, event, means, plan);
             }
         });
-        self.settle(seat, next, plan, over).await;
+        if !self.settle(seat, next, plan, over).await {
+            // Nobody will ever see what was asked.
+            for interaction_id in asked {
+                let state = InteractionState::Cancelled;
+                let answer = InteractionAnswer { interaction_id, state, value: None };
+                self.effects.push_back(Effect::Answer(seat.clone(), answer));
+            }
+        }
     }
 
     /// A session ended by itself: its run, if it had one, ends with it.
@@ -314,13 +355,19 @@ impl Worker {
         self.store(next, plan).await;
     }
 
-    /// Lets a session's agent be found.
+    /// Lets a session's agent be found, or not any more if it is gone.
     pub(super) fn introduce(&mut self, seat: &Seat) {
-        if seat.agent != self.home.name.id
-            && let Some(target) =
-                self.roster.upgrade().and_then(|all| all.find(seat.agent.as_str()))
-        {
-            self.sessions.introduce(target);
+        if seat.agent == self.home.name.id {
+            return;
+        }
+        match self.roster.upgrade().and_then(|all| all.find(seat.agent.as_str())) {
+            Some(target) => self.sessions.introduce(target),
+            None => {
+                self.sessions.forget(&seat.agent);
+                if self.runs.main_seat().agent == seat.agent {
+                    self.runs.set_active(self.home.name.clone());
+                }
+            }
         }
     }
 
@@ -337,7 +384,9 @@ impl Worker {
                 Effect::Cancel(seat, run) => self.sessions.cancel(&seat, &run),
                 Effect::Answer(seat, answer) => {
                     self.introduce(&seat);
-                    self.sessions.answer(&seat, answer);
+                    // Nothing is started for it that would have to be ended by somebody.
+                    let may_start = self.runs.is_open() && seat.run.is_none();
+                    self.sessions.answer(&seat, answer, may_start);
                 }
                 Effect::End(seat) => self.sessions.end(&seat),
             }
@@ -346,10 +395,12 @@ impl Worker {
 
     /// Does what waits for the agent to have no run.
     async fn leave(&mut self) -> Next {
-        let going_down =
-            self.leaving.iter().any(|(control, _)| matches!(control, Control::Shutdown { .. }));
-        // A run that cannot be closed in the log does not keep the server up.
-        let free = !self.runs.is_busy() || (going_down && self.runs.is_over());
+        let is_last = |(control, _): &(Control, _)| {
+            matches!(control, Control::Shutdown { .. } | Control::Delete)
+        };
+        // A run that cannot be closed in the log keeps neither the server up nor a conversation that is gone.
+        let ends = self.leaving.iter().any(is_last);
+        let free = !self.runs.is_busy() || (ends && self.runs.is_over());
         if self.leaving.is_empty() || !free {
             return Next::Goes;
         }

@@ -7,6 +7,7 @@ use gateway::Outbox;
 use protocol::agents::{
     ChatEnhanceResult, HelperError, HelperHead, RunReason, RunState, TicketBodyResult,
 };
+use protocol::limits::MAX_MESSAGE;
 use protocol::names::agents::{CHAT_ENHANCE_RESULT, TICKET_BODY_RESULT};
 use protocol::{AgentId, ConnectionId, CorrelationId, ErrorCode, RunId, Timestamp};
 use runtime::AgentEvent;
@@ -35,6 +36,8 @@ pub(crate) struct Helper {
     pub(crate) connection_id: Option<ConnectionId>,
     pub(crate) filters: Arc<Filters>,
     pub(crate) answer: String,
+    /// More was said than is wanted.
+    pub(crate) is_too_long: bool,
 }
 
 /// What an agent is told to word a message better.
@@ -58,6 +61,11 @@ pub(crate) fn ticket(title: &str, context: Option<&str>) -> String {
 impl Listener for Helper {
     fn heard(&mut self, event: AgentEvent) {
         if let AgentEvent::Message { text, .. } = event {
+            // What is longer is no text for a field.
+            if self.answer.len() + text.len() > MAX_MESSAGE {
+                self.is_too_long = true;
+                return;
+            }
             if !self.answer.is_empty() {
                 self.answer.push('\n');
             }
@@ -98,6 +106,7 @@ impl Helper {
             Kind::Ticket => ("Ticket body generation", "ticket body"),
         };
         let message = match (body.state, body.reason) {
+            (RunState::Done, _) if self.is_too_long => format!("The {result} is too long"),
             (RunState::Done, _) if empty => format!("Could not parse {result} from agent"),
             (RunState::Done, _) => return None,
             (_, Some(RunReason::Timeout)) => format!("{what} timed out"),

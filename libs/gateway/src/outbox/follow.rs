@@ -20,7 +20,8 @@ pub(super) struct Follow {
     cursor: Cursor,
     replay: Option<Replay>,
     filter: Option<Filter>,
-    pub(super) fetching: bool,
+    /// A page is under way; the tail began here when it was asked for.
+    pub(super) fetching: Option<Seq>,
 }
 
 /// What `historyEnd` is going to say.
@@ -56,7 +57,7 @@ impl Follow {
             });
             (tail.cursor(after.max(oldest)), replay, filter)
         });
-        Self { following, number, cursor, replay, filter, fetching: false }
+        Self { following, number, cursor, replay, filter, fetching: None }
     }
 
     /// Begins again from the first entry, because the log did.
@@ -66,7 +67,7 @@ impl Follow {
             .feed()
             .with_tail(|tail| (tail.cursor(Seq::ZERO), Replay::of(tail, false, false)));
         self.cursor = cursor;
-        self.fetching = false;
+        self.fetching = None;
         self.number += 1 << 32;
         self.replay = replay;
     }
@@ -85,6 +86,11 @@ impl Follow {
             self.cursor.seq = seq;
         }
         new
+    }
+
+    /// Goes to where the tail began when a page was asked for that has nothing: there is nothing before that any more.
+    pub(super) fn skip(&mut self, start: Seq) {
+        self.cursor.seq = self.cursor.seq.max(start);
     }
 
     /// Whether an item is for this follower.

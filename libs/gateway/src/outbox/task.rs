@@ -18,7 +18,7 @@ use crate::feed::Bell;
 use crate::history::{BoxFuture, History, Page};
 use crate::item::Item;
 use crate::sink::{Envelope, Refusal, Sink, wrap};
-use crate::tail::Read;
+use crate::tail::{Read, Tail};
 
 /// Items of one conversation before another has its turn.
 const TURN: usize = 64;
@@ -115,7 +115,7 @@ impl<S: Sink> Task<S> {
             self.follows.remove(conversation);
             return Ok(());
         }
-        if follow.fetching {
+        if follow.fetching.is_some() {
             // Heard, or the ring after the page would count as one that is still to be heard, and be lost.
             follow.following.heard();
             return Ok(());
@@ -137,7 +137,7 @@ impl<S: Sink> Task<S> {
                 follow.following.ring();
             }
             Read::Behind(after) => {
-                follow.fetching = true;
+                follow.fetching = Some(follow.following.feed().with_tail(Tail::start));
                 let page = self.history.page(conversation, after, PAGE);
                 let (conversation, number) = (conversation.clone(), follow.number);
                 self.fetches.push(Box::pin(async move { (conversation, number, page.await) }));
@@ -156,10 +156,13 @@ impl<S: Sink> Task<S> {
         if follow.number != number {
             return Ok(());
         }
-        follow.fetching = false;
+        let start = follow.fetching.take();
         let epoch = follow.following.feed().head().0;
         match page {
-            Ok(page) if page.epoch == epoch && !page.items.is_empty() => {
+            Ok(page) if page.epoch == epoch => {
+                if page.items.is_empty() {
+                    follow.skip(start.unwrap_or_default());
+                }
                 let items = follow.take(page.items);
                 tell(&mut self.writer, follow, items).await?;
                 follow.following.ring();

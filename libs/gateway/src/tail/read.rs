@@ -98,7 +98,13 @@ impl Tail {
             // An entry may be appended after the reader has asked for what follows it: a tail that is still being
             // filled is behind a reader who was here before.
             (Some(seq), ..) if seq <= cursor.seq => return,
-            (Some(seq), ..) => cursor.seq = seq,
+            (Some(seq), ..) => {
+                cursor.seq = seq;
+                // The id of a run that has ended may be used again.
+                if let Some(run) = slot.item.run.as_ref().filter(|_| slot.ends_run) {
+                    cursor.runs.retain(|(known, _)| known != run);
+                }
+            }
             (None, Some(run), Some(sequence), Some(needs)) => {
                 let superseded = slot.at < cursor.seq;
                 if offset < cursor.pieces || superseded || cursor.seq < cursor.until {

@@ -48,6 +48,26 @@ async fn a_cursor_a_limit_and_a_foreign_epoch_decide_where_it_begins() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_not_in_the_log_any_more_is_not_waited_for() {
+    let mut test = Test::new();
+    (0..20).for_each(|_| test.append());
+    let socket = Socket::with_room(1_000);
+    let outbox = test.viewer(&socket);
+
+    test.prune(15);
+    test.follow(&outbox, None, None);
+    let (some, _) = replay(&socket).await;
+    test.prune(20);
+    test.follow(&outbox, None, None);
+    let (none, end) = replay(&socket).await;
+    test.append();
+
+    assert_eq!((some.len(), none.len()), (5, 0));
+    assert_eq!((end.to_seq, end.count), (Seq(20), 0));
+    assert_eq!(socket.next().await.1, r#"{"text":"e0/21"}"#);
+}
+
+#[tokio::test(start_paused = true)]
 async fn live_deltas_reach_those_who_are_there_and_are_never_replayed() {
     let mut test = Test::new();
     let (early, late) = (Socket::with_room(100), Socket::with_room(100));

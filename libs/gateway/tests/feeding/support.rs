@@ -93,8 +93,8 @@ impl History for Log {
     ) -> BoxFuture<Result<Page, WireError>> {
         let log = self.0.lock().unwrap();
         let epoch = log.0.clone().expect("an epoch");
-        let after = usize::try_from(after.0).unwrap();
-        let items = log.1.iter().skip(after).take(limit.min(7)).cloned().collect();
+        let later = log.1.iter().filter(|item| item.seq.is_some_and(|seq| seq > after));
+        let items = later.take(limit.min(7)).cloned().collect();
         Box::pin(std::future::ready(Ok(Page { epoch, items })))
     }
 }
@@ -142,6 +142,14 @@ impl Test {
         self.next += 1;
         self.log.0.lock().unwrap().1.push(item.clone());
         self.feed.append([item]);
+    }
+
+    /// Deletes entries from the log, and lets a feed begin that has none.
+    pub(crate) fn prune(&mut self, until: u64) {
+        self.log.0.lock().unwrap().1.retain(|item| item.seq > Some(Seq(until)));
+        let (epoch, head) = self.feed.head();
+        let (agent, conversation) = (self.feed.agent().clone(), self.feed.conversation().clone());
+        self.feed = Feed::new(agent, conversation, epoch, head, head, LIMITS);
     }
 
     pub(crate) fn reset(&mut self, epoch: &str) {

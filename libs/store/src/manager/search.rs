@@ -1,6 +1,7 @@
 //! Search through names and messages.
 
 use std::fmt::Write as _;
+use std::ops::RangeInclusive;
 
 use protocol::{AgentId, Seq};
 use sqlx::{QueryBuilder, Row, Sqlite};
@@ -59,7 +60,7 @@ impl ManagerDb {
 /// <https://sqlite.org/fts5.html#full_text_query_syntax>
 fn expression(words: &str) -> Option<String> {
     let mut expression = String::new();
-    for word in words.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()) {
+    for word in words.split(|c: char| !is_of_word(c)).filter(|word| !word.is_empty()) {
         let space = if expression.is_empty() { "" } else { " " };
         write!(expression, "{space}\"{word}\"").expect("a string takes text");
     }
@@ -68,6 +69,18 @@ fn expression(words: &str) -> Option<String> {
     }
     expression.push('*');
     Some(expression)
+}
+
+/// Whether a character belongs to a word: the index takes combining marks as a part of it, too.
+fn is_of_word(char: char) -> bool {
+    const MARKS: [RangeInclusive<char>; 5] = [
+        '\u{300}'..='\u{36f}',
+        '\u{1ab0}'..='\u{1aff}',
+        '\u{1dc0}'..='\u{1dff}',
+        '\u{20d0}'..='\u{20ff}',
+        '\u{fe20}'..='\u{fe2f}',
+    ];
+    char.is_alphanumeric() || MARKS.iter().any(|marks| marks.contains(&char))
 }
 
 #[cfg(test)]
@@ -79,6 +92,7 @@ mod tests {
         assert_eq!(expression("one two").unwrap(), r#""one" "two"*"#);
         assert_eq!(expression(r#"a" OR b NEAR(c)*"#).unwrap(), r#""a" "OR" "b" "NEAR" "c"*"#);
         assert_eq!(expression("text:x -y ^z").unwrap(), r#""text" "x" "y" "z"*"#);
+        assert_eq!(expression("cafe\u{301}s").unwrap(), "\"cafe\u{301}s\"*");
         assert_eq!(expression(" \"'*() "), None);
     }
 }

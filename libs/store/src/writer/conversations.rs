@@ -132,7 +132,7 @@ pub(super) async fn prune(
                 (SELECT min(seq) FROM entries e JOIN open_runs r ON r.conversation = number AND r.run_id = e.run_id
                  WHERE e.conversation = number),
                 (SELECT min(seq) FROM interactions i WHERE i.conversation = number AND i.open),
-                (SELECT max(seq) FROM entries e WHERE e.conversation = number AND e.timestamp < ?)
+                (SELECT min(seq) FROM entries e WHERE e.conversation = number AND e.timestamp >= ?)
          FROM conversations WHERE conversation_id = ?",
     )
     .bind(keep.since.map_or(0, millis))
@@ -142,7 +142,9 @@ pub(super) async fn prune(
     let Some(row) = row else { return Ok(0) };
     let (number, head): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
     let open: [Option<i64>; 2] = [row.try_get(2)?, row.try_get(3)?];
-    let old: Option<i64> = row.try_get(4)?;
+    // What was inserted may be older than what was before it, and clocks are set: only what is before all that is young.
+    let young: Option<i64> = row.try_get(4)?;
+    let old = keep.since.map(|_| young.map_or(head, |seq| seq - 1));
     let many = keep.newest.map(|newest| head.saturating_sub_unsigned(newest));
     let until = open.into_iter().flatten().map(|seq| seq - 1).fold(head, i64::min);
     let until = until.min(old.max(many).unwrap_or(0));

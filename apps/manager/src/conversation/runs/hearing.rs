@@ -6,6 +6,7 @@ use protocol::agents::{
     AgentChangedBody, AgentEventBody, ChatEventBody, FilterDirection, MessageFilterResultBody,
     RunReason,
 };
+use protocol::limits::MAX_ENTRY;
 use protocol::{AgentId, RunId};
 use runtime::{AgentEvent, Outcome};
 
@@ -38,6 +39,9 @@ impl Runs {
             AgentEvent::Note { run, body } => self.hear_note(run.as_ref(), body, means, plan),
             AgentEvent::Event { run, topic, payload } => {
                 let payload = filtered(run.as_ref(), payload, means, plan);
+                if means.filters.are_outgoing() && is_too_large(&payload) {
+                    return plan.entry(entries::note(run.as_ref(), &too_large(), now));
+                }
                 let body = AgentEventBody { topic, payload };
                 plan.entry(entries::event(run.as_ref(), &body, now));
             }
@@ -82,8 +86,9 @@ impl Runs {
         let stream = run.and_then(|run| self.run_mut(run)).map_or(&mut unasked, |c| &mut c.stream);
         let (text, findings) = stream.message(means.filters, text);
         report(run, &findings, means, plan);
-        if let Some(text) = text {
-            plan.entry(entries::agent(run, from.name, text, means.now.timestamp));
+        // What filters put in may have made it larger than an entry may be.
+        for part in text.iter().flat_map(|text| runtime::parts(text)) {
+            plan.entry(entries::agent(run, from.name, part.to_owned(), means.now.timestamp));
         }
     }
 
@@ -104,9 +109,13 @@ impl Runs {
             let (kind, mut value) = (value["kind"].clone(), value);
             let payload = filtered(run, value["payload"].take(), means, plan);
             let value = serde_json::json!({ "kind": kind, "payload": payload });
-            // A filter may have changed a word that means something, such as a stream's name.
-            let Ok(body) = serde_json::from_value(value) else { return };
-            body
+            if is_too_large(&value) {
+                too_large()
+            } else {
+                // A filter may have changed a word that means something, such as a stream's name.
+                let Ok(body) = serde_json::from_value(value) else { return };
+                body
+            }
         } else {
             body
         };
@@ -130,7 +139,7 @@ impl Runs {
         if let (Outcome::Done, None, Some((agent, text))) =
             (&outcome, current.reason, current.handoff.take())
         {
-            return self.pass_on(current, agent, text, plan);
+            return self.pass_on(current, agent, text, means, plan);
         }
         let ending = match (outcome, current.reason) {
             (_, Some(RunReason::StoreUnavailable)) => Ending::because(RunReason::StoreUnavailable),
@@ -176,17 +185,28 @@ impl Runs {
     }
 
     /// Gives the turn to the agent that it was handed to.
-    fn pass_on(&mut self, mut current: Current, agent: AgentName, text: Arc<str>, plan: &mut Plan) {
+    fn pass_on(
+        &mut self,
+        mut current: Current,
+        agent: AgentName,
+        text: Arc<str>,
+        means: &Means<'_>,
+        plan: &mut Plan,
+    ) {
         let seat = Seat { agent: agent.id, run: current.seat.run.clone() };
         let before = std::mem::replace(&mut current.seat, seat.clone());
         current.handed.push(before.agent.clone());
         plan.effects.push(Effect::Prompt(seat, current.run.id.clone(), text));
+        let run = current.run.id.clone();
         if before.run.is_some() {
-            plan.effects.push(Effect::End(before));
+            plan.effects.push(Effect::End(before.clone()));
             self.own.push(current);
         } else {
             self.main = Some(current);
         }
+        // Who asked has no part in the turn any more.
+        self.cancel_asked_in(&run, &before, means.now.timestamp, plan);
+        self.set_blocked(&run, means.now.timestamp, plan);
     }
 
     /// Who an agent is handed from: for tests and for who is asked after a restart.
@@ -209,6 +229,17 @@ fn filtered(
         report(run, &findings, means, plan);
     }
     value
+}
+
+/// Whether filters have made a value larger than an entry may be.
+fn is_too_large(value: &serde_json::Value) -> bool {
+    // What stands around it in the entry is small.
+    value.to_string().len() > MAX_ENTRY - 4 * 1024
+}
+
+fn too_large() -> ChatEventBody {
+    let message = "left out: filters have made it larger than an entry may be".to_owned();
+    ChatEventBody::Status { message }
 }
 
 /// Says that filters found something.

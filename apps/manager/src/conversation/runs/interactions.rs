@@ -154,9 +154,17 @@ impl Runs {
         }
     }
 
-    /// Ends what was asked in a run that ends. Nobody waits for the answers.
-    pub(super) fn cancel_asked_in(&mut self, run: &RunId, now: Timestamp, plan: &mut Plan) {
-        let of_run = |asked: &Asked| asked.run.as_ref() == Some(run);
+    /// Ends what was asked in a run that ends, or by the session that it had for itself. Nobody waits for the answers.
+    pub(super) fn cancel_asked_in(
+        &mut self,
+        run: &RunId,
+        seat: &Seat,
+        now: Timestamp,
+        plan: &mut Plan,
+    ) {
+        let own = seat.run.is_some();
+        let of_run =
+            |asked: &Asked| asked.run.as_ref() == Some(run) || (own && asked.seat == *seat);
         while let Some(at) = self.asked.iter().position(of_run) {
             let asked = self.asked.remove(at);
             let body = update(&asked, InteractionState::Cancelled, None, &Origin::default());
@@ -185,7 +193,7 @@ impl Runs {
     }
 
     /// A run is blocked as long as something asked in it is open.
-    fn set_blocked(&mut self, run: &RunId, now: Timestamp, plan: &mut Plan) {
+    pub(super) fn set_blocked(&mut self, run: &RunId, now: Timestamp, plan: &mut Plan) {
         let blocked = self.asked.iter().any(|asked| asked.run.as_ref() == Some(run));
         let of = |current: &&mut Current| current.run.id == *run && current.blocked != blocked;
         let Some(current) = self.current_mut().find(of) else { return };

@@ -37,7 +37,7 @@ fn agent(name: &str) -> AgentName {
 impl Fixture {
     fn new() -> Self {
         Self {
-            runs: Runs::new(Mode::Open, agent("home")),
+            runs: Runs::new(Mode::Open, agent("home"), 0),
             claims: RunClaims::default(),
             filters: Filters::default(),
             permits: Permits::new(Arc::new(Semaphore::new(2))),
@@ -461,7 +461,7 @@ fn the_end_of_a_run_is_the_end_of_its_questions() {
     assert_eq!(update.map(|u| u.state).collect::<Vec<_>>(), [InteractionState::Cancelled]);
     assert!(answers(&plan).is_empty(), "nobody waits for it");
     assert!(matches!(fixture.respond(&asked, None).0, Err(Error::AlreadyAnswered)));
-    assert!(!fixture.runs.is_open());
+    assert!(!fixture.runs.has_open());
 }
 
 #[tokio::test(start_paused = true)]
@@ -502,10 +502,13 @@ fn what_belongs_to_a_connection_ends_with_it_if_it_was_to() {
     fixture.admit(&ends).0.unwrap();
     fixture.start("y").unwrap();
 
-    let gone = [fixture.owner.clone()];
-    let ((), plan) = fixture.decide(|runs, means, plan| runs.end_of_owners(&gone, means, plan));
+    let gone = fixture.owner.clone();
+    assert!(!fixture.runs.has_orphans(&|_| true) && fixture.runs.has_orphans(&|_| false));
+    let ((), plan) =
+        fixture.decide(|runs, means, plan| runs.end_orphans(&|owner| *owner != gone, means, plan));
 
     assert!(matches!(&plan.effects[..], [Effect::Cancel(_, run)] if *run == id("x")));
+    assert!(!fixture.runs.has_orphans(&|_| false), "it is being ended");
 }
 
 #[test]

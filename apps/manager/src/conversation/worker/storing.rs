@@ -32,17 +32,19 @@ impl Worker {
     }
 
     /// Stores and shows what a session did. When it cannot be stored its run is lost: it ends as failed as soon
-    /// as that can be stored. `over` says that the agent is through with the run.
-    pub(super) async fn settle(&mut self, seat: &Seat, next: Runs, plan: Plan, over: bool) {
+    /// as that can be stored. `over` says that the agent is through with the run. Whether it was stored.
+    pub(super) async fn settle(&mut self, seat: &Seat, next: Runs, plan: Plan, over: bool) -> bool {
         match self.append(&plan).await {
             Ok(stored) => {
                 self.runs = next;
                 self.carry_out(plan, first_of(stored));
+                true
             }
             Err(cause) => {
                 report(&cause);
                 self.effects.extend(self.runs.lose_output(seat, over));
                 self.retry = self.runs.is_stuck().then(|| Instant::now() + STORE_RETRY);
+                false
             }
         }
     }
@@ -84,7 +86,7 @@ impl Worker {
             if entries > 0 {
                 state.head = state.head.max(Seq(first.0 + entries - 1));
             }
-            (state.open, state.blocked) = (self.runs.is_open(), self.runs.is_blocked());
+            (state.open, state.blocked) = (self.runs.has_open(), self.runs.is_blocked());
             if let Some(queue) = queue {
                 state.queue = queue;
             }

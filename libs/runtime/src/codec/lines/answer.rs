@@ -47,8 +47,10 @@ impl Answer {
                 self.size = size::of(&self.text);
                 return;
             }
-            full.push(mem::take(&mut self.text));
-            self.size = 0;
+            // Between lines if possible: filters look at whole ones.
+            let rest = self.text.rfind('\n').map(|at| self.text.split_off(at + 1));
+            full.push(mem::replace(&mut self.text, rest.unwrap_or_default()));
+            self.size = size::of(&self.text);
         }
     }
 }
@@ -140,7 +142,7 @@ mod tests {
         parts.push(answer.take());
 
         assert!(parts.iter().all(|part| size::of(part) <= MAX_TEXT));
-        assert_eq!(parts.len(), 3);
+        assert!(parts[..parts.len() - 1].iter().all(|part| part.ends_with('\n')));
         assert_eq!(parts.concat(), [line.as_str(); 5].join("\n"));
     }
 }

@@ -1,4 +1,5 @@
-//! The smallest Socket.IO client that can be a load: one task, no reconnect, text packets only.
+//! The smallest Socket.IO client that can be a load: one task, no reconnect, text packets only. It shares no code with
+//! the clients under test.
 
 use anyhow::{Context as _, bail};
 use futures_util::{SinkExt, StreamExt};
@@ -9,7 +10,8 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
 /// A connection to one namespace.
-pub(crate) struct Socket {
+#[derive(Debug)]
+pub struct Socket {
     stream: WebSocketStream<MaybeTlsStream<TcpStream>>,
     namespace: &'static str,
     next_ack: u64,
@@ -17,7 +19,7 @@ pub(crate) struct Socket {
 
 /// A packet from the server.
 #[derive(Debug)]
-pub(crate) enum Packet {
+pub enum Packet {
     /// `["name", payload…]`, as text.
     Event(String),
     /// The acknowledgement's arguments, as text.
@@ -26,7 +28,7 @@ pub(crate) enum Packet {
 
 impl Packet {
     /// Whether it is this event of `/agents`, wrapped or not.
-    pub(crate) fn is(&self, event: &str) -> bool {
+    pub fn is(&self, event: &str) -> bool {
         let Self::Event(text) = self else { return false };
         let wrapped = text.strip_prefix(r#"["forwardedEvent",{"event":""#);
         let name = wrapped.or_else(|| text.strip_prefix("[\"")).unwrap_or("");
@@ -34,7 +36,7 @@ impl Packet {
     }
 
     /// The text of a piece of an answer; empty for everything else.
-    pub(crate) fn delta(&self) -> &str {
+    pub fn delta(&self) -> &str {
         let Self::Event(text) = self else { return "" };
         let start = [r#""delta":""#, r#""text":""#]
             .iter()
@@ -43,14 +45,18 @@ impl Packet {
     }
 
     /// Whether it is an answer of the agent.
-    pub(crate) fn is_answer(&self) -> bool {
+    pub fn is_answer(&self) -> bool {
         matches!(self, Self::Event(text) if self.is("chatMessage") && text.contains(r#""from":"agent""#))
     }
 }
 
 impl Socket {
     /// Connects, and waits until the namespace is open.
-    pub(crate) async fn connect(
+    ///
+    /// # Errors
+    ///
+    /// Nobody is there, or the namespace is refused.
+    pub async fn connect(
         base: &str,
         namespace: &'static str,
         auth: &Value,
@@ -74,7 +80,11 @@ impl Socket {
     }
 
     /// Sends an event with an acknowledgement and returns its id.
-    pub(crate) async fn emit(&mut self, event: &str, payload: &Value) -> anyhow::Result<u64> {
+    ///
+    /// # Errors
+    ///
+    /// The connection is gone.
+    pub async fn emit(&mut self, event: &str, payload: &Value) -> anyhow::Result<u64> {
         let id = self.next_ack;
         self.next_ack += 1;
         self.send(format!("42{},{id}[\"{event}\",{payload}]", self.namespace)).await?;
@@ -82,7 +92,11 @@ impl Socket {
     }
 
     /// Sends an event and waits for its acknowledgement, passing over what comes before it.
-    pub(crate) async fn call(&mut self, event: &str, payload: &Value) -> anyhow::Result<Value> {
+    ///
+    /// # Errors
+    ///
+    /// The connection is gone, or the answer is an error.
+    pub async fn call(&mut self, event: &str, payload: &Value) -> anyhow::Result<Value> {
         let id = self.emit(event, payload).await?;
         loop {
             if let Packet::Ack(of, arguments) = self.next().await?
@@ -97,8 +111,12 @@ impl Socket {
         }
     }
 
-    /// The next packet; pings are answered on the way.
-    pub(crate) async fn next(&mut self) -> anyhow::Result<Packet> {
+    /// The next packet; pings are answered on the way. Cancel safe.
+    ///
+    /// # Errors
+    ///
+    /// The connection is gone, or what came is no packet.
+    pub async fn next(&mut self) -> anyhow::Result<Packet> {
         loop {
             let text = self.text().await?;
             let Some(rest) = text.strip_prefix('4') else { continue };
