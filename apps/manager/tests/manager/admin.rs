@@ -97,3 +97,43 @@ async fn an_agent_from_the_wire_stays_in_its_directory() {
     assert!(error["message"].as_str().unwrap().contains("/etc"));
     manager.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_last_of_what_is_asked_of_an_agent_counts() {
+    let manager = Running::echo().await;
+    let mut client = manager.logged_in("echo").await;
+    let agent = json!({ "agentId": manager.agent("echo") });
+    client.ok("chat", manager.says("echo", "/stall")).await;
+
+    // It runs already: nothing to wait for.
+    client.ok("startAgent", agent.clone()).await;
+    let asked =
+        ["restartAgent", "startAgent", "stopAgent"].map(|name| client.begin(name, agent.clone()));
+    for number in asked {
+        assert_eq!(client.ack(number).await["success"], true);
+    }
+
+    let refused = client.refused("chat", manager.says("echo", "x")).await;
+    assert_eq!(refused["code"], "AGENT_UNAVAILABLE");
+    assert_eq!(client.ok("listAgents", json!({})).await["agents"][0]["state"], "stopped");
+    manager.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_private_ends_with_the_agent() {
+    let manager = Running::echo().await;
+    let mut client = manager.logged_in("echo").await;
+    let agent = json!({ "agentId": manager.agent("echo") });
+    let mut chat = manager.says("echo", "/stall");
+    chat["ephemeral"] = json!(true);
+    let run = client.ok("chat", chat).await["runId"].clone();
+
+    client.ok("stopAgent", agent).await;
+
+    let end = client.run_end(&run).await.pop().unwrap();
+    assert_eq!(
+        (&end.payload["state"], &end.payload["reason"]),
+        (&json!("cancelled"), &json!("agent_stopped"))
+    );
+    manager.stop().await;
+}

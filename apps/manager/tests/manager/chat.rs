@@ -1,5 +1,7 @@
 use std::collections::HashMap;
+use std::time::Duration;
 
+use manager::Config;
 use protocol::spec::AgentSpec;
 use serde_json::{Value, json};
 
@@ -207,7 +209,7 @@ async fn an_agent_that_cannot_be_started_fails_its_runs_with_a_reason() {
 async fn a_run_takes_at_most_its_time() {
     let home = Home::new();
     let mut config = home.config();
-    config.run_timeout = std::time::Duration::from_millis(50);
+    config.run_timeout = Duration::from_millis(50);
     let manager = home.start_with(config, &[AgentSpec::echo("echo")]).await;
     let mut client = manager.logged_in("echo").await;
 
@@ -230,5 +232,60 @@ async fn a_program_converses_in_one_process() {
         let run = client.ok("chat", manager.says("cat", text)).await["runId"].clone();
         assert_eq!(answers(&client.run_end(&run).await), [text]);
     }
+    manager.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_repetition_of_a_large_message_gets_the_same_answer() {
+    let manager = Running::echo().await;
+    let mut client = manager.logged_in("echo").await;
+    let mut chat = manager.says("echo", &"\"".repeat(900_000));
+    chat["messageId"] = json!("m1");
+    chat["runId"] = json!("run_1");
+
+    let first = client.ok("chat", chat.clone()).await;
+    client.run_end(&json!("run_1")).await;
+    let again = client.ok("chat", chat).await;
+
+    assert_eq!(first, again);
+    manager.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_nobody_has_joined_waits_as_long_as_what_somebody_has_left() {
+    let home = Home::new();
+    let config = Config { viewer_grace: Duration::from_secs(1), ..home.config() };
+    let manager = home.start_with(config, &[AgentSpec::echo("echo")]).await;
+    let mut client = manager.logged_in("echo").await;
+    let agent = manager.agent("echo");
+    let made = client.ok("createConversation", json!({ "agentId": agent })).await;
+    let id = made["conversationId"].clone();
+    let says = |text: &str, run: &str| json!({ "agentId": agent, "conversationId": id, "message": text, "runId": run });
+
+    client.ok("chat", says("first", "run_1")).await;
+    // Nobody has been there for longer than that by now.
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    client.ok("chat", says("/sleep 50 second", "run_2")).await;
+    client.ok("chat", says("third", "run_3")).await;
+    client.ok("joinConversation", json!({ "agentId": agent, "conversationId": id })).await;
+
+    let end = client.run_end(&json!("run_3")).await.pop().unwrap();
+    assert_eq!(end.payload["state"], "done");
+    manager.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_message_id_twice_in_what_is_inserted_is_refused() {
+    let manager = Running::echo().await;
+    let mut client = manager.logged_in("echo").await;
+    let agent = manager.agent("echo");
+    let made = client.ok("createConversation", json!({ "agentId": agent })).await;
+    let message = json!({ "from": "user", "text": "x", "messageId": "m1" });
+
+    let insert = json!({
+        "agentId": agent, "conversationId": made["conversationId"], "messages": [message, message],
+    });
+
+    assert_eq!(client.refused("insertHistory", insert).await["code"], "INVALID_PAYLOAD");
     manager.stop().await;
 }
