@@ -16,6 +16,8 @@ const READERS: u32 = 3;
 /// An open, migrated database: its one writing connection, its readers, and the lock that keeps others out.
 pub(crate) struct Database {
     pub(crate) writer: SqliteConnection,
+    /// How to open it again.
+    pub(crate) options: SqliteConnectOptions,
     pub(crate) readers: SqlitePool,
     /// One more reader, for what may take long.
     pub(crate) searcher: SqlitePool,
@@ -35,11 +37,11 @@ impl Database {
             SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
         migrations.run(&pool).await?;
         let writer = pool.acquire().await?.detach();
-        let options = options.read_only(true);
+        let read_only = options.clone().read_only(true);
         let pool = |size| SqlitePoolOptions::new().max_connections(size);
-        let readers = pool(READERS).connect_with(options.clone()).await?;
-        let searcher = pool(1).connect_lazy_with(options);
-        Ok(Self { writer, readers, searcher, lock })
+        let readers = pool(READERS).connect_with(read_only.clone()).await?;
+        let searcher = pool(1).connect_lazy_with(read_only);
+        Ok(Self { writer, options, readers, searcher, lock })
     }
 }
 
@@ -57,9 +59,11 @@ pub(crate) fn options(path: &Path) -> SqliteConnectOptions {
 }
 
 /// Ends the writing connection; SQLite folds its log into the database when the last connection closes.
-pub(crate) async fn close(writer: SqliteConnection, readers: &SqlitePool) {
+pub(crate) async fn close(writer: Option<SqliteConnection>, readers: &SqlitePool) {
     readers.close().await;
-    if let Err(error) = writer.close().await {
+    if let Some(writer) = writer
+        && let Err(error) = writer.close().await
+    {
         tracing::warn!(%error, "the database was not closed cleanly");
     }
 }

@@ -39,7 +39,8 @@ impl ManagerDb {
     pub async fn open(path: &Path) -> Result<Self, StoreError> {
         let database = Database::open(path, &sqlx::migrate!("../../migrations/manager")).await?;
         let (readers, searcher) = (database.readers, database.searcher);
-        let (jobs, task) = writer::spawn(database.writer, readers.clone(), database.lock);
+        let (jobs, task) =
+            writer::spawn(database.writer, database.options, readers.clone(), database.lock);
         Ok(Self { jobs, readers, searcher, task: Arc::new(Mutex::new(Some(task))) })
     }
 

@@ -6,7 +6,8 @@ mod conversations;
 use std::fs::File;
 
 use protocol::{AgentId, ConversationId, Epoch, Seq, Timestamp};
-use sqlx::{Connection, SqliteConnection, SqlitePool};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions, Connection, SqliteConnection, SqlitePool};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
@@ -43,14 +44,33 @@ pub(crate) struct Group {
     pub(crate) reply: Reply<Appended>,
 }
 
+impl Job {
+    fn refuse(self, error: StoreError) {
+        match self {
+            Self::Append(Group { reply, .. }) => drop(reply.send(Err(error))),
+            Self::DeleteAgent(_, reply) | Self::DeleteConversation(_, reply) => {
+                drop(reply.send(Err(error)));
+            }
+            Self::CreateAgent(_, reply)
+            | Self::SetStopped(_, _, reply)
+            | Self::CreateConversation(_, reply)
+            | Self::RenameConversation(_, _, reply) => drop(reply.send(Err(error))),
+            Self::ClearConversation(_, _, _, reply) => drop(reply.send(Err(error))),
+            Self::Prune(_, _, reply) => drop(reply.send(Err(error))),
+            Self::Close => {}
+        }
+    }
+}
+
 /// Starts the writer. It ends after [`Job::Close`], when the database is closed and the lock given back.
 pub(crate) fn spawn(
     connection: SqliteConnection,
+    options: SqliteConnectOptions,
     readers: SqlitePool,
     lock: File,
 ) -> (mpsc::Sender<Job>, JoinHandle<()>) {
     let (sender, jobs) = mpsc::channel(QUEUE);
-    let writer = Writer { connection, heads: Heads::default() };
+    let writer = Writer { connection: Some(connection), options, heads: Heads::default() };
     let task = tokio::spawn(async move {
         let connection = writer.run(jobs).await;
         file::close(connection, &readers).await;
@@ -60,12 +80,14 @@ pub(crate) fn spawn(
 }
 
 struct Writer {
-    connection: SqliteConnection,
+    /// None after an error, until it is needed again.
+    connection: Option<SqliteConnection>,
+    options: SqliteConnectOptions,
     heads: Heads,
 }
 
 impl Writer {
-    async fn run(mut self, mut jobs: mpsc::Receiver<Job>) -> SqliteConnection {
+    async fn run(mut self, mut jobs: mpsc::Receiver<Job>) -> Option<SqliteConnection> {
         let mut waiting = Vec::with_capacity(BATCH);
         while jobs.recv_many(&mut waiting, BATCH).await > 0 {
             let mut groups = Vec::new();
@@ -87,45 +109,118 @@ impl Writer {
         self.connection
     }
 
-    async fn append(&mut self, groups: Vec<Group>) {
-        append::append(&mut self.connection, &mut self.heads, groups).await;
+    /// The connection, for one job.
+    async fn take(&mut self) -> Result<SqliteConnection, StoreError> {
+        match self.connection.take() {
+            Some(connection) => Ok(connection),
+            None => Ok(self.options.connect().await?),
+        }
     }
 
-    /// Whoever asked may have gone; the write counts all the same.
+    /// Keeps the connection for the next job, unless the disk has failed. SQLite ends a transaction by itself then, and
+    /// sqlx goes on counting it as open: what was "committed" after that would be a part of it, and never be stored.
+    ///
+    /// <https://sqlite.org/lang_transaction.html#response_to_errors_within_a_transaction>
+    fn keep<T>(&mut self, connection: SqliteConnection, result: &Result<T, StoreError>) {
+        if matches!(result, Err(StoreError::Unavailable(_))) {
+            self.heads = Heads::default();
+        } else {
+            self.connection = Some(connection);
+        }
+    }
+
+    /// Stores the groups and answers each. When the transaction fails they are tried one by one, so that one that cannot
+    /// be stored does not fail the others.
+    async fn append(&mut self, groups: Vec<Group>) {
+        if groups.is_empty() {
+            return;
+        }
+        match self.store(&groups).await {
+            Ok(results) => answer(groups, results),
+            Err(error) if groups.len() == 1 => answer(groups, vec![Err(error)]),
+            Err(_) => {
+                for group in groups {
+                    let group = vec![group];
+                    let result = self.store(&group).await;
+                    answer(group, result.unwrap_or_else(|error| vec![Err(error)]));
+                }
+            }
+        }
+    }
+
+    async fn store(
+        &mut self,
+        groups: &[Group],
+    ) -> Result<Vec<Result<Appended, StoreError>>, StoreError> {
+        let mut connection = self.take().await?;
+        let result = append::store(&mut connection, &mut self.heads, groups).await;
+        self.keep(connection, &result);
+        result
+    }
+
     async fn other(&mut self, job: Job) {
-        let connection = &mut self.connection;
+        let mut taken = match self.take().await {
+            Ok(connection) => connection,
+            Err(error) => return job.refuse(error),
+        };
+        let connection = &mut taken;
         match job {
             Job::CreateAgent(agent, reply) => {
-                drop(reply.send(create_agent(connection, &agent).await));
+                let result = create_agent(connection, &agent).await;
+                self.done(taken, reply, result);
             }
             Job::DeleteAgent(agent, reply) => {
                 self.heads = Heads::default();
-                drop(reply.send(delete_agent(connection, &agent).await));
+                let result = delete_agent(connection, &agent).await;
+                self.done(taken, reply, result);
             }
             Job::SetStopped(agent, stopped, reply) => {
-                drop(reply.send(set_stopped(connection, &agent, stopped).await));
+                let result = set_stopped(connection, &agent, stopped).await;
+                self.done(taken, reply, result);
             }
             Job::CreateConversation(record, reply) => {
-                drop(reply.send(conversations::create(connection, &record).await));
+                let result = conversations::create(connection, &record).await;
+                self.done(taken, reply, result);
             }
             Job::RenameConversation(conversation, name, reply) => {
-                drop(reply.send(conversations::rename(connection, &conversation, &name).await));
+                let result = conversations::rename(connection, &conversation, &name).await;
+                self.done(taken, reply, result);
             }
             Job::DeleteConversation(conversation, reply) => {
                 self.heads.forget(&conversation);
-                drop(reply.send(conversations::delete(connection, &conversation).await));
+                let result = conversations::delete(connection, &conversation).await;
+                self.done(taken, reply, result);
             }
             Job::ClearConversation(conversation, epoch, entries, reply) => {
                 self.heads.forget(&conversation);
-                let cleared =
+                let result =
                     conversations::clear(connection, &conversation, &epoch, &entries).await;
-                drop(reply.send(cleared));
+                self.done(taken, reply, result);
             }
             Job::Prune(conversation, keep, reply) => {
-                drop(reply.send(conversations::prune(connection, &conversation, keep).await));
+                let result = conversations::prune(connection, &conversation, keep).await;
+                self.done(taken, reply, result);
             }
-            Job::Append(_) | Job::Close => {}
+            Job::Append(_) | Job::Close => self.connection = Some(taken),
         }
+    }
+
+    /// Whoever asked may have gone; the write counts all the same.
+    fn done<T>(
+        &mut self,
+        connection: SqliteConnection,
+        reply: Reply<T>,
+        result: Result<T, StoreError>,
+    ) {
+        self.keep(connection, &result);
+        drop(reply.send(result));
+    }
+}
+
+fn answer(groups: Vec<Group>, results: Vec<Result<Appended, StoreError>>) {
+    for (group, result) in groups.into_iter().zip(results) {
+        // Whoever asked may have gone; the entries are in the log all the same.
+        group.reply.send(result).ok();
     }
 }
 

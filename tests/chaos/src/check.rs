@@ -93,7 +93,9 @@ impl Checker<'_> {
     fn crossed(&mut self, id: &str, log: &Log) {
         for (event, payload) in &log.entries {
             let foreign = payload["conversationId"] != id
-                || text(event, payload).and_then(Said::read).is_some_and(|said| said.conversation != id);
+                || text(event, payload)
+                    .and_then(Said::read)
+                    .is_some_and(|said| said.conversation != id);
             if foreign {
                 self.report(Kind::Crossed, format!("{id} has {event} {payload}"));
             }
@@ -110,7 +112,8 @@ impl Checker<'_> {
             if *over && event == "chatMessage" && payload["from"] == "user" {
                 *over = false;
             }
-            if *over {
+            // What an agent asked outlives the run that its manager's end has ended.
+            if *over && event != "interactionUpdate" {
                 let what = format!("{id}: after the end of run {run}: {event} {payload}");
                 self.report(Kind::Runs, what);
             }
@@ -144,11 +147,14 @@ impl Checker<'_> {
                 if let Err((kind, what)) = screen.show(seen) {
                     self.report(kind, format!("{viewer} in {conversation}: {what}"));
                 }
-                let (Seen::Entry { seq, digest }, Some(epoch)) = (seen, &screen.epoch) else { continue };
+                let (Seen::Entry { seq, digest }, Some(epoch)) = (seen, &screen.epoch) else {
+                    continue;
+                };
                 let key = (conversation.as_str(), epoch.clone(), *seq);
                 let (first, who) = agreed.entry(key).or_insert((*digest, viewer));
                 if first != digest {
-                    let what = format!("{conversation}: {viewer} and {who} saw different entries {seq}");
+                    let what =
+                        format!("{conversation}: {viewer} and {who} saw different entries {seq}");
                     self.found.push(Violation { kind: Kind::Differs, what });
                 }
             }
@@ -162,21 +168,30 @@ impl Checker<'_> {
         let present = self.history.present.contains(&(viewer.to_owned(), conversation.to_owned()));
         if screen.epoch.as_ref() != Some(&log.epoch) {
             if present {
-                let what = format!("{viewer} in {conversation}: epoch {:?}, not {}", screen.epoch, log.epoch);
+                let what = format!(
+                    "{viewer} in {conversation}: epoch {:?}, not {}",
+                    screen.epoch, log.epoch
+                );
                 self.report(Kind::Lost, what);
             }
             return;
         }
         for (at, (shown, (event, payload))) in screen.digests.iter().zip(&log.entries).enumerate() {
             if *shown != digest(event, payload) {
-                let what = format!("{viewer} in {conversation}: entry {} is not {event} {payload}", at + 1);
+                let what = format!(
+                    "{viewer} in {conversation}: entry {} is not {event} {payload}",
+                    at + 1
+                );
                 self.report(Kind::Differs, what);
                 return;
             }
         }
         let (has, all) = (screen.digests.len(), log.entries.len());
         if has > all {
-            self.report(Kind::Differs, format!("{viewer} in {conversation}: {has} entries of {all}"));
+            self.report(
+                Kind::Differs,
+                format!("{viewer} in {conversation}: {has} entries of {all}"),
+            );
         }
         if has < all && present {
             self.report(Kind::Lost, format!("{viewer} in {conversation}: {has} entries of {all}"));
@@ -188,7 +203,8 @@ impl Checker<'_> {
         let mut kept: HashMap<(&str, u64), &Value> = HashMap::new();
         for (id, log) in &self.history.logs {
             for (event, payload) in &log.entries {
-                if event == "chatMessage" && payload["from"] == "user"
+                if event == "chatMessage"
+                    && payload["from"] == "user"
                     && let Some(said) = text(event, payload).and_then(Said::read)
                 {
                     kept.insert((id, said.token), payload);
@@ -229,11 +245,13 @@ impl Checker<'_> {
                 {
                     tokens.insert(run, said.token);
                 }
-                if event == "runEvent" && payload["state"] == "done"
+                if event == "runEvent"
+                    && payload["state"] == "done"
                     && let Some(token) = tokens.get(run)
                     && !heard.contains_key(token)
                 {
-                    let what = format!("{id}: run {run} is done, but no agent read message {token}");
+                    let what =
+                        format!("{id}: run {run} is done, but no agent read message {token}");
                     self.found.push(Violation { kind: Kind::Delivery, what });
                 }
             }
@@ -246,7 +264,9 @@ impl Screen {
         match seen {
             Seen::Joined { after, epoch, head } => {
                 let goes_on = after.as_ref().is_some_and(|after| {
-                    after.epoch == *epoch && after.seq <= *head && self.epoch.as_ref() == Some(epoch)
+                    after.epoch == *epoch
+                        && after.seq <= *head
+                        && self.epoch.as_ref() == Some(epoch)
                 });
                 if !goes_on {
                     self.digests.clear();

@@ -131,8 +131,10 @@ async fn pump(
             }
         };
         // What was read just before it was to be held is held.
-        let Ok(flow) =
-            weather.wait_for(|weather| direction(weather) != Flow::Held).await.map(|w| direction(&w))
+        let Ok(flow) = weather
+            .wait_for(|weather| direction(weather) != Flow::Held)
+            .await
+            .map(|w| direction(&w))
         else {
             return;
         };

@@ -39,7 +39,9 @@ pub(crate) struct Viewer {
 /// What others may look at.
 #[derive(Debug, Default)]
 struct Shared {
-    /// Conversations that are joined on the connection that there is now.
+    /// Conversations that are to be joined.
+    wanted: HashSet<String>,
+    /// Those that are, on the connection that there is now, and the newest entry of each.
     joined: HashMap<String, u64>,
     /// Questions that nobody has answered yet.
     asked: Vec<String>,
@@ -135,6 +137,11 @@ impl Viewer {
         lock(&self.shared).joined.clone()
     }
 
+    /// The conversations that it is in or tries to be in.
+    pub(crate) fn wanted(&self) -> HashSet<String> {
+        lock(&self.shared).wanted.clone()
+    }
+
     /// A question that is open as far as this viewer knows.
     pub(crate) fn question(&self) -> Option<String> {
         lock(&self.shared).asked.pop()
@@ -182,17 +189,17 @@ impl Task {
             Ask::Join(conversation) => {
                 if !self.wanted.contains_key(&conversation) {
                     self.wanted.insert(conversation.clone(), None);
+                    lock(&self.shared).wanted.insert(conversation.clone());
                     self.join(conversation);
                 }
             }
             Ask::Leave(conversation) => {
-                if self.wanted.remove(&conversation).is_some() && self.ready {
+                if self.forget(&conversation) && self.ready {
                     let payload = json!({"event": "leaveConversation", "agentId": self.access.agent,
                         "payload": {"conversationId": conversation}});
                     let (answer, _) = oneshot::channel();
                     self.emit("forward", payload, Pending::Command(answer));
                 }
-                lock(&self.shared).joined.remove(&conversation);
                 self.record.see(&self.name, &conversation, Seen::Ended);
                 self.left.insert(conversation);
             }
@@ -207,13 +214,23 @@ impl Task {
         }
     }
 
+    /// Whether it was to be joined.
+    fn forget(&mut self, conversation: &str) -> bool {
+        let mut shared = lock(&self.shared);
+        shared.wanted.remove(conversation);
+        shared.joined.remove(conversation);
+        self.wanted.remove(conversation).is_some()
+    }
+
     fn select(&mut self) {
         let payload = json!({"clientId": self.access.client});
         self.emit("setClient", payload, Pending::Client);
     }
 
     fn join(&mut self, conversation: String) {
-        let Some(cursor) = self.wanted.get(&conversation).filter(|_| self.ready).cloned() else { return };
+        let Some(cursor) = self.wanted.get(&conversation).filter(|_| self.ready).cloned() else {
+            return;
+        };
         if lock(&self.shared).joined.contains_key(&conversation) {
             return;
         }
@@ -222,7 +239,8 @@ impl Task {
             payload["epoch"] = json!(epoch);
             payload["afterSeq"] = json!(seq);
         }
-        let forward = json!({"event": "joinConversation", "agentId": self.access.agent, "payload": payload});
+        let forward =
+            json!({"event": "joinConversation", "agentId": self.access.agent, "payload": payload});
         self.emit("forward", forward, Pending::Join(conversation, cursor));
     }
 
@@ -284,7 +302,7 @@ impl Task {
             }
             Pending::Join(conversation, _) => match answer["error"]["code"].as_str() {
                 Some("CONVERSATION_NOT_FOUND") => {
-                    self.wanted.remove(&conversation);
+                    self.forget(&conversation);
                     self.record.see(&self.name, &conversation, Seen::Ended);
                 }
                 Some("ALREADY_JOINED") => {
@@ -307,7 +325,9 @@ impl Task {
     }
 
     fn event(&mut self, event: &str, payload: Value) {
-        let Some(conversation) = payload["conversationId"].as_str().map(str::to_owned) else { return };
+        let Some(conversation) = payload["conversationId"].as_str().map(str::to_owned) else {
+            return;
+        };
         if let Some(seq) = payload["seq"].as_u64() {
             if self.left.contains(&conversation) {
                 return;
@@ -329,11 +349,8 @@ impl Task {
                 let epoch = payload["epoch"].as_str().unwrap_or_default().to_owned();
                 self.begin_anew(&conversation, epoch);
             }
-            ("conversationUpdate", Some("deleted")) => {
-                if self.wanted.remove(&conversation).is_some() {
-                    lock(&self.shared).joined.remove(&conversation);
-                    self.record.see(&self.name, &conversation, Seen::Ended);
-                }
+            ("conversationUpdate", Some("deleted")) if self.forget(&conversation) => {
+                self.record.see(&self.name, &conversation, Seen::Ended);
             }
             ("historyEnd", _) => {
                 let epoch = payload["epoch"].as_str().unwrap_or_default().to_owned();

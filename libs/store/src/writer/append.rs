@@ -31,36 +31,6 @@ struct Head {
     seq: Seq,
 }
 
-/// Stores the groups and answers each. When the transaction fails they are tried one by one, so that one that cannot be
-/// stored does not fail the others.
-pub(super) async fn append(
-    connection: &mut SqliteConnection,
-    heads: &mut Heads,
-    groups: Vec<Group>,
-) {
-    if groups.is_empty() {
-        return;
-    }
-    match store(connection, heads, &groups).await {
-        Ok(results) => answer(groups, results),
-        Err(error) if groups.len() == 1 => answer(groups, vec![Err(error)]),
-        Err(_) => {
-            for group in groups {
-                let group = vec![group];
-                let result = store(connection, heads, &group).await;
-                answer(group, result.unwrap_or_else(|error| vec![Err(error)]));
-            }
-        }
-    }
-}
-
-fn answer(groups: Vec<Group>, results: Vec<Result<Appended, StoreError>>) {
-    for (group, result) in groups.into_iter().zip(results) {
-        // Whoever asked may have gone; the entries are in the log all the same.
-        group.reply.send(result).ok();
-    }
-}
-
 /// One row to be.
 pub(super) struct Placed<'a> {
     pub(super) number: i64,
@@ -68,7 +38,8 @@ pub(super) struct Placed<'a> {
     pub(super) entry: &'a NewEntry,
 }
 
-async fn store(
+/// Stores the groups in one transaction. Each has a result of its own: one for a log that is not there does not fail the others.
+pub(super) async fn store(
     connection: &mut SqliteConnection,
     heads: &mut Heads,
     groups: &[Group],
