@@ -4,4 +4,5 @@
 //! a Socket.IO client of other people. `js/` does so with the official JavaScript client and `python/` with
 //! the Python one; both start the real binary.
 
+pub mod shim;
 pub mod socket;

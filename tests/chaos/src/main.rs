@@ -12,7 +12,6 @@ mod proxy;
 mod record;
 mod round;
 mod servers;
-mod shim;
 mod transport;
 mod viewer;
 mod workload;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
+use tests::shim::Shim;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::Mutex;
@@ -16,7 +17,6 @@ use tokio::time::timeout;
 
 use crate::agent;
 use crate::proxy::Proxy;
-use crate::shim::Shim;
 use crate::viewer::Access;
 
 /// How long a server may take to be ready, or to stop when it is asked to: this machine may be busy.

@@ -1,4 +1,4 @@
-/* Preloaded into a server: makes its databases fail and its clock jump, as a file says that the harness writes.
+/* Preloaded into a process: makes its databases fail and its clock jump, as a file says that a test writes.
  *
  * Only files whose name ends in .db, .db-wal or .db-journal are touched. The control file is mapped, so that looking at
  * it costs nothing.
@@ -81,7 +81,7 @@ static void __attribute__((constructor)) begin(void)
             control = map;
         real_close(fd);
     }
-    /* What this process starts is not a server. */
+    /* Not for what this process starts. */
     unsetenv("LD_PRELOAD");
 }
 
