@@ -335,3 +335,130 @@ fn text<'a>(event: &str, payload: &'a Value) -> Option<&'a str> {
 pub(crate) fn is_terminal(payload: &Value) -> bool {
     ["done", "cancelled", "failed"].iter().any(|state| payload["state"] == *state)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::record::{Accepted, Cursor};
+
+    /// Two viewers saw one run; one of them was away in between.
+    fn good() -> History {
+        let text = Said::write(1, "c", "echo");
+        let entry = |seq: u64, event: &str, mut payload: Value| {
+            payload["seq"] = json!(seq);
+            payload["conversationId"] = json!("c");
+            payload["runId"] = json!("r");
+            (event.to_owned(), payload)
+        };
+        let entries = vec![
+            entry(1, "chatMessage", json!({"from": "user", "text": text})),
+            entry(2, "runEvent", json!({"state": "started"})),
+            entry(3, "chatMessage", json!({"from": "agent", "response": {"result": text}})),
+            entry(4, "runEvent", json!({"state": "done"})),
+        ];
+        let joined = |after: Option<u64>, head| Seen::Joined {
+            after: after.map(|seq| Cursor { epoch: "e".to_owned(), seq }),
+            epoch: "e".to_owned(),
+            head,
+        };
+        let seen = |range: std::ops::Range<usize>| {
+            let told = entries[range].iter();
+            told.map(|(event, payload)| Seen::Entry {
+                seq: payload["seq"].as_u64().unwrap(),
+                digest: digest(event, payload),
+            })
+            .collect::<Vec<_>>()
+        };
+        let stayed = [vec![joined(None, 0)], seen(0..4)].concat();
+        let came_back =
+            [vec![joined(None, 0)], seen(0..2), vec![joined(Some(2), 3)], seen(2..4)].concat();
+        let key = |viewer: &str| (viewer.to_owned(), "c".to_owned());
+        History {
+            seen: [(key("a"), stayed), (key("b"), came_back)].into(),
+            present: [key("a"), key("b")].into(),
+            accepted: vec![Accepted {
+                conversation: "c".to_owned(),
+                token: 1,
+                run: "r".to_owned(),
+                seq: 1,
+            }],
+            heard: vec![1],
+            logs: [("c".to_owned(), Log { epoch: "e".to_owned(), entries })].into(),
+            ..History::default()
+        }
+    }
+
+    /// What the checker says when this has happened to a good history.
+    fn after(damage: impl FnOnce(&mut History)) -> Vec<Kind> {
+        let mut history = good();
+        damage(&mut history);
+        let mut kinds: Vec<Kind> = check(&history).iter().map(|violation| violation.kind).collect();
+        kinds.dedup();
+        kinds
+    }
+
+    fn seen<'a>(history: &'a mut History, viewer: &str) -> &'a mut Vec<Seen> {
+        history.seen.get_mut(&(viewer.to_owned(), "c".to_owned())).unwrap()
+    }
+
+    fn log(history: &mut History) -> &mut Vec<(String, Value)> {
+        &mut history.logs.get_mut("c").unwrap().entries
+    }
+
+    #[test]
+    fn what_is_right_is_found_right() {
+        assert_eq!(check(&good()), []);
+    }
+
+    #[test]
+    fn what_a_viewer_saw_otherwise_is_found() {
+        assert_eq!(after(|h| drop(seen(h, "a").remove(2))), [Kind::Lost, Kind::Differs]);
+        assert_eq!(after(|h| drop(seen(h, "a").pop())), [Kind::Lost]);
+        let again = |h: &mut History| {
+            let entry = seen(h, "a")[2].clone();
+            seen(h, "a").insert(3, entry);
+        };
+        assert_eq!(after(again), [Kind::Duplicated]);
+        assert_eq!(after(|h| seen(h, "a").swap(1, 2))[..2], [Kind::Lost, Kind::Duplicated]);
+        assert_eq!(after(|h| drop(seen(h, "a").remove(0)))[0], Kind::Crossed);
+        let foreign = |h: &mut History| seen(h, "b")[1] = Seen::Entry { seq: 1, digest: 7 };
+        assert_eq!(after(foreign), [Kind::Differs]);
+        let more = |h: &mut History| seen(h, "a").push(Seen::Entry { seq: 5, digest: 7 });
+        assert_eq!(after(more), [Kind::Differs]);
+        let forgotten = |h: &mut History| {
+            let Seen::Joined { after, .. } = &mut seen(h, "b")[3] else { unreachable!() };
+            *after = None;
+        };
+        assert_eq!(after(forgotten)[0], Kind::Lost, "it started over in the middle");
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_log_is_found() {
+        assert!(after(|h| drop(log(h).remove(1))).contains(&Kind::Log));
+        assert!(after(|h| drop(log(h).pop())).contains(&Kind::Runs));
+        let twice = |h: &mut History| {
+            let end = log(h)[3].clone();
+            log(h).push(end);
+        };
+        assert!(after(twice).contains(&Kind::Runs));
+        let elsewhere =
+            |h: &mut History| log(h)[2].1["response"]["result"] = json!("message 1 of d: x");
+        assert!(after(elsewhere).contains(&Kind::Crossed));
+    }
+
+    #[test]
+    fn broken_promises_are_found() {
+        assert_eq!(after(|h| h.accepted[0].token = 2), [Kind::Unkept]);
+        assert_eq!(after(|h| h.accepted[0].seq = 2), [Kind::Unkept]);
+        assert_eq!(after(|h| h.heard.push(1)), [Kind::Delivery]);
+        assert_eq!(after(|h| h.heard.clear()), [Kind::Delivery]);
+        assert_eq!(after(|h| h.incidents.push("died".to_owned())), [Kind::Process]);
+        let cleared = |h: &mut History| {
+            h.accepted[0].token = 2;
+            h.cleared.insert("c".to_owned());
+        };
+        assert_eq!(after(cleared), []);
+    }
+}
