@@ -10,8 +10,8 @@ use std::time::Duration;
 use gateway::Outbox;
 use protocol::agents::{ChatEventBody, FilterStatus, InteractionState, RunReason, Usage};
 use protocol::{AgentId, RunId};
-use runtime::{AgentEvent, InteractionAnswer, Outcome, Session};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use runtime::{AgentEvent, Events, InteractionAnswer, Outcome, Session};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -137,7 +137,7 @@ impl Task {
     async fn turn(
         &self,
         session: &Session,
-        mut events: mpsc::Receiver<AgentEvent>,
+        mut events: Events,
         order: &Order,
         listener: &mut impl Listener,
     ) -> (Ending, Option<Usage>) {

@@ -70,7 +70,25 @@ pub enum AgentEvent {
     },
 }
 
+/// What an event takes in memory beside its text, about.
+const OVERHEAD: usize = 256;
+
 impl AgentEvent {
+    /// About how many bytes it takes.
+    pub(crate) fn weight(&self) -> usize {
+        OVERHEAD
+            + match self {
+                Self::Delta { text, .. }
+                | Self::Message { text, .. }
+                | Self::Note { body: ChatEventBody::Raw { text, .. }, .. } => text.len(),
+                Self::Note { body, .. } => serde_json::to_string(body).map_or(0, |json| json.len()),
+                // A line at most, of which little is kept.
+                Self::Asked { .. } | Self::Ended { .. } => 0,
+                Self::Event { payload, .. } => payload.to_string().len(),
+                Self::Handoff { message, .. } => message.as_ref().map_or(0, String::len),
+            }
+    }
+
     /// What a control message says, in that turn or in none.
     pub(crate) fn control(run: Option<&RunId>, control: Control) -> Self {
         let run = run.cloned();

@@ -11,6 +11,7 @@
 mod codec;
 mod control;
 mod event;
+mod flow;
 mod framing;
 mod host;
 mod session;
@@ -18,5 +19,6 @@ mod size;
 
 pub use control::{Ask, InteractionAnswer};
 pub use event::{AgentEvent, Outcome};
+pub use flow::Events;
 pub use session::{Graces, NotTold, Session, Stopped};
 pub use size::parts;

@@ -13,10 +13,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use crate::codec;
 use crate::control::{InteractionAnswer, Told};
 use crate::event::AgentEvent;
-
-/// Events that may wait for the conversation. When it is full the worker stops reading, the pipe
-/// fills up and the agent blocks: an agent cannot produce faster than its conversation stores.
-const EVENTS: usize = 256;
+use crate::flow::{self, Events, Speaker};
 
 /// Answers and commands that may wait for the agent to take them.
 const TOLD: usize = 256;
@@ -66,22 +63,18 @@ impl Session {
     /// A configuration that cannot work is reported by every turn, as
     /// [`AgentUnavailable`](protocol::agents::RunReason::AgentUnavailable).
     #[must_use]
-    pub fn start(spec: &AgentSpec, workdir: &Path) -> (Self, mpsc::Receiver<AgentEvent>) {
+    pub fn start(spec: &AgentSpec, workdir: &Path) -> (Self, Events) {
         Self::start_with(spec, workdir, Graces::default())
     }
 
     /// The same with other times between signals.
     #[must_use]
-    pub fn start_with(
-        spec: &AgentSpec,
-        workdir: &Path,
-        graces: Graces,
-    ) -> (Self, mpsc::Receiver<AgentEvent>) {
+    pub fn start_with(spec: &AgentSpec, workdir: &Path, graces: Graces) -> (Self, Events) {
         // One turn at a time: a second prompt waits here until the worker is done with the first.
         let (prompts, inbox_prompts) = mpsc::channel(1);
         let (told, inbox_told) = mpsc::channel(TOLD);
         let (cancelled, inbox_cancelled) = watch::channel(None);
-        let (events, receiver) = mpsc::channel(EVENTS);
+        let (events, receiver) = flow::channel();
         let stop = CancellationToken::new();
         let inbox = Inbox {
             prompts: inbox_prompts,
@@ -150,7 +143,7 @@ pub(crate) struct Inbox {
     /// The turn cancelled last. A value and not a queue: it is there before the turn begins, too.
     pub(crate) cancelled: watch::Receiver<Option<RunId>>,
     pub(crate) stop: CancellationToken,
-    pub(crate) events: mpsc::Sender<AgentEvent>,
+    pub(crate) events: Speaker,
 }
 
 impl Inbox {
@@ -171,7 +164,10 @@ impl Inbox {
         tokio::select! {
             biased;
             () = self.stop.cancelled() => Err(Stopped),
-            sent = self.events.send(event) => sent.map_err(|_| Stopped),
+            room = self.events.room() => {
+                room?.send(event);
+                Ok(())
+            }
         }
     }
 }

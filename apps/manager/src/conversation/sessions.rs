@@ -6,9 +6,8 @@ use std::task::{Context, Poll};
 
 use protocol::spec::AgentSpec;
 use protocol::{AgentId, RunId};
-use runtime::{AgentEvent, InteractionAnswer};
+use runtime::{AgentEvent, Events, InteractionAnswer};
 use serde_json::value::RawValue;
-use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::entries::AgentName;
@@ -40,7 +39,7 @@ pub(super) struct Sessions {
 struct Running {
     seat: Seat,
     session: runtime::Session,
-    events: mpsc::Receiver<AgentEvent>,
+    events: Events,
 }
 
 /// A session ended by itself.

@@ -7,11 +7,10 @@ use std::time::Duration;
 use protocol::RunId;
 use protocol::agents::{ChatEventBody, InteractionState, OutputStream};
 use protocol::spec::{AgentSpec, Codec, Host};
-use runtime::{AgentEvent, Ask, Graces, InteractionAnswer, Outcome, Session};
+use runtime::{AgentEvent, Ask, Events, Graces, InteractionAnswer, Outcome, Session};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use tempfile::TempDir;
-use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 /// Long enough for anything that happens at all.
@@ -21,7 +20,7 @@ pub(crate) const NEVER_MS: u64 = 1_000_000;
 
 pub(crate) struct Agent {
     pub(crate) session: Session,
-    pub(crate) events: mpsc::Receiver<AgentEvent>,
+    pub(crate) events: Events,
     pub(crate) workdir: TempDir,
 }
 

@@ -111,10 +111,10 @@ impl Worker {
         tokio::select! {
             biased;
             () = stop.cancelled() => Wake::Stopped,
-            permit = events.reserve(), if !all_said => {
-                let Ok(permit) = permit else { return Wake::Stopped };
+            room = events.room(), if !all_said => {
+                let Ok(room) = room else { return Wake::Stopped };
                 if let Some(event) = outbox.pop_front() {
-                    permit.send(event);
+                    room.send(event);
                 }
                 Wake::Said
             }
