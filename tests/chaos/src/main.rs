@@ -61,6 +61,10 @@ struct Load {
     /// Only faults of these kinds; all, when none is given.
     #[arg(long, value_delimiter = ',')]
     only: Vec<faults::Fault>,
+    /// Break a promise on purpose, with a binary that `broken.patch` was applied to: a round that finds nothing wrong is a
+    /// failure then.
+    #[arg(long)]
+    broken: Option<String>,
     /// Keep the directories of all rounds.
     #[arg(long)]
     keep: bool,
@@ -74,6 +78,9 @@ async fn main() -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let load = arguments.load;
+    if let Some(what) = &load.broken {
+        return broken(&load, what).await;
+    }
     let mut total = round::Summary::default();
     for number in 0..load.seconds.div_ceil(load.round).max(1) {
         let seed = load.seed + number;
@@ -94,4 +101,21 @@ async fn main() -> anyhow::Result<ExitCode> {
         println!("  {count:5} {fault:?}");
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Whether the checker finds what is broken, in one of the rounds.
+async fn broken(load: &Load, what: &str) -> anyhow::Result<ExitCode> {
+    for number in 0..load.seconds.div_ceil(load.round).max(1) {
+        let seed = load.seed + number;
+        let summary = round::run(load, seed, Duration::from_secs(load.round)).await?;
+        if let Some(violation) = summary.violations.first() {
+            println!(
+                "{what}: found with seed {seed}: {} violations; {violation}",
+                summary.violations.len()
+            );
+            return Ok(ExitCode::SUCCESS);
+        }
+    }
+    println!("{what}: NOT FOUND in {} s", load.seconds);
+    Ok(ExitCode::FAILURE)
 }

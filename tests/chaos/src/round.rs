@@ -71,7 +71,7 @@ pub(crate) async fn run(load: &Load, seed: u64, time: Duration) -> anyhow::Resul
     let mut directory = tempfile::tempdir()?;
     directory.disable_cleanup(load.keep);
     let library = shim::build(directory.path())?;
-    let system = System::start(&load.binary, directory.path(), &library).await?;
+    let system = System::start(load, directory.path(), &library).await?;
     let record = Arc::new(Record::default());
     let mut rng = Rng::with_seed(seed);
 
@@ -98,7 +98,9 @@ pub(crate) async fn run(load: &Load, seed: u64, time: Duration) -> anyhow::Resul
     while let Some(person) = people.join_next().await {
         person.context("a person")?;
     }
-    settle(&target, &world).await?;
+    if let Err(error) = settle(&target, &world).await {
+        record.incident(format!("it does not come to rest: {error}"));
+    }
     let target = Arc::into_inner(target).context("a fault goes on")?;
     end_of(target.system, &record).await;
 

@@ -15,12 +15,13 @@ use tokio::process::{Child, Command};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
+use crate::Load;
 use crate::agent;
 use crate::proxy::Proxy;
 use crate::viewer::Access;
 
 /// How long a server may take to be ready, or to stop when it is asked to: this machine may be busy.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// One tier. Behind a lock that whoever does something to it holds meanwhile.
 #[derive(Debug)]
@@ -29,6 +30,7 @@ pub(crate) struct Tier {
     binary: PathBuf,
     arguments: Vec<String>,
     log: PathBuf,
+    broken: Option<String>,
     pub(crate) shim: Shim,
     /// Stays the same from the first start on.
     port: u16,
@@ -49,7 +51,7 @@ pub(crate) struct System {
 impl Tier {
     fn new(
         name: &'static str,
-        binary: &Path,
+        load: &Load,
         directory: &Path,
         library: &Path,
         more: &[&str],
@@ -61,7 +63,16 @@ impl Tier {
         arguments.extend(more.iter().map(|&argument| argument.to_owned()));
         let shim = Shim::new(library, directory.join(format!("{name}.control")))?;
         let log = directory.join(format!("{name}.log"));
-        Ok(Self { name, binary: binary.to_owned(), arguments, log, shim, port: 0, child: None })
+        Ok(Self {
+            name,
+            binary: load.binary.clone(),
+            arguments,
+            log,
+            broken: load.broken.clone(),
+            shim,
+            port: 0,
+            child: None,
+        })
     }
 
     /// Starts it and waits until it is ready; gives what it says of itself.
@@ -72,7 +83,7 @@ impl Tier {
             .arg(format!("--port={}", self.port))
             .env_clear()
             .envs(std::env::var_os("PATH").map(|path| ("PATH", path)))
-            .envs(std::env::var_os("LONGSHORE_BROKEN").map(|what| ("LONGSHORE_BROKEN", what)))
+            .envs(self.broken.as_ref().map(|what| ("LONGSHORE_BROKEN", what)))
             .env("HOME", "/nonexistent")
             .env("RUST_BACKTRACE", "1")
             .envs(self.shim.environment())
@@ -161,13 +172,13 @@ fn address(url: &Value) -> anyhow::Result<SocketAddr> {
 impl System {
     /// Starts both tiers in a directory, with one agent.
     pub(crate) async fn start(
-        binary: &Path,
+        load: &Load,
         directory: &Path,
         library: &Path,
     ) -> anyhow::Result<Self> {
         let times = ["--run-timeout=20", "--viewer-grace=5", "--idle-eviction=3"];
-        let mut manager = Tier::new("manager", binary, directory, library, &times)?;
-        let mut controller = Tier::new("controller", binary, directory, library, &[])?;
+        let mut manager = Tier::new("manager", load, directory, library, &times)?;
+        let mut controller = Tier::new("controller", load, directory, library, &[])?;
         let of_manager = manager.start().await?;
         let of_controller = controller.start().await?;
         let link = Proxy::before(address(&of_manager["manager"])?).await?;
