@@ -62,7 +62,8 @@ impl<'a> Packet<'a> {
     fn message(text: &'a str, namespace: &str) -> Option<Self> {
         let (kind, rest) = text.split_at_checked(1)?;
         let rest = rest.strip_prefix(namespace)?;
-        let rest = rest.strip_prefix(',').unwrap_or(rest);
+        // Without it another namespace begins with the same letters.
+        let rest = if rest.is_empty() { rest } else { rest.strip_prefix(',')? };
         match kind {
             "0" => Some(Self::Connected),
             "1" => Some(Self::Disconnected),
@@ -179,6 +180,14 @@ mod tests {
             matches!(Packet::read(r#"44/a,{"message":"no"}"#, "/a"), Packet::Refused(why) if why == "no")
         );
         assert!(matches!(Packet::read(r#"42/b,["x"]"#, "/a"), Packet::Other));
+    }
+
+    #[test]
+    fn a_namespace_whose_name_is_longer_is_another() {
+        for text in ["40/ab,{}", "41/ab,", r#"42/a1["x"]"#, "43/a1[]", r#"44/a{"message":"no"}"#] {
+            assert!(matches!(Packet::read(text, "/a"), Packet::Other), "{text}");
+        }
+        assert!(matches!(Packet::read("41/a", "/a"), Packet::Disconnected));
     }
 
     #[test]
