@@ -306,6 +306,19 @@ impl Open {
     }
 }
 
+/// What becomes of a packet's text: a command, or what its sender is told. For `tests/fuzz`.
+#[cfg(fuzzing)]
+pub fn take(text: &str) -> Result<Command, Message> {
+    let (outbox, mut told) = Outbox::channel();
+    let (sender, mut commands) = mpsc::channel(1);
+    Open { outbox, sender }.push(
+        &Value::Str(text.to_owned().into(), None),
+        Some(1),
+        &Arc::default(),
+    );
+    commands.try_recv().map(|command| *command).map_err(|_| *told.try_recv().expect("an answer"))
+}
+
 /// A command's share of [`INBOX_BYTES`], given back when it has been worked off.
 #[derive(Debug)]
 struct Weight {

@@ -97,6 +97,28 @@ pub(crate) fn event(namespace: &str, id: u64, arguments: &str) -> String {
     format!("42{namespace},{id}{arguments}")
 }
 
+/// A packet that says no more than what a link reads in the text; none if that is nothing. For `tests/fuzz`.
+#[cfg(fuzzing)]
+#[must_use]
+pub fn rewrite(text: &str, namespace: &str) -> Option<String> {
+    let quoted = |text: &str| serde_json::Value::from(text).to_string();
+    Some(match Packet::read(text, namespace) {
+        Packet::Open(Open { ping_interval, ping_timeout }) => {
+            format!(r#"0{{"pingInterval":{ping_interval},"pingTimeout":{ping_timeout}}}"#)
+        }
+        Packet::Close => "1".to_owned(),
+        Packet::Ping => "2".to_owned(),
+        Packet::Connected => format!("40{namespace},"),
+        Packet::Disconnected => format!("41{namespace},"),
+        Packet::Refused(message) => {
+            format!(r#"44{namespace},{{"message":{}}}"#, quoted(&message))
+        }
+        Packet::Event(name, first) => format!("42{namespace},[{},{first}]", quoted(&name)),
+        Packet::Ack(id, first) => format!("43{namespace},{id}[{first}]"),
+        Packet::Other => return None,
+    })
+}
+
 #[derive(Deserialize)]
 struct Refusal<'a> {
     #[serde(borrow)]

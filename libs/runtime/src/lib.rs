@@ -12,6 +12,8 @@ mod codec;
 mod control;
 mod event;
 mod framing;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod host;
 mod session;
 mod size;
