@@ -3,18 +3,21 @@
 CARGO ?= cargo
 VENV := .venv
 CONTRACT := tests/js/contract
+# How long each target is fuzzed.
+SECONDS ?= 60
 export RUSTDOCFLAGS := -D warnings
 
 # Debian packages that the tests use, with a command or a file that shows that each is there: the
-# programs that play agents, and what the Rust interoperability client links against.
-NEEDS := bc=bc busybox=busybox pkg-config=pkg-config
+# programs that play agents, what libFuzzer is compiled with, and what the Rust interoperability
+# client links against.
+NEEDS := bc=bc busybox=busybox g++=g++ pkg-config=pkg-config
 
-.PHONY: run test contract bench deps packages rust fmt clippy rust-test doc deny js python document
+.PHONY: run test contract bench deps packages rust fmt clippy rust-test doc deny js python document fuzz
 
 run:
 	$(CARGO) run --release -p longshore -- up
 
-test: deps fmt clippy rust-test doc js python document deny
+test: deps fmt clippy rust-test doc js python document fuzz deny
 	@echo "all checks passed"
 
 ## What the tests need
@@ -51,6 +54,7 @@ benches/peer/node_modules: benches/peer/package.json benches/peer/package-lock.j
 
 fmt:
 	$(CARGO) fmt --all --check
+	cd tests/fuzz && $(CARGO) fmt --check
 
 clippy:
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
@@ -78,6 +82,10 @@ python: target/debug/longshore $(VENV)/ready
 
 document: $(CONTRACT)/node_modules
 	cd $(CONTRACT) && npm test
+
+# Two targets at a time: see tests/fuzz/README.md.
+fuzz:
+	tests/fuzz/run.sh $(SECONDS)
 
 deny:
 	@if command -v cargo-deny >/dev/null; then \

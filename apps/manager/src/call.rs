@@ -88,7 +88,7 @@ impl Call {
 
     /// The payload, which is an empty object when there is none.
     pub(crate) fn payload<T: DeserializeOwned>(&self) -> Result<T, Error> {
-        serde_json::from_str(self.json()).map_err(|cause| Error::InvalidPayload(cause.to_string()))
+        self.command.payload().map_err(|error| Error::InvalidPayload(error.message))
     }
 
     /// The agent that the command is for: the payload's, else the one that `forward` named.

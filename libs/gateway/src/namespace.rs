@@ -127,8 +127,12 @@ impl Command {
     /// `INVALID_PAYLOAD` that names the field.
     pub fn payload<T: DeserializeOwned>(&self) -> Result<T, WireError> {
         let json = self.arguments.first().map_or("{}", |payload| payload.get());
-        serde_json::from_str(json)
-            .map_err(|error| WireError::new(ErrorCode::InvalidPayload, error.to_string()))
+        let invalid = |why| WireError::new(ErrorCode::InvalidPayload, why);
+        // Fields would be read from an array, too, by their place.
+        if json.starts_with('[') {
+            return Err(invalid("A payload is an object".to_owned()));
+        }
+        serde_json::from_str(json).map_err(|error| invalid(error.to_string()))
     }
 }
 
@@ -306,6 +310,19 @@ impl Open {
     }
 }
 
+/// What becomes of a packet's text: a command, or what its sender is told. For tests here and in `tests/fuzz`.
+#[cfg(any(test, fuzzing))]
+pub fn take(text: &str) -> Result<Command, Message> {
+    let (outbox, mut told) = Outbox::channel();
+    let (sender, mut commands) = mpsc::channel(1);
+    Open { outbox, sender }.push(
+        &Value::Str(text.to_owned().into(), None),
+        Some(1),
+        &Arc::default(),
+    );
+    commands.try_recv().map(|command| *command).map_err(|_| *told.try_recv().expect("an answer"))
+}
+
 /// A command's share of [`INBOX_BYTES`], given back when it has been worked off.
 #[derive(Debug)]
 struct Weight {
@@ -349,5 +366,20 @@ struct RawText;
 impl MessageHandler<LocalAdapter, RawText> for Incoming {
     fn call(&self, _: Arc<Socket<LocalAdapter>>, value: Value, ack: Option<i64>) {
         self.0.push(&value, ack);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::clients::SetClient;
+
+    use super::*;
+
+    #[test]
+    fn an_array_is_no_payload() {
+        let payload = |text| take(text).unwrap().payload::<SetClient>();
+
+        assert_eq!(payload(r#"["x",{"clientId":"cl"}]"#).unwrap().client_id.as_str(), "cl");
+        assert_eq!(payload(r#"["x",["cl"]]"#).unwrap_err().code, ErrorCode::InvalidPayload);
     }
 }

@@ -19,3 +19,5 @@ mod worker;
 
 pub use endpoint::{Endpoint, InvalidEndpoint};
 pub use handle::{Answer, Call, CallError, Link, Session, Signal, WhenDown, arguments};
+#[cfg(fuzzing)]
+pub use packet::rewrite;

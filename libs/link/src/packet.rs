@@ -62,7 +62,8 @@ impl<'a> Packet<'a> {
     fn message(text: &'a str, namespace: &str) -> Option<Self> {
         let (kind, rest) = text.split_at_checked(1)?;
         let rest = rest.strip_prefix(namespace)?;
-        let rest = rest.strip_prefix(',').unwrap_or(rest);
+        // Without it another namespace begins with the same letters.
+        let rest = if rest.is_empty() { rest } else { rest.strip_prefix(',')? };
         match kind {
             "0" => Some(Self::Connected),
             "1" => Some(Self::Disconnected),
@@ -94,6 +95,28 @@ pub(crate) fn connect(namespace: &str, auth: &serde_json::Value) -> String {
 /// An EVENT packet with an acknowledgement id. `arguments` is a JSON array that begins with the event's name.
 pub(crate) fn event(namespace: &str, id: u64, arguments: &str) -> String {
     format!("42{namespace},{id}{arguments}")
+}
+
+/// A packet that says no more than what a link reads in the text; none if that is nothing. For `tests/fuzz`.
+#[cfg(fuzzing)]
+#[must_use]
+pub fn rewrite(text: &str, namespace: &str) -> Option<String> {
+    let quoted = |text: &str| serde_json::Value::from(text).to_string();
+    Some(match Packet::read(text, namespace) {
+        Packet::Open(Open { ping_interval, ping_timeout }) => {
+            format!(r#"0{{"pingInterval":{ping_interval},"pingTimeout":{ping_timeout}}}"#)
+        }
+        Packet::Close => "1".to_owned(),
+        Packet::Ping => "2".to_owned(),
+        Packet::Connected => format!("40{namespace},"),
+        Packet::Disconnected => format!("41{namespace},"),
+        Packet::Refused(message) => {
+            format!(r#"44{namespace},{{"message":{}}}"#, quoted(&message))
+        }
+        Packet::Event(name, first) => format!("42{namespace},[{},{first}]", quoted(&name)),
+        Packet::Ack(id, first) => format!("43{namespace},{id}[{first}]"),
+        Packet::Other => return None,
+    })
 }
 
 #[derive(Deserialize)]
@@ -179,6 +202,14 @@ mod tests {
             matches!(Packet::read(r#"44/a,{"message":"no"}"#, "/a"), Packet::Refused(why) if why == "no")
         );
         assert!(matches!(Packet::read(r#"42/b,["x"]"#, "/a"), Packet::Other));
+    }
+
+    #[test]
+    fn a_namespace_whose_name_is_longer_is_another() {
+        for text in ["40/ab,{}", "41/ab,", r#"42/a1["x"]"#, "43/a1[]", r#"44/a{"message":"no"}"#] {
+            assert!(matches!(Packet::read(text, "/a"), Packet::Other), "{text}");
+        }
+        assert!(matches!(Packet::read("41/a", "/a"), Packet::Disconnected));
     }
 
     #[test]

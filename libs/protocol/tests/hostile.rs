@@ -163,6 +163,16 @@ fn fields_that_nobody_knows_are_ignored() {
 }
 
 #[test]
+fn a_number_is_written_with_all_its_digits() {
+    for number in ["3.8066063806606003", "6.934698245112694e+276", "8.383658838626809e-78"] {
+        let json = format!(r#"{{"costUsd":{number}}}"#);
+        let usage: protocol::agents::Usage = serde_json::from_str(&json).unwrap();
+
+        assert_eq!(serde_json::to_string(&usage).unwrap(), json);
+    }
+}
+
+#[test]
 fn the_last_seq_has_no_successor() {
     let last: protocol::Seq = serde_json::from_str(&u64::MAX.to_string()).unwrap();
 

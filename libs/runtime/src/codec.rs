@@ -3,6 +3,9 @@
 mod echo;
 mod lines;
 
+#[cfg(fuzzing)]
+pub use self::lines::fuzzing::turn;
+
 use std::path::PathBuf;
 
 use protocol::agents::RunReason;

@@ -13,6 +13,8 @@ mod control;
 mod event;
 mod flow;
 mod framing;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod host;
 mod session;
 mod size;

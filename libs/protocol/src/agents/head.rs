@@ -85,6 +85,10 @@ impl<'a> RoutingHead<'a> {
     /// # Errors
     /// The payload is no object, or a routing field is of the wrong type.
     pub fn read(payload: &'a str) -> Result<Self, serde_json::Error> {
+        // Fields would be read from an array, too, by their place.
+        if payload.trim_start().starts_with('[') {
+            return Err(serde::de::Error::custom("an array is no object"));
+        }
         serde_json::from_str(payload)
     }
 }
@@ -92,6 +96,14 @@ impl<'a> RoutingHead<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_array_has_no_head() {
+        for payload in ["[]", r#"["a","c"]"#, r#" ["a"]"#, "null", "1"] {
+            assert!(RoutingHead::read(payload).is_err(), "{payload}");
+        }
+        assert!(RoutingHead::read(" {}").is_ok());
+    }
 
     #[test]
     fn a_rendered_entry_is_its_head_and_then_its_body() {

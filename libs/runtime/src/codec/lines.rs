@@ -22,6 +22,8 @@
 
 mod answer;
 mod exit;
+#[cfg(fuzzing)]
+pub(super) mod fuzzing;
 mod ladder;
 mod restart;
 mod rules;
