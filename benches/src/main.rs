@@ -27,6 +27,9 @@ struct Arguments {
     /// Leave out the Node relay.
     #[arg(long)]
     no_peer: bool,
+    /// Nothing but half load for so many minutes, to see what grows.
+    #[arg(long)]
+    soak: Option<u64>,
     /// A tenth of the load, to see that everything runs.
     #[arg(long)]
     quick: bool,
@@ -36,6 +39,14 @@ struct Arguments {
 async fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
     let mut report = Report::default();
+    if let Some(minutes) = arguments.soak {
+        let mut system = System::start(SystemKind::Longshore, &arguments.binary, 50).await?;
+        let figures = scenario::soak(&mut system, minutes).await;
+        system.stop().await;
+        report.add("soak", "longshore", figures?);
+        report.print();
+        return Ok(());
+    }
     let kinds = if arguments.no_peer {
         vec![SystemKind::Longshore]
     } else {

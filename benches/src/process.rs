@@ -47,9 +47,29 @@ impl Process {
 
     /// Resident memory, in KiB.
     pub(crate) fn rss(&self) -> anyhow::Result<f64> {
+        self.status("VmRSS")
+    }
+
+    /// The most that it ever was, in KiB.
+    pub(crate) fn peak(&self) -> anyhow::Result<f64> {
+        self.status("VmHWM")
+    }
+
+    /// Threads.
+    pub(crate) fn threads(&self) -> anyhow::Result<f64> {
+        self.status("Threads")
+    }
+
+    /// Open files and sockets.
+    #[allow(clippy::cast_precision_loss)]
+    pub(crate) fn descriptors(&self) -> anyhow::Result<f64> {
+        Ok(std::fs::read_dir(self.proc("fd")?)?.count() as f64)
+    }
+
+    fn status(&self, field: &str) -> anyhow::Result<f64> {
         let status = std::fs::read_to_string(self.proc("status")?)?;
-        let line = status.lines().find(|line| line.starts_with("VmRSS")).context("VmRSS")?;
-        Ok(line.split_whitespace().nth(1).context("VmRSS")?.parse()?)
+        let line = status.lines().find(|line| line.starts_with(field)).context("a field")?;
+        Ok(line.split_whitespace().nth(1).context("a number")?.parse()?)
     }
 
     /// Kills it and waits.

@@ -6,10 +6,16 @@ mod deltas;
 mod fan_out;
 mod logins;
 mod memory;
+mod outage;
 mod replay;
+mod soak;
+mod stalled;
+mod storms;
 
 use crate::report::Figures;
 use crate::system::System;
+
+pub(crate) use soak::run as soak;
 
 /// One measurement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,11 +36,17 @@ pub(crate) enum Scenario {
     FanOut,
     /// Long conversations, and many.
     Conversations,
+    /// Everybody comes back at once; somebody guesses passwords.
+    Storms,
+    /// One of many viewers does not read.
+    Stalled,
+    /// The controller is away while an agent writes a gibibyte.
+    Outage,
 }
 
 impl Scenario {
     /// All of them, in the order of the report.
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::RoundTrip,
         Self::Chats,
         Self::Deltas,
@@ -43,6 +55,9 @@ impl Scenario {
         Self::Logins,
         Self::FanOut,
         Self::Conversations,
+        Self::Storms,
+        Self::Stalled,
+        Self::Outage,
     ];
 
     /// Its name in the report and for `--only`.
@@ -56,21 +71,30 @@ impl Scenario {
             Self::Logins => "logins",
             Self::FanOut => "fan-out",
             Self::Conversations => "conversations",
+            Self::Storms => "storms",
+            Self::Stalled => "stalled",
+            Self::Outage => "outage",
         }
     }
 
     /// Whether the peer has what it measures.
     pub(crate) fn is_shared(self) -> bool {
-        self != Self::Conversations
+        !matches!(self, Self::Conversations | Self::Storms | Self::Stalled | Self::Outage)
     }
 
     /// Agents that the system needs for it.
     pub(crate) fn agents(self) -> usize {
         match self {
-            Self::RoundTrip | Self::Replay | Self::Memory | Self::FanOut | Self::Conversations => 1,
+            Self::RoundTrip
+            | Self::Replay
+            | Self::Memory
+            | Self::FanOut
+            | Self::Conversations
+            | Self::Stalled
+            | Self::Outage => 1,
             Self::Chats => 100,
             Self::Deltas => 10,
-            Self::Logins => 1_000,
+            Self::Logins | Self::Storms => 1_000,
         }
     }
 
@@ -84,6 +108,9 @@ impl Scenario {
             Self::Replay => replay::run(system, 10_000 / scale).await,
             Self::Memory => memory::run(system, &[1_000 / scale, 5_000 / scale]).await,
             Self::Logins => logins::run(system).await,
+            Self::Storms => storms::run(system, 1_000 / scale).await,
+            Self::Stalled => Box::pin(stalled::run(system, 1_000_000 / scale)).await,
+            Self::Outage => outage::run(system, 1_024 / scale).await,
             Self::FanOut => fan_out::run(system, &[100 / scale, 1_000 / scale]).await,
             Self::Conversations => {
                 let load = conversations::Load {

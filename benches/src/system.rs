@@ -34,8 +34,9 @@ impl SystemKind {
 
 /// A controller, a manager, and agents that answer at once.
 pub(crate) struct System {
-    manager: Process,
-    controller: Process,
+    pub(crate) manager: Process,
+    pub(crate) controller: Process,
+    restart: Option<Restart>,
     manager_url: String,
     controller_url: String,
     token: String,
@@ -43,7 +44,15 @@ pub(crate) struct System {
     client_id: String,
     /// Agent ids and passwords.
     pub(crate) passwords: Vec<(String, String)>,
-    _data: tempfile::TempDir,
+    data: tempfile::TempDir,
+}
+
+/// How to start the tiers again where they were.
+#[derive(Debug)]
+struct Restart {
+    binary: PathBuf,
+    manager: Vec<String>,
+    controller: Vec<String>,
 }
 
 /// A figure of each tier.
@@ -83,7 +92,13 @@ impl System {
         of_manager.push(format!("--idle-eviction={}", EVICTION.as_secs()));
         let manager = Process::start(&binary, &of_manager).await?;
         let controller = Process::start(&binary, &tier("controller")).await?;
+        let restart = Restart {
+            manager: at_port(&of_manager, &field(&manager, "manager")?),
+            controller: at_port(&tier("controller"), &field(&controller, "controller")?),
+            binary,
+        };
         let mut system = Self {
+            restart: Some(restart),
             manager_url: field(&manager, "manager")?,
             api_key: field(&manager, "apiKey")?,
             controller_url: field(&controller, "controller")?,
@@ -92,7 +107,7 @@ impl System {
             passwords: Vec::new(),
             manager,
             controller,
-            _data: data,
+            data,
         };
         let client =
             json!({"name": "bench", "endpoint": system.manager_url, "apiKey": system.api_key});
@@ -120,13 +135,14 @@ impl System {
         Ok(Self {
             controller_url: field(&controller, "url")?,
             manager_url,
+            restart: None,
             token: String::new(),
             api_key: String::new(),
             client_id: "bench".to_owned(),
             passwords: (0..agents).map(|n| (format!("echo-{n}"), String::new())).collect(),
             manager,
             controller,
-            _data: data,
+            data,
         })
     }
 
@@ -161,6 +177,62 @@ impl System {
         Ok(Tiers { controller: self.controller.rss()?, manager: self.manager.rss()? })
     }
 
+    /// Kills the controller and starts it again, of ours only; returns when it listens.
+    pub(crate) async fn restart_controller(&mut self) -> anyhow::Result<()> {
+        self.controller.kill().await;
+        self.start_controller().await
+    }
+
+    pub(crate) async fn start_controller(&mut self) -> anyhow::Result<()> {
+        let restart = self.restart.as_ref().context("only ours can be restarted")?;
+        self.controller = Process::start(&restart.binary, &restart.controller).await?;
+        Ok(())
+    }
+
+    /// The same with the manager.
+    pub(crate) async fn restart_manager(&mut self) -> anyhow::Result<()> {
+        let restart = self.restart.as_ref().context("only ours can be restarted")?;
+        self.manager.kill().await;
+        self.manager = Process::start(&restart.binary, &restart.manager).await?;
+        Ok(())
+    }
+
+    /// What it takes to connect to the controller.
+    pub(crate) fn front(&self) -> (String, Value) {
+        (self.controller_url.clone(), json!({"token": self.token}))
+    }
+
+    /// The registered client.
+    pub(crate) fn client(&self) -> &str {
+        &self.client_id
+    }
+
+    /// The same for the manager.
+    pub(crate) fn back(&self) -> (String, Value) {
+        (self.manager_url.clone(), json!({"token": self.api_key}))
+    }
+
+    /// Bytes of the manager's database.
+    pub(crate) fn database(&self) -> anyhow::Result<u64> {
+        let mut size = 0;
+        for entry in std::fs::read_dir(self.data.path().join("manager"))? {
+            let entry = entry?;
+            if entry.file_name().to_string_lossy().starts_with("manager.db") {
+                size += entry.metadata()?.len();
+            }
+        }
+        Ok(size)
+    }
+
+    /// Tasks of both tiers.
+    pub(crate) async fn tasks(&self) -> anyhow::Result<f64> {
+        let mut tasks = 0.0;
+        for url in [&self.manager_url, &self.controller_url] {
+            tasks += get(url, "/health").await?["tasks"].as_f64().context("tasks")?;
+        }
+        Ok(tasks)
+    }
+
     /// Ends both tiers.
     pub(crate) async fn stop(&mut self) {
         self.controller.kill().await;
@@ -168,7 +240,7 @@ impl System {
     }
 
     /// One HTTP request to the controller; its JSON answer.
-    async fn post(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
         let host = self.controller_url.trim_start_matches("http://");
         let mut stream = TcpStream::connect(host).await?;
         let body = body.to_string();
@@ -243,6 +315,27 @@ impl Viewer {
             }
         }
     }
+}
+
+/// The arguments with the port that was found.
+fn at_port(arguments: &[String], url: &str) -> Vec<String> {
+    let port = url.trim_end_matches('/').rsplit(':').next().unwrap_or_default();
+    let at = arguments.iter().position(|argument| argument == "--port").map(|at| at + 1);
+    let fixed = |(nth, argument): (usize, &String)| {
+        if Some(nth) == at { port.to_owned() } else { argument.clone() }
+    };
+    arguments.iter().enumerate().map(fixed).collect()
+}
+
+async fn get(base: &str, path: &str) -> anyhow::Result<Value> {
+    let host = base.trim_start_matches("http://");
+    let mut stream = TcpStream::connect(host).await?;
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await?;
+    let (_, body) = answer.split_once("\r\n\r\n").context("an HTTP answer")?;
+    Ok(serde_json::from_str(body)?)
 }
 
 fn field(process: &Process, name: &str) -> anyhow::Result<String> {

@@ -41,7 +41,10 @@ pub(crate) fn router(server: Arc<Server>) -> Router {
         )
         .route_layer(middleware::from_fn_with_state(Arc::clone(&server), authorized));
     Router::new()
-        .route("/health", get(async || Json(json!({ "ok": true }))))
+        .route(
+            "/health",
+            get(async || Json(json!({ "ok": true, "tasks": gateway::server::tasks() }))),
+        )
         .route("/ready", get(ready))
         .route("/asyncapi.yaml", get(contract))
         .nest("/api", api)

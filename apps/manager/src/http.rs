@@ -14,7 +14,10 @@ const CONTRACT: &str = include_str!("../../../asyncapi.yaml");
 /// `/health`, `/ready` and `/asyncapi.yaml`.
 pub(crate) fn router(db: ManagerDb) -> Router {
     Router::new()
-        .route("/health", get(async || Json(json!({ "ok": true }))))
+        .route(
+            "/health",
+            get(async || Json(json!({ "ok": true, "tasks": gateway::server::tasks() }))),
+        )
         .route("/ready", get(ready))
         .route("/asyncapi.yaml", get(contract))
         .with_state(db)

@@ -72,3 +72,9 @@ pub async fn serve(
     }
     Ok(())
 }
+
+/// How many tasks this process has: what grows without end shows there.
+#[must_use]
+pub fn tasks() -> usize {
+    tokio::runtime::Handle::current().metrics().num_alive_tasks()
+}

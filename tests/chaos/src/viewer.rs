@@ -83,6 +83,8 @@ struct Task {
     pending: HashMap<u64, Pending>,
     /// What is to be joined, and how far it has been seen.
     wanted: BTreeMap<String, Option<Cursor>>,
+    /// Joins that are not answered yet.
+    joining: HashSet<String>,
     /// What was left: some of it may still be under way.
     left: HashSet<String>,
 }
@@ -117,6 +119,7 @@ impl Viewer {
             next: 0,
             pending: HashMap::new(),
             wanted: BTreeMap::new(),
+            joining: HashSet::new(),
             left: HashSet::new(),
         };
         tokio::spawn(task.run(asks));
@@ -231,7 +234,9 @@ impl Task {
         let Some(cursor) = self.wanted.get(&conversation).filter(|_| self.ready).cloned() else {
             return;
         };
-        if lock(&self.shared).joined.contains_key(&conversation) {
+        if lock(&self.shared).joined.contains_key(&conversation)
+            || !self.joining.insert(conversation.clone())
+        {
             return;
         }
         let mut payload = json!({"agentId": self.access.agent, "conversationId": conversation, "clientType": "chaos"});
@@ -267,6 +272,7 @@ impl Task {
     fn lost(&mut self) {
         self.ready = false;
         self.pending.clear();
+        self.joining.clear();
         lock(&self.shared).joined.clear();
     }
 
@@ -284,6 +290,7 @@ impl Task {
             }
             Pending::Client => self.later(Again::Client),
             Pending::Join(conversation, after) if done => {
+                self.joining.remove(&conversation);
                 let data = answer["data"].take();
                 let epoch = data["epoch"].as_str().unwrap_or_default().to_owned();
                 let head = data["headSeq"].as_u64().unwrap_or_default();
@@ -300,17 +307,20 @@ impl Task {
                 self.left.remove(&conversation);
                 self.record.see(&self.name, &conversation, Seen::Joined { after, epoch, head });
             }
-            Pending::Join(conversation, _) => match answer["error"]["code"].as_str() {
-                Some("CONVERSATION_NOT_FOUND") => {
-                    self.forget(&conversation);
-                    self.record.see(&self.name, &conversation, Seen::Ended);
+            Pending::Join(conversation, _) => {
+                self.joining.remove(&conversation);
+                match answer["error"]["code"].as_str() {
+                    Some("CONVERSATION_NOT_FOUND") => {
+                        self.forget(&conversation);
+                        self.record.see(&self.name, &conversation, Seen::Ended);
+                    }
+                    Some("ALREADY_JOINED") => {
+                        let text = format!("{}: joined {conversation} twice", self.name);
+                        self.record.incident(text);
+                    }
+                    _ => self.later(Again::Join(conversation)),
                 }
-                Some("ALREADY_JOINED") => {
-                    let text = format!("{}: joined {conversation} twice", self.name);
-                    self.record.incident(text);
-                }
-                _ => self.later(Again::Join(conversation)),
-            },
+            }
         }
     }
 
