@@ -34,6 +34,13 @@ pub(crate) enum Error {
     Stopping,
 }
 
+impl Error {
+    pub(crate) fn not_found(conversation: impl std::fmt::Display) -> Self {
+        let text = format!("Conversation not found: {conversation}");
+        Self::Manager(WireError::new(ErrorCode::ConversationNotFound, text))
+    }
+}
+
 impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
         match error {

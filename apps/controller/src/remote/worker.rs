@@ -140,14 +140,8 @@ impl Worker {
     fn on_event(&mut self, remote: &Arc<Remote>, name: String, payload: Box<RawValue>) {
         match name.as_str() {
             LOGIN_SUCCESS => {
-                if let Ok(success) = serde_json::from_str::<LoginSuccess>(payload.get())
-                    && self.follows.replay_begins(&success).is_some()
-                {
-                    self.pages.register(
-                        success.conversation_id,
-                        Arc::clone(remote),
-                        success.agent_id,
-                    );
+                if let Ok(success) = serde_json::from_str::<LoginSuccess>(payload.get()) {
+                    self.follows.replay_begins(&success);
                 }
             }
             HISTORY_END => {
@@ -204,6 +198,10 @@ impl Worker {
     /// Leaves conversations that nobody has followed for a while, so that the manager need not keep them in memory.
     async fn sweep(&mut self) {
         let Some(remote) = self.remote.upgrade() else { return };
+        // A login under way may be for one of them.
+        if !self.under_way.is_empty() {
+            return;
+        }
         let rooms = remote.people.rooms();
         let unused = self.follows.unused().filter(|feed| !rooms.contains(feed.conversation()));
         let unused: Vec<_> =
@@ -228,11 +226,12 @@ impl Worker {
     /// Logs in to everything again on the fresh connection, before anybody else speaks on it.
     fn on_connected(&mut self, session: Session) {
         self.connected = true;
+        self.follows.connected();
         let Some(remote) = self.remote.upgrade() else { return };
         let (db, client) = (self.db.clone(), self.client.clone());
         let wanted: Vec<(Key, Wanted)> =
             self.follows.keys().into_iter().map(|key| (key.clone(), self.wanted(&key))).collect();
-        self.under_way.push(Box::pin(async move {
+        self.begin(async move {
             let (db, client, over) = (&db, &client, Over::Session(&session));
             let logins = wanted.into_iter().map(|(key, wanted)| async move {
                 let result = log_in(db, client, &key.0, wanted, over).await;
@@ -244,7 +243,14 @@ impl Worker {
                 session.call(PRESENCE, &[&gateway::raw(&presence)]).await.ok();
             }
             Ended::Restored(session, results)
-        }));
+        });
+    }
+
+    fn begin(&mut self, login: impl Future<Output = Ended> + Send + 'static) {
+        if self.under_way.is_empty() {
+            self.follows.settled();
+        }
+        self.under_way.push(Box::pin(login));
     }
 
     fn on_follow(&mut self, key: Key, reply: Waiter) {
@@ -269,10 +275,10 @@ impl Worker {
     fn log_in(&mut self, key: Key) {
         let Some(remote) = self.remote.upgrade() else { return };
         let (db, client, wanted) = (self.db.clone(), self.client.clone(), self.wanted(&key));
-        self.under_way.push(Box::pin(async move {
+        self.begin(async move {
             let result = log_in(&db, &client, &key.0, wanted, Over::Link(&remote.link())).await;
             Ended::Login(key, result)
-        }));
+        });
     }
 
     fn wanted(&self, key: &Key) -> Wanted {
@@ -303,18 +309,13 @@ impl Worker {
         let waiters = self.waiting.remove(&key).unwrap_or_default();
         match result {
             Ok(logged_in) => {
-                // The event of the same meaning comes first or second, whichever way the tasks were scheduled.
-                if let Some(remote) = self.remote.upgrade() {
-                    self.on_event(
-                        &remote,
-                        LOGIN_SUCCESS.to_owned(),
-                        gateway::raw(&logged_in.success),
-                    );
+                let LoginSuccess { agent_id, conversation_id: id, .. } = logged_in.success.clone();
+                let followed = self.follows.logged_in(key, &logged_in.success);
+                if let Some(remote) = self.remote.upgrade().filter(|_| followed.is_some()) {
+                    self.pages.register(id.clone(), remote, agent_id);
                 }
-                self.follows.logged_in(key.clone(), &logged_in.success);
                 for waiter in waiters {
-                    let followed = self.follows.get(&key).ok_or(Error::Call(CallError::Lost));
-                    waiter.send(followed).ok();
+                    waiter.send(followed.clone().ok_or_else(|| Error::not_found(&id))).ok();
                 }
             }
             Err(error) => {

@@ -79,7 +79,7 @@ pub(super) async fn export(
     Query(Export { format }): Query<Export>,
 ) -> Result<Response, Failure> {
     let (client, agent_id) = (client_id(&client)?, agent_id(&agent)?);
-    let id = ConversationId::new(&conversation).map_err(|_| not_found(&conversation))?;
+    let id = ConversationId::new(&conversation).map_err(|_| Error::not_found(&conversation))?;
     let remote = server.remotes.get(&client)?;
     remote.follow(&agent_id, None).await?;
     let log = Log { remote, agent_id, id: id.clone(), after: Seq::ZERO };
@@ -170,8 +170,4 @@ fn agent_id(text: &str) -> Result<AgentId, Error> {
     AgentId::new(text).map_err(|_| {
         WireError::new(ErrorCode::AgentNotFound, format!("Agent not found: {text}")).into()
     })
-}
-
-fn not_found(id: &str) -> Error {
-    WireError::new(ErrorCode::ConversationNotFound, format!("Conversation not found: {id}")).into()
 }
