@@ -78,6 +78,21 @@ impl People {
         rooms.collect()
     }
 
+    /// The agent's conversations in which somebody is present.
+    pub(super) fn rooms_with(&self, agent: &AgentId) -> Vec<ConversationId> {
+        let inner = self.lock();
+        let rooms = inner.present.iter().filter(|(_, room)| room.agent == *agent);
+        rooms.map(|(conversation, _)| conversation.clone()).collect()
+    }
+
+    /// Everybody who is present in a conversation.
+    pub(super) fn presence_in(&self, agent: &AgentId, conversation: &ConversationId) -> Presence {
+        let inner = self.lock();
+        let room = inner.present.get(conversation);
+        let viewers = room.into_iter().flat_map(|room| room.attendees.values()).cloned().collect();
+        Presence { agent_id: agent.clone(), conversation_id: conversation.clone(), viewers }
+    }
+
     /// The conversation is gone.
     pub(super) fn forget(&self, conversation: &ConversationId) {
         self.lock().present.remove(conversation);

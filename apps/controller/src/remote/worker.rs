@@ -18,13 +18,14 @@ use protocol::names::agents::{
     CONVERSATION_UPDATE, ERROR, HISTORY_END, LEAVE_CONVERSATION, LOGIN_ERROR, LOGIN_SUCCESS,
     LOGOUT_SUCCESS, PRESENCE,
 };
-use protocol::{ClientId, ConversationId, Seq, WireError};
+use protocol::{AgentId, ClientId, ConversationId, Seq, WireError};
 use serde_json::value::RawValue;
 use store::ControllerDb;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::follows::{Follows, Key};
+use super::notices::{Notice, Reach};
 use super::{Followed, Remote, Request};
 use crate::credentials::{Over, Wanted, log_in};
 use crate::error::Error;
@@ -38,7 +39,8 @@ type Waiter = oneshot::Sender<Result<Followed, Error>>;
 /// What was under way and has ended.
 enum Ended {
     Login(Key, Result<LoggedIn, Error>),
-    Restored(Session, Vec<(Key, Result<LoggedIn, Error>)>),
+    /// Of which connection.
+    Restored(u64, Session, Vec<(Key, Result<LoggedIn, Error>)>),
 }
 
 pub(super) struct Worker {
@@ -54,6 +56,10 @@ pub(super) struct Worker {
     /// When the link is tried next, for those who have to be told to come back.
     retry_after: Duration,
     connected: bool,
+    /// Connections so far, to tell what is known of one from what is of another.
+    connections: u64,
+    /// Agents that the link is not back in on this connection, with whom somebody may be present.
+    unrestored: HashSet<AgentId>,
     /// Conversations that nobody followed when it was looked last.
     unused: HashSet<ConversationId>,
 }
@@ -75,6 +81,8 @@ impl Worker {
             under_way: FuturesUnordered::new(),
             retry_after: Duration::ZERO,
             connected: false,
+            connections: 0,
+            unrestored: HashSet::new(),
             unused: HashSet::new(),
         }
     }
@@ -133,6 +141,7 @@ impl Worker {
         tracing::warn!(client = %self.client, reason, "the manager is away");
         self.connected = false;
         if let Some(remote) = self.remote.upgrade() {
+            remote.reach.send_replace(Reach::Away);
             remote.watchers.disconnected();
         }
     }
@@ -226,8 +235,13 @@ impl Worker {
     /// Logs in to everything again on the fresh connection, before anybody else speaks on it.
     fn on_connected(&mut self, session: Session) {
         self.connected = true;
+        self.connections += 1;
         self.follows.connected();
+        self.unrestored.clear();
         let Some(remote) = self.remote.upgrade() else { return };
+        // Before those who are present are looked up: of whoever comes or goes after that there is a notice.
+        remote.reach.send_replace(Reach::Restoring);
+        let connection = self.connections;
         let (db, client) = (self.db.clone(), self.client.clone());
         let wanted: Vec<(Key, Wanted)> =
             self.follows.keys().into_iter().map(|key| (key.clone(), self.wanted(&key))).collect();
@@ -239,10 +253,11 @@ impl Worker {
             });
             let results = join_all(logins).await;
             // Who is present was present before: nobody is told.
-            for presence in remote.people.presence() {
-                session.call(PRESENCE, &[&gateway::raw(&presence)]).await.ok();
-            }
-            Ended::Restored(session, results)
+            join_all(remote.people.presence().iter().map(async |presence| {
+                session.call(PRESENCE, &[&gateway::raw(presence)]).await.ok();
+            }))
+            .await;
+            Ended::Restored(connection, session, results)
         });
     }
 
@@ -288,17 +303,32 @@ impl Worker {
 
     fn on_ended(&mut self, ended: Ended) {
         match ended {
-            Ended::Login(key, result) => self.on_login(key, result),
-            Ended::Restored(session, results) => {
+            Ended::Login(key, result) => {
+                let (agent, succeeded) = (key.0.clone(), result.is_ok());
+                self.on_login(key, result);
+                if succeeded
+                    && self.unrestored.remove(&agent)
+                    && let Some(remote) = self.remote.upgrade()
+                {
+                    remote.notices.send(Notice::Presence(agent)).ok();
+                }
+            }
+            Ended::Restored(connection, session, results) => {
                 let lost = results
                     .iter()
                     .any(|(_, result)| matches!(result, Err(Error::Call(CallError::Lost))));
+                // What is known of an earlier connection says nothing of this one.
+                let current = self.connected && self.connections == connection && !lost;
                 for (key, result) in results {
+                    if current && result.is_err() {
+                        self.unrestored.insert(key.0.clone());
+                    }
                     self.on_login(key, result);
                 }
                 session.ready();
-                if let Some(remote) = self.remote.upgrade().filter(|_| !lost && self.connected) {
+                if let Some(remote) = self.remote.upgrade().filter(|_| current) {
                     tracing::info!(client = %self.client, "connected to the manager");
+                    remote.reach.send_replace(Reach::Ready);
                     remote.watchers.connected();
                 }
             }

@@ -53,18 +53,19 @@ impl Membership {
     pub(super) async fn logged_in(&mut self, followed: Followed, start: Start) {
         let place = (&followed.success.agent_id, &followed.success.conversation_id);
         let (agent, conversation) = (place.0.clone(), place.1.clone());
-        if !self.joined.contains_key(&conversation) {
+        let is_new = !self.joined.contains_key(&conversation);
+        self.last_login = Some(agent.clone());
+        self.enter(agent.clone(), conversation.clone(), None);
+        self.outbox.send(Message::Follow(followed.feed, start));
+        if is_new {
             let join = JoinConversation {
-                agent_id: Some(agent.clone()),
-                conversation_id: Some(conversation.clone()),
+                agent_id: Some(agent),
+                conversation_id: Some(conversation),
                 ..JoinConversation::default()
             };
             // Commands that follow find the viewer there.
             self.tell_manager(JOIN_CONVERSATION, gateway::raw(&join)).await;
         }
-        self.last_login = Some(agent.clone());
-        self.enter(agent, conversation, None);
-        self.outbox.send(Message::Follow(followed.feed, start));
     }
 
     /// The manager has let the viewer into a conversation.
@@ -104,14 +105,15 @@ impl Membership {
                 agent_id: Some(agent.clone()),
                 conversation_id: conversation.clone(),
             };
-            drop(self.tell_manager(LEAVE_CONVERSATION, gateway::raw(&leave)));
             self.left(&conversation);
+            drop(self.tell_manager(LEAVE_CONVERSATION, gateway::raw(&leave)));
         }
         self.last_login.take_if(|last| last == agent);
         self.remote.people().log_out(agent, &self.connection);
     }
 
-    /// Tells the manager what the viewer does without having said so.
+    /// Tells the manager what the viewer does without having said so. To be called when it is so here, as a manager that
+    /// cannot be told now is told later how it is then.
     fn tell_manager(
         &self,
         event: &'static str,
@@ -131,3 +133,6 @@ impl Drop for Membership {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,68 @@
+use protocol::ViewerId;
+use protocol::names::agents::PRESENCE;
+use serde_json::json;
+
+use super::*;
+use crate::scripted::{Asked, Screen, Scripted, agent, conversation, screen};
+
+struct Viewer {
+    connection: ConnectionId,
+    membership: Membership,
+    _screen: Screen,
+}
+
+fn viewer(manager: &Scripted) -> Viewer {
+    let (outbox, screen) = screen();
+    let connection = ConnectionId::random();
+    let origin = Origin {
+        viewer_id: Some(ViewerId::random()),
+        connection_id: Some(connection.clone()),
+        user: None,
+        agent_id: None,
+        command_id: None,
+    };
+    let membership = Membership::new(&manager.remote, &connection, &outbox, origin);
+    Viewer { connection, membership, _screen: screen }
+}
+
+impl Viewer {
+    fn is_origin_of(&self, asked: &Asked) -> bool {
+        asked.origin["connectionId"] == json!(self.connection)
+    }
+
+    async fn log_in(&mut self, manager: &mut Scripted, id: &str) {
+        let start = Start { after: None, limit: None, filter: None };
+        self.membership.logged_in(follow(manager, id).await, start).await;
+        let join = manager.expect(JOIN_CONVERSATION).await;
+        assert!(self.is_origin_of(&join));
+        manager.answer(&join, &json!({})).await;
+    }
+}
+
+/// The link follows a conversation that nobody has asked for yet.
+async fn follow(manager: &mut Scripted, id: &str) -> Followed {
+    let (remote, id) = (Arc::clone(&manager.remote), conversation(id));
+    let followed = tokio::spawn(async move { remote.follow(&agent(), Some(&id)).await });
+    let login = manager.asked().await;
+    manager.let_in(&login).await;
+    followed.await.unwrap().unwrap()
+}
+
+#[tokio::test]
+async fn who_goes_while_presence_is_restored_is_said_to_have_gone() {
+    let mut manager = Scripted::start().await;
+    let mut viewer = viewer(&manager);
+    viewer.log_in(&mut manager, "x").await;
+
+    manager.reconnect().await;
+    let login = manager.asked().await;
+    manager.let_in(&login).await;
+    let presence = manager.expect(PRESENCE).await;
+    assert_eq!(presence.payload["viewers"][0]["connectionId"], json!(viewer.connection));
+    let connection = viewer.connection.clone();
+    drop(viewer);
+    manager.answer(&presence, &json!({})).await;
+
+    let leave = manager.expect(LEAVE_CONVERSATION).await;
+    assert_eq!(leave.origin["connectionId"], json!(connection));
+}
