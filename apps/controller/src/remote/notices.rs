@@ -47,8 +47,9 @@ pub(super) async fn run(
         let Some(remote) = remote.upgrade() else { return };
         match notice {
             _ if reach == Reach::Away => {}
-            Notice::Command { event, payload, origin, .. } => {
+            Notice::Command { event, payload, origin, placed } => {
                 send(&remote, event, &[&payload, &origin]).await;
+                drop(placed);
             }
             Notice::Presence(agent) => tell_presence(&remote, &agent).await,
         }

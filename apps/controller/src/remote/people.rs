@@ -63,7 +63,7 @@ impl People {
     }
 
     /// The conversations in which somebody is present.
-    pub(super) fn rooms(&self) -> HashSet<ConversationId> {
+    pub(crate) fn rooms(&self) -> HashSet<ConversationId> {
         self.lock().present.keys().cloned().collect()
     }
 

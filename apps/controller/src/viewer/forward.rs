@@ -159,7 +159,9 @@ impl Viewer {
         match remote.follow(&agent, join.conversation_id.as_ref()).await {
             Err(error) => reply.err(error.into()),
             Ok(followed) => {
-                let then = Then::Join(Arc::clone(remote), Box::new(followed), Box::new(join));
+                let Some((_, membership)) = &mut self.selected else { return };
+                let stay = membership.coming(&followed, &join);
+                let then = Then::Join(stay, Box::new(followed), Box::new(join));
                 self.send(remote, forward, Some(agent), WhenDown::Fail, reply, then).await;
             }
         }
@@ -224,7 +226,7 @@ impl Viewer {
             Ok(answer) => self.under_way.push(Box::pin(async move {
                 Answered { reply, answer: answer.wait().await, then }
             })),
-            Err(error) => reply.err(Error::from(error).into()),
+            Err(error) => self.on_answered(Answered { reply, answer: Err(error), then }),
         }
     }
 }

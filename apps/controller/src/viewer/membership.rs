@@ -17,10 +17,35 @@ pub(super) struct Membership {
     connection: ConnectionId,
     outbox: Outbox,
     origin: Origin,
-    /// The conversations that the viewer is in, and whose they are.
-    joined: HashMap<ConversationId, AgentId>,
+    /// The conversations that the viewer is in or on its way into.
+    places: HashMap<ConversationId, Place>,
     /// The agent that a command is for when it does not say.
     last_login: Option<AgentId>,
+}
+
+#[derive(Debug)]
+struct Place {
+    agent: AgentId,
+    stay: Stay,
+    state: State,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// The manager has been asked to let the viewer in. It may have done so, so it is to be told of the going, too.
+    Coming,
+    Here,
+}
+
+/// From a viewer's coming to a conversation to its going. The manager's answer may come when that is over: it is about
+/// this stay and none after it, here or at another manager.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Stay(Arc<()>);
+
+impl PartialEq for Stay {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
 }
 
 impl Membership {
@@ -35,7 +60,7 @@ impl Membership {
             connection: connection.clone(),
             outbox: outbox.clone(),
             origin,
-            joined: HashMap::new(),
+            places: HashMap::new(),
             last_login: None,
         }
     }
@@ -46,18 +71,19 @@ impl Membership {
 
     /// Whose conversation it is, if the viewer is in it.
     pub(super) fn owner(&self, conversation: &ConversationId) -> Option<&AgentId> {
-        self.joined.get(conversation)
+        self.places.get(conversation).map(|place| &place.agent)
     }
 
     /// A login: the viewer is in the conversation, and the manager is told so by the way.
     pub(super) async fn logged_in(&mut self, followed: Followed, start: Start) {
         let place = (&followed.success.agent_id, &followed.success.conversation_id);
         let (agent, conversation) = (place.0.clone(), place.1.clone());
-        let is_new = !self.joined.contains_key(&conversation);
+        let here = self.places.get(&conversation).is_some_and(|place| place.state == State::Here);
         self.last_login = Some(agent.clone());
-        self.enter(agent.clone(), conversation.clone(), None);
+        self.enter(&agent, &conversation, None).state = State::Here;
+        self.remote.people().log_in(&agent, &self.connection, &self.outbox);
         self.outbox.send(Message::Follow(followed.feed, start));
-        if is_new {
+        if !here {
             let join = JoinConversation {
                 agent_id: Some(agent),
                 conversation_id: Some(conversation),
@@ -68,48 +94,86 @@ impl Membership {
         }
     }
 
-    /// The manager has let the viewer into a conversation.
-    pub(super) fn joined(&mut self, followed: Followed, join: &JoinConversation) {
-        let (agent, id) = (followed.success.agent_id, followed.success.conversation_id);
-        self.enter(agent, id, join.client_type.clone());
+    /// The manager is going to be asked to let the viewer into a conversation.
+    pub(super) fn coming(&mut self, followed: &Followed, join: &JoinConversation) -> Stay {
+        let success = &followed.success;
+        let client_type = join.client_type.clone();
+        self.enter(&success.agent_id, &success.conversation_id, client_type).stay.clone()
+    }
+
+    /// The manager has let the viewer into a conversation, which it follows from here on if it is still wanted there.
+    pub(super) fn joined(&mut self, stay: &Stay, followed: Followed, join: &JoinConversation) {
+        let Some(place) = self.places.get_mut(&followed.success.conversation_id) else { return };
+        if place.stay != *stay {
+            return;
+        }
+        place.state = State::Here;
+        self.remote.people().log_in(&place.agent, &self.connection, &self.outbox);
         let after = join.after_seq.map(|seq| (seq, join.epoch.clone()));
         let filter = self.origin.viewer_id.clone().filter(|_| join.filter);
         let start = Start { after, limit: join.limit, filter };
         self.outbox.send(Message::Follow(followed.feed, start));
     }
 
-    fn enter(&mut self, agent: AgentId, id: ConversationId, client_type: Option<String>) {
-        let attendee = Attendee {
-            connection_id: self.connection.clone(),
-            viewer_id: self.origin.viewer_id.clone(),
-            user: self.origin.user.clone(),
-            client_type,
-        };
-        self.remote.people().log_in(&agent, &self.connection, &self.outbox);
-        self.remote.people().enter(&agent, &id, attendee);
-        self.joined.insert(id, agent);
+    /// The manager has not let the viewer in, or has not said.
+    pub(super) fn not_joined(&mut self, stay: &Stay, conversation: &ConversationId) {
+        let coming = self
+            .places
+            .get(conversation)
+            .filter(|place| place.stay == *stay && place.state == State::Coming);
+        if let Some(agent) = coming.map(|place| place.agent.clone()) {
+            drop(self.leave(&agent, conversation));
+        }
+    }
+
+    /// The viewer's place in a conversation; one that it did not have is held from now on, whatever the manager is going
+    /// to say: a presence that is restored meanwhile has the viewer.
+    fn enter(
+        &mut self,
+        agent: &AgentId,
+        id: &ConversationId,
+        client_type: Option<String>,
+    ) -> &mut Place {
+        self.places.entry(id.clone()).or_insert_with(|| {
+            let attendee = Attendee {
+                connection_id: self.connection.clone(),
+                viewer_id: self.origin.viewer_id.clone(),
+                user: self.origin.user.clone(),
+                client_type,
+            };
+            self.remote.people().enter(agent, id, attendee);
+            Place { agent: agent.clone(), stay: Stay::default(), state: State::Coming }
+        })
     }
 
     /// The viewer has left a conversation.
     pub(super) fn left(&mut self, conversation: &ConversationId) {
-        self.joined.remove(conversation);
+        self.places.remove(conversation);
         self.remote.people().leave(conversation, &self.connection);
         self.outbox.send(Message::Unfollow(conversation.clone()));
     }
 
     /// Leaves all conversations of an agent; the manager is told.
     pub(super) fn log_out(&mut self, agent: &AgentId) {
-        let joined = self.joined.iter().filter(|(_, owner)| *owner == agent);
-        for conversation in joined.map(|(id, _)| id.clone()).collect::<Vec<_>>() {
-            let leave = ForConversation {
-                agent_id: Some(agent.clone()),
-                conversation_id: conversation.clone(),
-            };
-            self.left(&conversation);
-            drop(self.tell_manager(LEAVE_CONVERSATION, gateway::raw(&leave)));
+        let places = self.places.iter().filter(|(_, place)| place.agent == *agent);
+        for conversation in places.map(|(id, _)| id.clone()).collect::<Vec<_>>() {
+            drop(self.leave(agent, &conversation));
         }
         self.last_login.take_if(|last| last == agent);
         self.remote.people().log_out(agent, &self.connection);
+    }
+
+    fn leave(
+        &mut self,
+        agent: &AgentId,
+        conversation: &ConversationId,
+    ) -> impl Future<Output = ()> + use<> {
+        self.left(conversation);
+        let leave = ForConversation {
+            agent_id: Some(agent.clone()),
+            conversation_id: conversation.clone(),
+        };
+        self.tell_manager(LEAVE_CONVERSATION, gateway::raw(&leave))
     }
 
     /// Tells the manager what the viewer does without having said so. To be called when it is so here, as a manager that
@@ -125,7 +189,8 @@ impl Membership {
 
 impl Drop for Membership {
     fn drop(&mut self) {
-        let mut agents: Vec<AgentId> = self.joined.values().cloned().collect();
+        let mut agents: Vec<AgentId> =
+            self.places.values().map(|place| place.agent.clone()).collect();
         agents.sort_unstable();
         agents.dedup();
         for agent in agents {

@@ -66,3 +66,40 @@ async fn who_goes_while_presence_is_restored_is_said_to_have_gone() {
     let leave = manager.expect(LEAVE_CONVERSATION).await;
     assert_eq!(leave.origin["connectionId"], json!(connection));
 }
+
+#[tokio::test]
+async fn who_goes_before_the_join_is_answered_is_said_to_have_gone() {
+    let mut manager = Scripted::start().await;
+    let mut viewer = viewer(&manager);
+    let followed = follow(&mut manager, "x").await;
+
+    viewer.membership.coming(&followed, &JoinConversation::default());
+    assert_eq!(manager.remote.people().rooms().len(), 1, "a presence that is restored now has it");
+    let connection = viewer.connection.clone();
+    drop(viewer);
+
+    let leave = manager.expect(LEAVE_CONVERSATION).await;
+    assert_eq!(leave.origin["connectionId"], json!(connection));
+    assert!(manager.remote.people().rooms().is_empty());
+}
+
+#[tokio::test]
+async fn a_join_that_is_answered_after_the_logout_is_void() {
+    let mut manager = Scripted::start().await;
+    let mut viewer = viewer(&manager);
+    let followed = follow(&mut manager, "x").await;
+    let join = JoinConversation::default();
+
+    let stay = viewer.membership.coming(&followed, &join);
+    viewer.membership.log_out(&agent());
+    manager.expect(LEAVE_CONVERSATION).await;
+    viewer.membership.joined(&stay, followed.clone(), &join);
+    assert!(manager.remote.people().rooms().is_empty());
+
+    let next = viewer.membership.coming(&followed, &join);
+    viewer.membership.not_joined(&stay, &conversation("x"));
+    assert!(!manager.remote.people().rooms().is_empty(), "that was the one before");
+    viewer.membership.not_joined(&next, &conversation("x"));
+    assert!(manager.remote.people().rooms().is_empty());
+    manager.expect(LEAVE_CONVERSATION).await;
+}
