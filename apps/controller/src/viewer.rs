@@ -16,7 +16,7 @@ use protocol::{ConnectionId, ConversationId, Timestamp, WireError};
 use serde_json::value::RawValue;
 
 use crate::error::Error;
-use crate::remote::{Followed, Remote, Watching};
+use crate::remote::{Followed, Watching};
 use crate::server::{Identity, Server};
 use membership::{Membership, Stay};
 
@@ -36,7 +36,7 @@ enum Then {
     /// The viewer is in the conversation, and follows it from here on.
     Join(Stay, Box<Followed>, Box<JoinConversation>),
     /// The viewer is not in it any more.
-    Leave(Arc<Remote>, ConversationId),
+    Leave(Stay, ConversationId),
 }
 
 /// A connection, and what it has selected and follows.
@@ -124,16 +124,15 @@ impl Viewer {
             Ok(answer) => pass(reply, answer),
             Err(error) => reply.err(Error::from(error).into()),
         }
-        let Some((watching, membership)) = &mut self.selected else { return };
+        let Some((_, membership)) = &mut self.selected else { return };
         match then {
             Then::Join(stay, followed, join) if done => membership.joined(&stay, *followed, &join),
             Then::Join(stay, followed, _) => {
                 membership.not_joined(&stay, &followed.success.conversation_id);
             }
-            Then::Leave(remote, id) if done && Arc::ptr_eq(&remote, &watching.remote) => {
-                membership.left(&id);
-            }
-            Then::Leave(..) | Then::Nothing => {}
+            Then::Leave(stay, id) if done => membership.left(&stay, &id),
+            Then::Leave(stay, id) => membership.not_left(&stay, &id),
+            Then::Nothing => {}
         }
     }
 }

@@ -184,8 +184,11 @@ impl Viewer {
             START_RUN | CANCEL_RUN | RESPOND_INTERACTION => WhenDown::Wait,
             _ => WhenDown::Fail,
         };
-        let then = match address.conversation_id {
-            Some(id) if forward.event == LEAVE_CONVERSATION => Then::Leave(Arc::clone(remote), id),
+        let leaves = address.conversation_id.filter(|_| forward.event == LEAVE_CONVERSATION);
+        let then = match (leaves, &mut self.selected) {
+            (Some(id), Some((_, membership))) => {
+                membership.going(&id).map_or(Then::Nothing, |stay| Then::Leave(stay, id))
+            }
             _ => Then::Nothing,
         };
         self.send(remote, forward, agent, when_down, reply, then).await;

@@ -26,6 +26,7 @@ pub(super) struct Membership {
 #[derive(Debug)]
 struct Place {
     agent: AgentId,
+    client_type: Option<String>,
     stay: Stay,
     state: State,
 }
@@ -35,6 +36,8 @@ enum State {
     /// The manager has been asked to let the viewer in. It may have done so, so it is to be told of the going, too.
     Coming,
     Here,
+    /// The manager has been asked to let the viewer go. Until it has, the viewer follows the conversation.
+    Going,
 }
 
 /// From a viewer's coming to a conversation to its going. The manager's answer may come when that is over: it is about
@@ -84,13 +87,8 @@ impl Membership {
         self.remote.people().log_in(&agent, &self.connection, &self.outbox);
         self.outbox.send(Message::Follow(followed.feed, start));
         if !here {
-            let join = JoinConversation {
-                agent_id: Some(agent),
-                conversation_id: Some(conversation),
-                ..JoinConversation::default()
-            };
             // Commands that follow find the viewer there.
-            self.tell_manager(JOIN_CONVERSATION, gateway::raw(&join)).await;
+            self.tell_coming(&agent, &conversation, None).await;
         }
     }
 
@@ -107,7 +105,9 @@ impl Membership {
         if place.stay != *stay {
             return;
         }
-        place.state = State::Here;
+        if place.state == State::Coming {
+            place.state = State::Here;
+        }
         self.remote.people().log_in(&place.agent, &self.connection, &self.outbox);
         let after = join.after_seq.map(|seq| (seq, join.epoch.clone()));
         let filter = self.origin.viewer_id.clone().filter(|_| join.filter);
@@ -115,39 +115,70 @@ impl Membership {
         self.outbox.send(Message::Follow(followed.feed, start));
     }
 
-    /// The manager has not let the viewer in, or has not said.
+    /// The manager has not let the viewer in, or has not said. One that was there already still is.
     pub(super) fn not_joined(&mut self, stay: &Stay, conversation: &ConversationId) {
         let coming = self
             .places
             .get(conversation)
-            .filter(|place| place.stay == *stay && place.state == State::Coming);
+            .filter(|place| place.stay == *stay && place.state != State::Here);
         if let Some(agent) = coming.map(|place| place.agent.clone()) {
             drop(self.leave(&agent, conversation));
         }
     }
 
+    /// The manager is going to be asked to let the viewer go.
+    pub(super) fn going(&mut self, conversation: &ConversationId) -> Option<Stay> {
+        let place = self.places.get_mut(conversation)?;
+        place.state = State::Going;
+        self.remote.people().leave(conversation, &self.connection);
+        Some(place.stay.clone())
+    }
+
+    /// The manager has let the viewer go, if it has not come again meanwhile.
+    pub(super) fn left(&mut self, stay: &Stay, conversation: &ConversationId) {
+        if self.places.get(conversation).is_some_and(|place| place.stay == *stay) {
+            self.forget(conversation);
+        }
+    }
+
+    /// The manager has not let the viewer go, or has not said: the viewer is still there, and the manager is told so in
+    /// case that it thinks otherwise.
+    pub(super) fn not_left(&mut self, stay: &Stay, conversation: &ConversationId) {
+        let place = self.places.get(conversation);
+        let Some(place) = place.filter(|place| place.stay == *stay) else { return };
+        self.attend(&place.agent, conversation, place.client_type.clone());
+        drop(self.tell_coming(&place.agent, conversation, place.client_type.clone()));
+        self.places.entry(conversation.clone()).and_modify(|place| place.state = State::Here);
+    }
+
     /// The viewer's place in a conversation; one that it did not have is held from now on, whatever the manager is going
-    /// to say: a presence that is restored meanwhile has the viewer.
+    /// to say: a presence that is restored meanwhile has the viewer. One that is being left is held anew.
     fn enter(
         &mut self,
         agent: &AgentId,
         id: &ConversationId,
         client_type: Option<String>,
     ) -> &mut Place {
-        self.places.entry(id.clone()).or_insert_with(|| {
-            let attendee = Attendee {
-                connection_id: self.connection.clone(),
-                viewer_id: self.origin.viewer_id.clone(),
-                user: self.origin.user.clone(),
-                client_type,
-            };
-            self.remote.people().enter(agent, id, attendee);
-            Place { agent: agent.clone(), stay: Stay::default(), state: State::Coming }
-        })
+        if self.places.get(id).is_none_or(|place| place.state == State::Going) {
+            self.attend(agent, id, client_type.clone());
+            let (agent, state) = (agent.clone(), State::Coming);
+            let place = Place { agent, client_type, stay: Stay::default(), state };
+            self.places.insert(id.clone(), place);
+        }
+        self.places.get_mut(id).expect("it is held")
     }
 
-    /// The viewer has left a conversation.
-    pub(super) fn left(&mut self, conversation: &ConversationId) {
+    fn attend(&self, agent: &AgentId, id: &ConversationId, client_type: Option<String>) {
+        let attendee = Attendee {
+            connection_id: self.connection.clone(),
+            viewer_id: self.origin.viewer_id.clone(),
+            user: self.origin.user.clone(),
+            client_type,
+        };
+        self.remote.people().enter(agent, id, attendee);
+    }
+
+    fn forget(&mut self, conversation: &ConversationId) {
         self.places.remove(conversation);
         self.remote.people().leave(conversation, &self.connection);
         self.outbox.send(Message::Unfollow(conversation.clone()));
@@ -163,12 +194,27 @@ impl Membership {
         self.remote.people().log_out(agent, &self.connection);
     }
 
+    fn tell_coming(
+        &self,
+        agent: &AgentId,
+        conversation: &ConversationId,
+        client_type: Option<String>,
+    ) -> impl Future<Output = ()> + use<> {
+        let join = JoinConversation {
+            agent_id: Some(agent.clone()),
+            conversation_id: Some(conversation.clone()),
+            client_type,
+            ..JoinConversation::default()
+        };
+        self.tell_manager(JOIN_CONVERSATION, gateway::raw(&join))
+    }
+
     fn leave(
         &mut self,
         agent: &AgentId,
         conversation: &ConversationId,
     ) -> impl Future<Output = ()> + use<> {
-        self.left(conversation);
+        self.forget(conversation);
         let leave = ForConversation {
             agent_id: Some(agent.clone()),
             conversation_id: conversation.clone(),

@@ -103,3 +103,35 @@ async fn a_join_that_is_answered_after_the_logout_is_void() {
     assert!(manager.remote.people().rooms().is_empty());
     manager.expect(LEAVE_CONVERSATION).await;
 }
+
+#[tokio::test]
+async fn a_login_behind_a_leave_outlives_the_leaves_answer() {
+    let mut manager = Scripted::start().await;
+    let mut viewer = viewer(&manager);
+    viewer.log_in(&mut manager, "x").await;
+
+    let left = viewer.membership.going(&conversation("x")).unwrap();
+    assert!(manager.remote.people().rooms().is_empty(), "a presence that is restored now lacks it");
+    let followed = manager.remote.follow(&agent(), Some(&conversation("x"))).await.unwrap();
+    let start = Start { after: None, limit: None, filter: None };
+    viewer.membership.logged_in(followed, start).await;
+    manager.expect(JOIN_CONVERSATION).await;
+    viewer.membership.left(&left, &conversation("x"));
+
+    assert_eq!(viewer.membership.owner(&conversation("x")), Some(&agent()));
+    assert!(!manager.remote.people().rooms().is_empty());
+}
+
+#[tokio::test]
+async fn a_leave_that_is_refused_changes_nothing() {
+    let mut manager = Scripted::start().await;
+    let mut viewer = viewer(&manager);
+    viewer.log_in(&mut manager, "x").await;
+
+    let left = viewer.membership.going(&conversation("x")).unwrap();
+    viewer.membership.not_left(&left, &conversation("x"));
+
+    assert_eq!(viewer.membership.owner(&conversation("x")), Some(&agent()));
+    assert!(!manager.remote.people().rooms().is_empty());
+    manager.expect(JOIN_CONVERSATION).await;
+}
