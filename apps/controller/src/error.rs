@@ -39,6 +39,22 @@ impl Error {
         let text = format!("Conversation not found: {conversation}");
         Self::Manager(WireError::new(ErrorCode::ConversationNotFound, text))
     }
+
+    /// Whether a login that failed so would fail again, until somebody has changed something.
+    pub(crate) fn is_final(&self) -> bool {
+        match self {
+            Self::NoCredentials(_) => true,
+            Self::Manager(error) => matches!(
+                error.code,
+                ErrorCode::InvalidCredentials
+                    | ErrorCode::Unauthorized
+                    | ErrorCode::Forbidden
+                    | ErrorCode::AgentNotFound
+                    | ErrorCode::ConversationNotFound
+            ),
+            _ => false,
+        }
+    }
 }
 
 impl From<StoreError> for Error {

@@ -3,6 +3,7 @@
 mod follows;
 mod notices;
 pub(crate) mod people;
+mod retries;
 mod watchers;
 mod worker;
 

@@ -120,6 +120,16 @@ impl Scripted {
         self.ack(asked, &json!({ "success": false, "error": error })).await;
     }
 
+    /// Refuses a login. With wrong credentials the remote tries the password after the token, which is as wrong.
+    pub(crate) async fn refuse_login(&mut self, login: &Asked, code: &str) {
+        assert_eq!(login.event, LOGIN, "{login:?}");
+        self.refuse(login, code).await;
+        if code == "INVALID_CREDENTIALS" && login.payload.get("resumeToken").is_some() {
+            let with_password = self.expect(LOGIN).await;
+            self.refuse(&with_password, code).await;
+        }
+    }
+
     pub(crate) async fn event(&mut self, name: &str, payload: &Value) {
         self.send(format!("42/agents,{}", json!([name, payload]))).await;
     }

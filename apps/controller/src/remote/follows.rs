@@ -39,6 +39,11 @@ impl Follows {
         Some(Followed { success, feed })
     }
 
+    /// The same, if the manager is known to feed it on this connection.
+    pub(super) fn live(&self, key: &Key) -> Option<Followed> {
+        self.get(key).filter(|followed| self.announced.contains(&followed.success.conversation_id))
+    }
+
     pub(super) fn keys(&self) -> Vec<Key> {
         self.logins.keys().cloned().collect()
     }
@@ -88,8 +93,15 @@ impl Follows {
         self.feeds.values().filter(|feed| feed.followers() == 0)
     }
 
-    pub(super) fn logged_out(&mut self, key: &Key) {
-        self.logins.remove(key);
+    /// The conversation that a login was to.
+    pub(super) fn conversation(&self, key: &Key) -> Option<&ConversationId> {
+        self.logins.get(key).map(|success| &success.conversation_id)
+    }
+
+    /// The conversations with an agent.
+    pub(super) fn conversations_with(&self, agent: &AgentId) -> Vec<ConversationId> {
+        let feeds = self.feeds.values().filter(|feed| feed.agent() == agent);
+        feeds.map(|feed| feed.conversation().clone()).collect()
     }
 
     /// `loginSuccess`, in its place among the entries: those up to its head that the link lacks come next.

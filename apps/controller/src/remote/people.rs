@@ -4,8 +4,9 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use gateway::{Message, Outbox};
-use protocol::agents::{Attendee, Presence};
-use protocol::{AgentId, ConnectionId, ConversationId};
+use protocol::agents::{Attendee, ConversationAction, ConversationUpdate, Presence};
+use protocol::names::agents::CONVERSATION_UPDATE;
+use protocol::{AgentId, ConnectionId, ConversationId, Timestamp};
 use serde_json::value::RawValue;
 
 /// Behind a lock that is held to note and to tell outboxes, which never wait.
@@ -78,6 +79,11 @@ impl People {
         rooms.collect()
     }
 
+    /// The agents with whom somebody is present.
+    pub(super) fn agents(&self) -> HashSet<AgentId> {
+        self.lock().present.values().map(|room| room.agent.clone()).collect()
+    }
+
     /// The agent's conversations in which somebody is present.
     pub(super) fn rooms_with(&self, agent: &AgentId) -> Vec<ConversationId> {
         let inner = self.lock();
@@ -106,8 +112,30 @@ impl People {
         }
     }
 
+    /// The conversation is gone, and everybody who is logged in to its agent is told so.
+    pub(super) fn deleted(&self, agent: &AgentId, conversation: &ConversationId) {
+        self.forget(conversation);
+        let update = gateway::raw(&deleted(agent.clone(), conversation.clone()));
+        self.tell(agent, CONVERSATION_UPDATE, &update.into());
+    }
+
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a manager says of a conversation that is gone, for when it cannot say so itself.
+fn deleted(agent_id: AgentId, conversation_id: ConversationId) -> ConversationUpdate {
+    ConversationUpdate {
+        agent_id,
+        conversation_id,
+        action: ConversationAction::Deleted,
+        timestamp: Timestamp::now(),
+        conversation: None,
+        epoch: None,
+        viewer_id: None,
+        user: None,
+        client_type: None,
     }
 }
 

@@ -1,47 +1,40 @@
 //! The task of a remote.
 
+mod logins;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use futures_util::future::join_all;
 use futures_util::stream::FuturesUnordered;
 use gateway::BoxFuture;
-use link::{CallError, Session, Signal, WhenDown};
+use link::{Signal, WhenDown};
 use protocol::agents::{
-    ConversationAction, ConversationUpdate, ForConversation, HistoryEnd, LoggedIn, LoginSuccess,
-    RoutingHead,
+    ConversationAction, ConversationUpdate, ForConversation, HistoryEnd, LoginSuccess, RoutingHead,
 };
-use protocol::limits::TAIL_ENTRIES;
 use protocol::names::agents::{
     CONVERSATION_UPDATE, ERROR, HISTORY_END, LEAVE_CONVERSATION, LOGIN_ERROR, LOGIN_SUCCESS,
-    LOGOUT_SUCCESS, PRESENCE,
+    LOGOUT_SUCCESS,
 };
-use protocol::{AgentId, ClientId, ConversationId, Seq, WireError};
+use protocol::{AgentId, ClientId, ConversationId, Seq};
 use serde_json::value::RawValue;
 use store::ControllerDb;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::follows::{Follows, Key};
-use super::notices::{Notice, Reach};
+use super::notices::Reach;
+use super::retries::Retries;
 use super::{Followed, Remote, Request};
-use crate::credentials::{Over, Wanted, log_in};
 use crate::error::Error;
 use crate::pages::Pages;
+use logins::Ended;
 
 /// How often conversations that nobody follows are looked for. One that is found twice in a row is left.
 const SWEEP: Duration = Duration::from_secs(30);
 
 type Waiter = oneshot::Sender<Result<Followed, Error>>;
-
-/// What was under way and has ended.
-enum Ended {
-    Login(Key, Result<LoggedIn, Error>),
-    /// Of which connection.
-    Restored(u64, Session, Vec<(Key, Result<LoggedIn, Error>)>),
-}
 
 pub(super) struct Worker {
     /// Weak: the handle ends the task, not the task the handle.
@@ -50,9 +43,10 @@ pub(super) struct Worker {
     db: ControllerDb,
     pages: Arc<Pages>,
     follows: Follows,
-    /// Logins under way and who waits for them: one for each agent, however many viewers ask.
+    /// Logins under way and who waits for them: one for each key, however many viewers ask.
     waiting: HashMap<Key, Vec<Waiter>>,
     under_way: FuturesUnordered<BoxFuture<Ended>>,
+    retries: Retries,
     /// When the link is tried next, for those who have to be told to come back.
     retry_after: Duration,
     connected: bool,
@@ -79,6 +73,7 @@ impl Worker {
             follows: Follows::default(),
             waiting: HashMap::new(),
             under_way: FuturesUnordered::new(),
+            retries: Retries::default(),
             retry_after: Duration::ZERO,
             connected: false,
             connections: 0,
@@ -112,6 +107,7 @@ impl Worker {
                     Some(Request::Close) | None => return,
                 },
                 Some(ended) = self.under_way.next(), if !self.under_way.is_empty() => self.on_ended(ended),
+                key = self.retries.next() => self.on_retry(key),
                 _ = sweep.tick() => self.sweep().await,
             }
         }
@@ -151,6 +147,7 @@ impl Worker {
             LOGIN_SUCCESS => {
                 if let Ok(success) = serde_json::from_str::<LoginSuccess>(payload.get()) {
                     self.follows.replay_begins(&success);
+                    self.let_in();
                 }
             }
             HISTORY_END => {
@@ -190,8 +187,7 @@ impl Worker {
         match update.action {
             ConversationAction::Joined | ConversationAction::Left => return true,
             ConversationAction::Deleted => {
-                self.follows.forget(id);
-                self.pages.forget_one(id);
+                self.forget(id);
                 remote.people.forget(id);
             }
             ConversationAction::Cleared => {
@@ -202,6 +198,11 @@ impl Worker {
             ConversationAction::Created | ConversationAction::Renamed => {}
         }
         false
+    }
+
+    fn forget(&mut self, conversation: &ConversationId) {
+        self.follows.forget(conversation);
+        self.pages.forget_one(conversation);
     }
 
     /// Leaves conversations that nobody has followed for a while, so that the manager need not keep them in memory.
@@ -219,8 +220,7 @@ impl Worker {
             unused.iter().filter(|(_, id)| self.unused.contains(id)).cloned().collect();
         self.unused = unused.into_iter().map(|(_, id)| id).collect();
         for (agent, id) in again {
-            self.follows.forget(&id);
-            self.pages.forget_one(&id);
+            self.forget(&id);
             self.unused.remove(&id);
             let leave =
                 gateway::raw(&ForConversation { agent_id: Some(agent), conversation_id: id });
@@ -231,134 +231,7 @@ impl Worker {
             }
         }
     }
-
-    /// Logs in to everything again on the fresh connection, before anybody else speaks on it.
-    fn on_connected(&mut self, session: Session) {
-        self.connected = true;
-        self.connections += 1;
-        self.follows.connected();
-        self.unrestored.clear();
-        let Some(remote) = self.remote.upgrade() else { return };
-        // Before those who are present are looked up: of whoever comes or goes after that there is a notice.
-        remote.reach.send_replace(Reach::Restoring);
-        let connection = self.connections;
-        let (db, client) = (self.db.clone(), self.client.clone());
-        let wanted: Vec<(Key, Wanted)> =
-            self.follows.keys().into_iter().map(|key| (key.clone(), self.wanted(&key))).collect();
-        self.begin(async move {
-            let (db, client, over) = (&db, &client, Over::Session(&session));
-            let logins = wanted.into_iter().map(|(key, wanted)| async move {
-                let result = log_in(db, client, &key.0, wanted, over).await;
-                (key, result)
-            });
-            let results = join_all(logins).await;
-            // Who is present was present before: nobody is told.
-            join_all(remote.people.presence().iter().map(async |presence| {
-                session.call(PRESENCE, &[&gateway::raw(presence)]).await.ok();
-            }))
-            .await;
-            Ended::Restored(connection, session, results)
-        });
-    }
-
-    fn begin(&mut self, login: impl Future<Output = Ended> + Send + 'static) {
-        if self.under_way.is_empty() {
-            self.follows.settled();
-        }
-        self.under_way.push(Box::pin(login));
-    }
-
-    fn on_follow(&mut self, key: Key, reply: Waiter) {
-        if let Some(followed) = self.follows.get(&key) {
-            // Whoever asks is about to follow it.
-            self.unused.remove(&followed.success.conversation_id);
-            reply.send(Ok(followed)).ok();
-            return;
-        }
-        if !self.connected {
-            let error = CallError::Unavailable { retry_after: self.retry_after };
-            reply.send(Err(error.into())).ok();
-            return;
-        }
-        let waiters = self.waiting.entry(key.clone()).or_default();
-        waiters.push(reply);
-        if waiters.len() == 1 {
-            self.log_in(key);
-        }
-    }
-
-    fn log_in(&mut self, key: Key) {
-        let Some(remote) = self.remote.upgrade() else { return };
-        let (db, client, wanted) = (self.db.clone(), self.client.clone(), self.wanted(&key));
-        self.begin(async move {
-            let result = log_in(&db, &client, &key.0, wanted, Over::Link(&remote.link())).await;
-            Ended::Login(key, result)
-        });
-    }
-
-    fn wanted(&self, key: &Key) -> Wanted {
-        let cursor = self.follows.cursor(key);
-        Wanted { conversation: key.1.clone(), cursor, limit: TAIL_ENTRIES as u64 }
-    }
-
-    fn on_ended(&mut self, ended: Ended) {
-        match ended {
-            Ended::Login(key, result) => {
-                let (agent, succeeded) = (key.0.clone(), result.is_ok());
-                self.on_login(key, result);
-                if succeeded
-                    && self.unrestored.remove(&agent)
-                    && let Some(remote) = self.remote.upgrade()
-                {
-                    remote.notices.send(Notice::Presence(agent)).ok();
-                }
-            }
-            Ended::Restored(connection, session, results) => {
-                let lost = results
-                    .iter()
-                    .any(|(_, result)| matches!(result, Err(Error::Call(CallError::Lost))));
-                // What is known of an earlier connection says nothing of this one.
-                let current = self.connected && self.connections == connection && !lost;
-                for (key, result) in results {
-                    if current && result.is_err() {
-                        self.unrestored.insert(key.0.clone());
-                    }
-                    self.on_login(key, result);
-                }
-                session.ready();
-                if let Some(remote) = self.remote.upgrade().filter(|_| current) {
-                    tracing::info!(client = %self.client, "connected to the manager");
-                    remote.reach.send_replace(Reach::Ready);
-                    remote.watchers.connected();
-                }
-            }
-        }
-    }
-
-    fn on_login(&mut self, key: Key, result: Result<LoggedIn, Error>) {
-        let waiters = self.waiting.remove(&key).unwrap_or_default();
-        match result {
-            Ok(logged_in) => {
-                let LoginSuccess { agent_id, conversation_id: id, .. } = logged_in.success.clone();
-                let followed = self.follows.logged_in(key, &logged_in.success);
-                if let Some(remote) = self.remote.upgrade().filter(|_| followed.is_some()) {
-                    self.pages.register(id.clone(), remote, agent_id);
-                }
-                for waiter in waiters {
-                    waiter.send(followed.clone().ok_or_else(|| Error::not_found(&id))).ok();
-                }
-            }
-            Err(error) => {
-                tracing::warn!(client = %self.client, agent = %key.0, %error, "no login to the agent");
-                // A link that went down is no verdict: the login is tried again with the next connection.
-                if !matches!(error, Error::Call(_)) {
-                    self.follows.logged_out(&key);
-                }
-                let error = WireError::from(error);
-                for waiter in waiters {
-                    waiter.send(Err(error.clone().into())).ok();
-                }
-            }
-        }
-    }
 }
+
+#[cfg(test)]
+mod tests;
