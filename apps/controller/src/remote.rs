@@ -23,7 +23,6 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::error::Error;
-use crate::pages::Pages;
 use notices::{Notice, Reach};
 use people::People;
 use watchers::Watchers;
@@ -73,13 +72,9 @@ pub(crate) struct Followed {
 
 impl Remote {
     /// Opens the link and starts the task that owns it.
-    pub(crate) fn open(
-        client: &ClientRecord,
-        db: ControllerDb,
-        pages: Arc<Pages>,
-    ) -> Result<Arc<Self>, Error> {
+    pub(crate) fn open(client: &ClientRecord, db: ControllerDb) -> Result<Arc<Self>, Error> {
         let (link, signals) = open_link(client)?;
-        Ok(Self::over(link, signals, client.client_id.clone(), db, pages))
+        Ok(Self::over(link, signals, client.client_id.clone(), db))
     }
 
     /// The same over a link that is open.
@@ -88,7 +83,6 @@ impl Remote {
         signals: mpsc::Receiver<Signal>,
         client: ClientId,
         db: ControllerDb,
-        pages: Arc<Pages>,
     ) -> Arc<Self> {
         let (requests, incoming) = mpsc::channel(REQUESTS);
         let (notices, to_tell) = mpsc::unbounded_channel();
@@ -103,7 +97,7 @@ impl Remote {
             task: Mutex::default(),
         });
         tokio::spawn(notices::run(Arc::downgrade(&remote), to_tell, known));
-        let worker = Worker::new(&remote, client, db, pages);
+        let worker = Worker::new(&remote, client, db);
         let task = tokio::spawn(worker.run(signals, incoming));
         *remote.task.lock().unwrap_or_else(PoisonError::into_inner) = Some(task);
         remote

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::{sink, stream};
 use gateway::sink::{Refusal, Sink};
-use gateway::{Envelope, History, Outbox, outbox};
+use gateway::{Envelope, NoHistory, Outbox, outbox};
 use link::transport::{BoxFuture, Dial, Incoming, Outgoing};
 use link::{Endpoint, Link};
 use protocol::agents::{LoggedIn, LoginSuccess};
@@ -76,7 +76,7 @@ impl Scripted {
         let endpoint = Endpoint::new("http://test", "/agents", json!({})).unwrap();
         let (dial, mut dials) = mpsc::channel(8);
         let (link, signals) = Link::open_over(Dialled(dial), endpoint);
-        let remote = Remote::over(link, signals, client.client_id, db, Arc::default());
+        let remote = Remote::over(link, signals, client.client_id, db);
         let peer = let_in(&mut dials).await;
         timeout(PATIENCE, remote.tried()).await.unwrap();
         Self { remote, dials, peer, _dir: dir }
@@ -168,8 +168,7 @@ struct Shown(mpsc::UnboundedSender<(String, Value)>);
 /// A viewer's outbox, which shows all at once.
 pub(crate) fn screen() -> (Outbox, Screen) {
     let (shown, screen) = mpsc::unbounded_channel();
-    let history: Arc<dyn History> = Arc::<crate::pages::Pages>::default();
-    let (outbox, _) = outbox::spawn(Shown(shown), Envelope::Direct, history);
+    let (outbox, _) = outbox::spawn(Shown(shown), Envelope::Direct, Arc::new(NoHistory));
     (outbox, Screen(screen))
 }
 

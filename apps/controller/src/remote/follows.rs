@@ -1,7 +1,7 @@
 //! The agents that a link is logged in to and the tails of their logs. Pure but for the feeds' locks.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use gateway::{Feed, Item, Limits};
 use protocol::agents::{LoginSuccess, RoutingHead};
@@ -9,7 +9,8 @@ use protocol::limits::{TAIL_BYTES, TAIL_ENTRIES};
 use protocol::{AgentId, ConversationId, Epoch, Seq};
 use serde_json::value::RawValue;
 
-use super::Followed;
+use super::{Followed, Remote};
+use crate::pages::Pages;
 
 /// What the link follows: a conversation, by how it was asked for.
 pub(super) type Key = (AgentId, Option<ConversationId>);
@@ -17,6 +18,8 @@ pub(super) type Key = (AgentId, Option<ConversationId>);
 /// Everything that one link follows.
 #[derive(Debug, Default)]
 pub(super) struct Follows {
+    /// Whose they are: where the feeds' older entries come from.
+    remote: Weak<Remote>,
     logins: HashMap<Key, LoginSuccess>,
     feeds: HashMap<ConversationId, Arc<Feed>>,
     /// Conversations whose `loginSuccess` has come on this connection: the manager feeds them.
@@ -31,6 +34,10 @@ pub(super) struct Follows {
 const NAMES: usize = 64;
 
 impl Follows {
+    pub(super) fn of(remote: Weak<Remote>) -> Self {
+        Self { remote, ..Self::default() }
+    }
+
     /// What viewers get, if the link follows it: with the head as it is now.
     pub(super) fn get(&self, key: &Key) -> Option<Followed> {
         let mut success = self.logins.get(key)?.clone();
@@ -128,7 +135,9 @@ impl Follows {
         let (agent, conversation) = (success.agent_id.clone(), success.conversation_id.clone());
         let (epoch, head) = (success.epoch.clone(), success.head_seq);
         let limits = Limits { items: TAIL_ENTRIES, bytes: TAIL_BYTES };
-        let feed = Feed::new(agent, conversation.clone(), epoch, start(head), head, limits);
+        let pages = Arc::new(Pages::of(self.remote.clone(), agent.clone()));
+        let id = conversation.clone();
+        let feed = Feed::with_history(pages, agent, id, epoch, start(head), head, limits);
         self.feeds.insert(conversation, feed);
     }
 

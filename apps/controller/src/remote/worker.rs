@@ -28,7 +28,6 @@ use super::notices::Reach;
 use super::retries::Retries;
 use super::{Followed, Remote, Request};
 use crate::error::Error;
-use crate::pages::Pages;
 use logins::Ended;
 
 /// How often conversations that nobody follows are looked for. One that is found twice in a row is left.
@@ -41,7 +40,6 @@ pub(super) struct Worker {
     remote: Weak<Remote>,
     client: ClientId,
     db: ControllerDb,
-    pages: Arc<Pages>,
     follows: Follows,
     /// Logins under way and who waits for them: one for each key, however many viewers ask.
     waiting: HashMap<Key, Vec<Waiter>>,
@@ -59,18 +57,12 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    pub(super) fn new(
-        remote: &Arc<Remote>,
-        client: ClientId,
-        db: ControllerDb,
-        pages: Arc<Pages>,
-    ) -> Self {
+    pub(super) fn new(remote: &Arc<Remote>, client: ClientId, db: ControllerDb) -> Self {
         Self {
             remote: Arc::downgrade(remote),
             client,
             db,
-            pages,
-            follows: Follows::default(),
+            follows: Follows::of(Arc::downgrade(remote)),
             waiting: HashMap::new(),
             under_way: FuturesUnordered::new(),
             retries: Retries::default(),
@@ -187,7 +179,7 @@ impl Worker {
         match update.action {
             ConversationAction::Joined | ConversationAction::Left => return true,
             ConversationAction::Deleted => {
-                self.forget(id);
+                self.follows.forget(id);
                 remote.people.forget(id);
             }
             ConversationAction::Cleared => {
@@ -198,11 +190,6 @@ impl Worker {
             ConversationAction::Created | ConversationAction::Renamed => {}
         }
         false
-    }
-
-    fn forget(&mut self, conversation: &ConversationId) {
-        self.follows.forget(conversation);
-        self.pages.forget_one(conversation);
     }
 
     /// Leaves conversations that nobody has followed for a while, so that the manager need not keep them in memory.
@@ -220,7 +207,7 @@ impl Worker {
             unused.iter().filter(|(_, id)| self.unused.contains(id)).cloned().collect();
         self.unused = unused.into_iter().map(|(_, id)| id).collect();
         for (agent, id) in again {
-            self.forget(&id);
+            self.follows.forget(&id);
             self.unused.remove(&id);
             let leave =
                 gateway::raw(&ForConversation { agent_id: Some(agent), conversation_id: id });

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use link::{CallError, Session};
-use protocol::agents::{LoggedIn, LoginError, LoginSuccess};
+use protocol::agents::{LoggedIn, LoginError};
 use protocol::limits::TAIL_ENTRIES;
 use protocol::names::agents::{LOGIN_ERROR, PRESENCE};
 use protocol::{ErrorCode, WireError};
@@ -162,7 +162,6 @@ impl Worker {
         let waiters = self.waiting.remove(&key).unwrap_or_default();
         match result {
             Ok(logged_in) => {
-                let LoginSuccess { agent_id, conversation_id: id, .. } = logged_in.success.clone();
                 let followed = self.follows.logged_in(key.clone(), &logged_in.success);
                 // It was let in on this connection or on one before; the event says so, and may be on its way.
                 if self.follows.live(&key).is_some() {
@@ -170,9 +169,7 @@ impl Worker {
                 } else if self.connected && followed.is_some() {
                     self.retries.later(key, ANNOUNCED);
                 }
-                if let Some(remote) = self.remote.upgrade().filter(|_| followed.is_some()) {
-                    self.pages.register(id.clone(), remote, agent_id);
-                }
+                let id = logged_in.success.conversation_id;
                 for waiter in waiters {
                     waiter.send(followed.clone().ok_or_else(|| Error::not_found(&id))).ok();
                 }
@@ -200,12 +197,12 @@ impl Worker {
         let Some(remote) = self.remote.upgrade() else { return };
         let Some(conversation) = self.follows.conversation(key).cloned() else { return };
         if error.code == ErrorCode::ConversationNotFound {
-            self.forget(&conversation);
+            self.follows.forget(&conversation);
             return remote.people.deleted(&key.0, &conversation);
         }
         // Once for the agent. Who is present there stays so, for when there is a password that works.
         for conversation in self.follows.conversations_with(&key.0) {
-            self.forget(&conversation);
+            self.follows.forget(&conversation);
         }
         let (code, message) = (error.code, error.message.clone());
         let (agent_id, retry_after_ms) = (Some(key.0.clone()), error.retry_after_ms);
