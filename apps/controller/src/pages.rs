@@ -43,7 +43,10 @@ impl fmt::Debug for Pages {
 impl History for Pages {
     fn page(&self, conversation: &ConversationId, after: Seq, limit: usize) -> PageFuture {
         let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(page) = under_way.get(&after).and_then(WeakShared::upgrade) {
+        // One that is done says what was; a viewer that does not read may hold it for long.
+        let waiting = |page: &Shared<PageFuture>| page.peek().is_none();
+        let known = under_way.get(&after).and_then(WeakShared::upgrade);
+        if let Some(page) = known.filter(waiting) {
             return page.boxed();
         }
         let (remote, agent) = (self.remote.clone(), self.agent.clone());
@@ -114,5 +117,20 @@ mod tests {
         let of_other = tokio::spawn(of_other);
         answer(&mut other, "e2").await;
         assert_eq!(of_other.await.unwrap().unwrap().epoch.as_str(), "e2");
+    }
+
+    #[tokio::test]
+    async fn a_page_under_way_is_shared_and_a_page_that_is_done_is_asked_for_again() {
+        let mut manager = Scripted::start().await;
+        let pages = pages(&manager);
+        let page = || pages.page(&conversation("x"), Seq(0), 500);
+
+        let (fast, _slow) = (tokio::spawn(page()), page());
+        answer(&mut manager, "e1").await;
+        assert_eq!(fast.await.unwrap().unwrap().epoch.as_str(), "e1");
+        let again = tokio::spawn(page());
+        answer(&mut manager, "e2").await;
+
+        assert_eq!(again.await.unwrap().unwrap().epoch.as_str(), "e2");
     }
 }
