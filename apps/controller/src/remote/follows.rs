@@ -95,9 +95,9 @@ impl Follows {
         }
     }
 
-    /// Conversations that nobody follows.
+    /// Conversations that nobody follows or is about to: a viewer that has been given a feed may still be on its way.
     pub(super) fn unused(&self) -> impl Iterator<Item = &Arc<Feed>> {
-        self.feeds.values().filter(|feed| feed.followers() == 0)
+        self.feeds.values().filter(|feed| Arc::strong_count(feed) == 1)
     }
 
     /// The conversation that a login was to.
@@ -281,6 +281,16 @@ mod tests {
 
         follows.settled();
         assert!(follows.logged_in(key(), &success("e2", 0)).is_some(), "a new one of that name");
+    }
+
+    #[test]
+    fn a_feed_that_is_on_its_way_to_a_viewer_is_in_use() {
+        let mut follows = Follows::default();
+        let followed = follows.logged_in(key(), &success("e1", 0)).unwrap();
+
+        assert_eq!(follows.unused().count(), 0);
+        drop(followed);
+        assert_eq!(follows.unused().count(), 1);
     }
 
     #[test]

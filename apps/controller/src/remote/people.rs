@@ -125,7 +125,7 @@ impl People {
 }
 
 /// What a manager says of a conversation that is gone, for when it cannot say so itself.
-fn deleted(agent_id: AgentId, conversation_id: ConversationId) -> ConversationUpdate {
+pub(crate) fn deleted(agent_id: AgentId, conversation_id: ConversationId) -> ConversationUpdate {
     ConversationUpdate {
         agent_id,
         conversation_id,

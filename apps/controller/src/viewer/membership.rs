@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use gateway::{Message, Outbox, Start};
 use protocol::agents::{Attendee, ForConversation, JoinConversation, Origin};
-use protocol::names::agents::{JOIN_CONVERSATION, LEAVE_CONVERSATION};
+use protocol::names::agents::{CONVERSATION_UPDATE, JOIN_CONVERSATION, LEAVE_CONVERSATION};
 use protocol::{AgentId, ConnectionId, ConversationId};
 use serde_json::value::RawValue;
 
+use crate::remote::people::deleted;
 use crate::remote::{Followed, Remote};
 
 /// Dropping it leaves everything: the manager is told, and the connection follows nothing any more.
@@ -85,8 +86,10 @@ impl Membership {
         self.last_login = Some(agent.clone());
         self.enter(&agent, &conversation, None).state = State::Here;
         self.remote.people().log_in(&agent, &self.connection, &self.outbox);
-        self.outbox.send(Message::Follow(followed.feed, start));
-        if !here {
+        self.outbox.send(Message::Follow(Arc::clone(&followed.feed), start));
+        if followed.feed.is_closed() {
+            self.gone(agent, conversation);
+        } else if !here {
             // Commands that follow find the viewer there.
             self.tell_coming(&agent, &conversation, None).await;
         }
@@ -112,7 +115,17 @@ impl Membership {
         let after = join.after_seq.map(|seq| (seq, join.epoch.clone()));
         let filter = self.origin.viewer_id.clone().filter(|_| join.filter);
         let start = Start { after, limit: join.limit, filter };
-        self.outbox.send(Message::Follow(followed.feed, start));
+        self.outbox.send(Message::Follow(Arc::clone(&followed.feed), start));
+        if followed.feed.is_closed() {
+            self.gone(followed.success.agent_id, followed.success.conversation_id);
+        }
+    }
+
+    /// The feed was closed while the viewer was on its way to it. Those who were logged in then have been told. Looked at
+    /// when the viewer is logged in, so one that is closed later is told to it as to them.
+    fn gone(&mut self, agent: AgentId, conversation: ConversationId) {
+        self.forget(&conversation);
+        self.outbox.relayed(CONVERSATION_UPDATE, &deleted(agent, conversation));
     }
 
     /// The manager has not let the viewer in, or has not said. One that was there already still is.

@@ -8,7 +8,7 @@ use crate::scripted::{Asked, Screen, Scripted, agent, conversation, screen};
 struct Viewer {
     connection: ConnectionId,
     membership: Membership,
-    _screen: Screen,
+    screen: Screen,
 }
 
 fn viewer(manager: &Scripted) -> Viewer {
@@ -22,7 +22,7 @@ fn viewer(manager: &Scripted) -> Viewer {
         command_id: None,
     };
     let membership = Membership::new(&manager.remote, &connection, &outbox, origin);
-    Viewer { connection, membership, _screen: screen }
+    Viewer { connection, membership, screen }
 }
 
 impl Viewer {
@@ -134,4 +134,23 @@ async fn a_leave_that_is_refused_changes_nothing() {
     assert_eq!(viewer.membership.owner(&conversation("x")), Some(&agent()));
     assert!(!manager.remote.people().rooms().is_empty());
     manager.expect(JOIN_CONVERSATION).await;
+}
+
+#[tokio::test]
+async fn who_comes_to_a_conversation_that_is_deleted_meanwhile_is_told() {
+    let mut manager = Scripted::start().await;
+    let mut viewer = viewer(&manager);
+    let followed = follow(&mut manager, "x").await;
+    let update = crate::remote::people::deleted(agent(), conversation("x"));
+    manager.event(CONVERSATION_UPDATE, &json!(update)).await;
+    // One after the other: what was asked for later finds it done.
+    follow(&mut manager, "y").await;
+    assert!(followed.feed.is_closed());
+
+    let start = Start { after: None, limit: None, filter: None };
+    viewer.membership.logged_in(followed, start).await;
+
+    let update = viewer.screen.shows(CONVERSATION_UPDATE).await;
+    assert_eq!((&update["action"], &update["conversationId"]), (&json!("deleted"), &json!("x")));
+    assert!(manager.remote.people().rooms().is_empty());
 }
