@@ -30,6 +30,8 @@ pub(crate) enum Error {
     Manager(WireError),
     #[error("the manager's answer makes no sense: {0}")]
     Nonsense(#[from] serde_json::Error),
+    #[error("The conversation was cleared meanwhile")]
+    Cleared,
     #[error("the server is stopping")]
     Stopping,
 }
@@ -82,6 +84,7 @@ impl From<Error> for WireError {
             Error::Invalid(_) => ErrorCode::InvalidPayload,
             Error::NameTaken => ErrorCode::NameTaken,
             Error::Unauthorized => ErrorCode::Unauthorized,
+            Error::Cleared => ErrorCode::ConversationNotFound,
             Error::Stopping => ErrorCode::ServerStopping,
             Error::Manager(told) => return told.clone(),
             Error::Call(cause) => return unreachable_manager(cause),
