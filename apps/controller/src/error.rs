@@ -30,8 +30,33 @@ pub(crate) enum Error {
     Manager(WireError),
     #[error("the manager's answer makes no sense: {0}")]
     Nonsense(#[from] serde_json::Error),
+    #[error("The conversation was cleared meanwhile")]
+    Cleared,
     #[error("the server is stopping")]
     Stopping,
+}
+
+impl Error {
+    pub(crate) fn not_found(conversation: impl std::fmt::Display) -> Self {
+        let text = format!("Conversation not found: {conversation}");
+        Self::Manager(WireError::new(ErrorCode::ConversationNotFound, text))
+    }
+
+    /// Whether a login that failed so would fail again, until somebody has changed something.
+    pub(crate) fn is_final(&self) -> bool {
+        match self {
+            Self::NoCredentials(_) => true,
+            Self::Manager(error) => matches!(
+                error.code,
+                ErrorCode::InvalidCredentials
+                    | ErrorCode::Unauthorized
+                    | ErrorCode::Forbidden
+                    | ErrorCode::AgentNotFound
+                    | ErrorCode::ConversationNotFound
+            ),
+            _ => false,
+        }
+    }
 }
 
 impl From<StoreError> for Error {
@@ -59,6 +84,7 @@ impl From<Error> for WireError {
             Error::Invalid(_) => ErrorCode::InvalidPayload,
             Error::NameTaken => ErrorCode::NameTaken,
             Error::Unauthorized => ErrorCode::Unauthorized,
+            Error::Cleared => ErrorCode::ConversationNotFound,
             Error::Stopping => ErrorCode::ServerStopping,
             Error::Manager(told) => return told.clone(),
             Error::Call(cause) => return unreachable_manager(cause),

@@ -13,6 +13,8 @@ mod pages;
 mod remote;
 mod remotes;
 mod rest;
+#[cfg(test)]
+mod scripted;
 mod server;
 mod viewer;
 

@@ -1,105 +1,74 @@
-//! Pages of history from managers, asked for once however many viewers need them.
+//! Pages of a conversation's history from its manager, asked for once however many viewers need them.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::fmt;
+use std::sync::{Mutex, PoisonError, Weak};
 
 use futures_util::FutureExt;
 use futures_util::future::{Shared, WeakShared};
 use gateway::{BoxFuture, History, Item, Page};
+use link::CallError;
 use protocol::agents::{self, GetHistory};
 use protocol::names::agents::GET_HISTORY;
-use protocol::{Ack, AgentId, ConversationId, ErrorCode, Seq, WireError};
+use protocol::{Ack, AgentId, ConversationId, Seq, WireError};
 
 use crate::error::Error;
 use crate::remote::Remote;
 
-type PageFuture = Shared<BoxFuture<Result<Page, WireError>>>;
-type Key = (ConversationId, Seq);
+type PageFuture = BoxFuture<Result<Page, WireError>>;
 
-/// Whose each conversation is, and the pages under way.
-#[derive(Default)]
+/// Where the older entries of one conversation are. Its feed has it, so that nobody is shown the log of another manager
+/// whose conversation has the same id.
 pub(crate) struct Pages {
-    // Short and synchronous: looked up and noted, never awaited under.
-    inner: Mutex<Inner>,
-}
-
-#[derive(Default)]
-struct Inner {
-    owners: HashMap<ConversationId, (Arc<Remote>, AgentId)>,
-    /// Weak: a page is forgotten when the last viewer that waits for it has it.
-    under_way: HashMap<Key, WeakShared<BoxFuture<Result<Page, WireError>>>>,
+    /// Weak: a feed that a viewer still has does not keep a manager that was removed.
+    remote: Weak<Remote>,
+    agent: AgentId,
+    /// Weak: a page is forgotten when the last viewer that waits for it has it. Behind a lock that is held to look up and
+    /// to note, and never awaited under.
+    under_way: Mutex<HashMap<Seq, WeakShared<PageFuture>>>,
 }
 
 impl Pages {
-    /// Says where a conversation's pages come from.
-    pub(crate) fn register(
-        &self,
-        conversation: ConversationId,
-        owner: Arc<Remote>,
-        agent: AgentId,
-    ) {
-        self.inner
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .owners
-            .insert(conversation, (owner, agent));
-    }
-
-    /// Forgets a conversation.
-    pub(crate) fn forget_one(&self, conversation: &ConversationId) {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner).owners.remove(conversation);
-    }
-
-    /// Forgets the conversations of a client.
-    pub(crate) fn forget(&self, remote: &Arc<Remote>) {
-        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        inner.owners.retain(|_, (owner, _)| !Arc::ptr_eq(owner, remote));
+    pub(crate) fn of(remote: Weak<Remote>, agent: AgentId) -> Self {
+        Self { remote, agent, under_way: Mutex::default() }
     }
 }
 
-impl std::fmt::Debug for Pages {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Pages").finish_non_exhaustive()
+impl fmt::Debug for Pages {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pages").field("agent", &self.agent).finish_non_exhaustive()
     }
 }
 
 impl History for Pages {
-    fn page(
-        &self,
-        conversation: &ConversationId,
-        after: Seq,
-        limit: usize,
-    ) -> BoxFuture<Result<Page, WireError>> {
-        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (conversation.clone(), after);
-        if let Some(page) = inner.under_way.get(&key).and_then(WeakShared::upgrade) {
+    fn page(&self, conversation: &ConversationId, after: Seq, limit: usize) -> PageFuture {
+        let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
+        // One that is done says what was; a viewer that does not read may hold it for long.
+        let waiting = |page: &Shared<PageFuture>| page.peek().is_none();
+        let known = under_way.get(&after).and_then(WeakShared::upgrade);
+        if let Some(page) = known.filter(waiting) {
             return page.boxed();
         }
-        let Some((remote, agent)) = inner.owners.get(conversation).cloned() else {
-            let error = WireError::new(
-                ErrorCode::ConversationNotFound,
-                format!("Conversation not found: {conversation}"),
-            );
-            return std::future::ready(Err(error)).boxed();
-        };
+        let (remote, agent) = (self.remote.clone(), self.agent.clone());
         let conversation = conversation.clone();
         let page = async move { Ok(fetch(&remote, agent, conversation, after, limit).await?) };
-        let page: PageFuture = page.boxed().shared();
-        inner.under_way.retain(|_, page| page.upgrade().is_some());
+        let page: Shared<PageFuture> = page.boxed().shared();
+        under_way.retain(|_, page| page.upgrade().is_some());
         if let Some(weak) = page.downgrade() {
-            inner.under_way.insert(key, weak);
+            under_way.insert(after, weak);
         }
         page.boxed()
     }
 }
 
 async fn fetch(
-    remote: &Remote,
+    remote: &Weak<Remote>,
     agent: AgentId,
     conversation: ConversationId,
     after: Seq,
     limit: usize,
 ) -> Result<Page, Error> {
+    let remote = remote.upgrade().ok_or(Error::Call(CallError::Closed))?;
     let wanted = GetHistory {
         agent_id: Some(agent),
         conversation_id: Some(conversation),
@@ -115,4 +84,53 @@ async fn fetch(
         items.push(Item::read(event.event.into(), event.payload.into())?);
     }
     Ok(Page { epoch: history.epoch, items })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::scripted::{Scripted, agent, conversation};
+
+    fn pages(manager: &Scripted) -> Pages {
+        Pages::of(Arc::downgrade(&manager.remote), agent())
+    }
+
+    async fn answer(manager: &mut Scripted, epoch: &str) {
+        let asked = manager.expect(GET_HISTORY).await;
+        let history = json!({ "epoch": epoch, "headSeq": 0, "events": [], "hasMore": false });
+        manager.answer(&asked, &history).await;
+    }
+
+    #[tokio::test]
+    async fn a_conversation_of_two_managers_is_read_from_the_one_that_is_meant() {
+        let (mut one, mut other) = (Scripted::start().await, Scripted::start().await);
+        let [of_one, of_other] =
+            [&one, &other].map(|manager| pages(manager).page(&conversation("x"), Seq(0), 500));
+
+        let of_one = tokio::spawn(of_one);
+        answer(&mut one, "e1").await;
+        assert_eq!(of_one.await.unwrap().unwrap().epoch.as_str(), "e1");
+        let of_other = tokio::spawn(of_other);
+        answer(&mut other, "e2").await;
+        assert_eq!(of_other.await.unwrap().unwrap().epoch.as_str(), "e2");
+    }
+
+    #[tokio::test]
+    async fn a_page_under_way_is_shared_and_a_page_that_is_done_is_asked_for_again() {
+        let mut manager = Scripted::start().await;
+        let pages = pages(&manager);
+        let page = || pages.page(&conversation("x"), Seq(0), 500);
+
+        let (fast, _slow) = (tokio::spawn(page()), page());
+        answer(&mut manager, "e1").await;
+        assert_eq!(fast.await.unwrap().unwrap().epoch.as_str(), "e1");
+        let again = tokio::spawn(page());
+        answer(&mut manager, "e2").await;
+
+        assert_eq!(again.await.unwrap().unwrap().epoch.as_str(), "e2");
+    }
 }

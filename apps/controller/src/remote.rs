@@ -3,6 +3,7 @@
 mod follows;
 mod notices;
 pub(crate) mod people;
+mod retries;
 mod watchers;
 mod worker;
 
@@ -13,17 +14,16 @@ use gateway::{Feed, Outbox};
 use link::{Answer, CallError, Endpoint, Link, Signal, WhenDown};
 use protocol::agents::LoginSuccess;
 use protocol::catalogue::Namespace;
-use protocol::{AgentId, ConnectionId, ConversationId};
+use protocol::{AgentId, ClientId, ConnectionId, ConversationId};
 use serde::Serialize;
 use serde_json::json;
 use serde_json::value::RawValue;
 use store::{ClientRecord, ControllerDb};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::error::Error;
-use crate::pages::Pages;
-use notices::Notice;
+use notices::{Notice, Reach};
 use people::People;
 use watchers::Watchers;
 pub(crate) use watchers::Watching;
@@ -45,6 +45,7 @@ pub(crate) struct Remote {
     people: People,
     /// Unbounded, because who goes cannot wait: a connection adds one for each conversation that it comes to or leaves.
     notices: mpsc::UnboundedSender<Notice>,
+    reach: watch::Sender<Reach>,
     task: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -71,28 +72,35 @@ pub(crate) struct Followed {
 
 impl Remote {
     /// Opens the link and starts the task that owns it.
-    pub(crate) fn open(
-        client: &ClientRecord,
-        db: ControllerDb,
-        pages: Arc<Pages>,
-    ) -> Result<Arc<Self>, Error> {
+    pub(crate) fn open(client: &ClientRecord, db: ControllerDb) -> Result<Arc<Self>, Error> {
         let (link, signals) = open_link(client)?;
+        Ok(Self::over(link, signals, client.client_id.clone(), db))
+    }
+
+    /// The same over a link that is open.
+    pub(crate) fn over(
+        link: Link,
+        signals: mpsc::Receiver<Signal>,
+        client: ClientId,
+        db: ControllerDb,
+    ) -> Arc<Self> {
         let (requests, incoming) = mpsc::channel(REQUESTS);
-        let watchers = Watchers::new(client.client_id.clone());
         let (notices, to_tell) = mpsc::unbounded_channel();
+        let (reach, known) = watch::channel(Reach::Away);
         let remote = Arc::new(Self {
             link: Mutex::new(link),
             requests,
-            watchers,
+            watchers: Watchers::new(client.clone()),
             people: People::default(),
             notices,
+            reach,
             task: Mutex::default(),
         });
-        tokio::spawn(notices::run(Arc::downgrade(&remote), to_tell));
-        let worker = Worker::new(&remote, client.client_id.clone(), db, pages);
+        tokio::spawn(notices::run(Arc::downgrade(&remote), to_tell, known));
+        let worker = Worker::new(&remote, client, db);
         let task = tokio::spawn(worker.run(signals, incoming));
         *remote.task.lock().unwrap_or_else(PoisonError::into_inner) = Some(task);
-        Ok(remote)
+        remote
     }
 
     /// Goes on at another place or with another key. Viewers keep what they follow.
@@ -120,6 +128,8 @@ impl Remote {
         if let Some(task) = task {
             task.await.ok();
         }
+        // Whoever waits for a notice's place waits no longer.
+        self.reach.send_replace(Reach::Away);
         self.watchers.gone();
     }
 
@@ -176,7 +186,7 @@ impl Remote {
         origin: Box<RawValue>,
     ) -> impl Future<Output = ()> + use<> {
         let (placed, told) = oneshot::channel();
-        self.notices.send(Notice { event, payload, origin, placed }).ok();
+        self.notices.send(Notice::Command { event, payload, origin, placed }).ok();
         async move { told.await.unwrap_or_default() }
     }
 

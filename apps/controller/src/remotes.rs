@@ -7,25 +7,19 @@ use protocol::ClientId;
 use store::{ClientRecord, ControllerDb};
 
 use crate::error::Error;
-use crate::pages::Pages;
 use crate::remote::Remote;
 
 /// A remote for each registered client, whether anyone looks at it or not, so that its state is always known.
 #[derive(Debug)]
 pub(crate) struct Remotes {
     db: ControllerDb,
-    pages: Arc<Pages>,
     // Short and synchronous: remotes are put in, taken out and cloned.
     remotes: Mutex<HashMap<ClientId, Arc<Remote>>>,
 }
 
 impl Remotes {
     pub(crate) fn new(db: ControllerDb) -> Self {
-        Self { db, pages: Arc::default(), remotes: Mutex::default() }
-    }
-
-    pub(crate) fn pages(&self) -> Arc<Pages> {
-        Arc::clone(&self.pages)
+        Self { db, remotes: Mutex::default() }
     }
 
     /// Opens a remote; one that is open goes on at the client's new place, with its viewers.
@@ -33,7 +27,7 @@ impl Remotes {
         if let Ok(remote) = self.get(&client.client_id) {
             return remote.reopen(client).await;
         }
-        let remote = Remote::open(client, self.db.clone(), Arc::clone(&self.pages))?;
+        let remote = Remote::open(client, self.db.clone())?;
         let before = self.lock().insert(client.client_id.clone(), remote);
         self.end(before).await;
         Ok(())
@@ -58,7 +52,6 @@ impl Remotes {
     async fn end(&self, remote: Option<Arc<Remote>>) {
         if let Some(remote) = remote {
             remote.close().await;
-            self.pages.forget(&remote);
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use gateway::{BoxFuture, Connection, Envelope, Handshake, History, Service};
+use gateway::{BoxFuture, Connection, Envelope, Handshake, Service};
 use protocol::ViewerId;
 use store::ControllerDb;
 use tokio_util::sync::CancellationToken;
@@ -51,9 +51,5 @@ impl Service for Server {
 
     fn serve(self: Arc<Self>, connection: Connection<Identity>) -> BoxFuture<()> {
         Box::pin(Viewer::serve(self, connection))
-    }
-
-    fn history(&self) -> Arc<dyn History> {
-        self.remotes.pages()
     }
 }

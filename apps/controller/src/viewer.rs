@@ -16,9 +16,9 @@ use protocol::{ConnectionId, ConversationId, Timestamp, WireError};
 use serde_json::value::RawValue;
 
 use crate::error::Error;
-use crate::remote::{Followed, Remote, Watching};
+use crate::remote::{Followed, Watching};
 use crate::server::{Identity, Server};
-use membership::Membership;
+use membership::{Membership, Stay};
 
 /// Commands that a connection may have under way at the manager. With so many, the next ones wait with the connection.
 const UNDER_WAY: usize = 1_024;
@@ -34,9 +34,9 @@ struct Answered {
 enum Then {
     Nothing,
     /// The viewer is in the conversation, and follows it from here on.
-    Join(Arc<Remote>, Box<Followed>, Box<JoinConversation>),
+    Join(Stay, Box<Followed>, Box<JoinConversation>),
     /// The viewer is not in it any more.
-    Leave(Arc<Remote>, ConversationId),
+    Leave(Stay, ConversationId),
 }
 
 /// A connection, and what it has selected and follows.
@@ -119,21 +119,20 @@ impl Viewer {
 
     fn on_answered(&mut self, answered: Answered) {
         let Answered { reply, answer, then } = answered;
-        let answer = match answer {
-            Ok(answer) => answer,
-            Err(error) => return reply.err(Error::from(error).into()),
-        };
-        let done = is_success(&answer);
-        pass(reply, answer);
-        let Some((watching, membership)) = self.selected.as_mut().filter(|_| done) else { return };
+        let done = answer.as_ref().is_ok_and(|answer| is_success(answer));
+        match answer {
+            Ok(answer) => pass(reply, answer),
+            Err(error) => reply.err(Error::from(error).into()),
+        }
+        let Some((_, membership)) = &mut self.selected else { return };
         match then {
-            Then::Join(remote, followed, join) if Arc::ptr_eq(&remote, &watching.remote) => {
-                membership.joined(*followed, &join);
+            Then::Join(stay, followed, join) if done => membership.joined(&stay, *followed, &join),
+            Then::Join(stay, followed, _) => {
+                membership.not_joined(&stay, &followed.success.conversation_id);
             }
-            Then::Leave(remote, conversation) if Arc::ptr_eq(&remote, &watching.remote) => {
-                membership.left(&conversation);
-            }
-            _ => {}
+            Then::Leave(stay, id) if done => membership.left(&stay, &id),
+            Then::Leave(stay, id) => membership.not_left(&stay, &id),
+            Then::Nothing => {}
         }
     }
 }

@@ -1,21 +1,23 @@
 //! A conversation's tail, shared by the one who writes it and the connections that read it.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use protocol::{AgentId, ConversationId, Epoch, Seq};
 use tokio::sync::Notify;
 
+use crate::history::History;
 use crate::item::Item;
 use crate::tail::{Cursor, Limits, Read, Tail};
 
 /// A tail and those who want to know when it grows. Behind one short, synchronous lock: the writer appends, readers
 /// copy shared items out; nothing is awaited under it.
-#[derive(Debug)]
 pub struct Feed {
     agent: AgentId,
     conversation: ConversationId,
+    history: Option<Arc<dyn History>>,
     inner: Mutex<Inner>,
 }
 
@@ -37,9 +39,35 @@ impl Feed {
         head: Seq,
         limits: Limits,
     ) -> Arc<Self> {
+        Arc::new(Self::build(agent, conversation, epoch, start, head, limits))
+    }
+
+    /// The same for a log that is not where a connection's others are: `history` has the entries that are no longer here.
+    #[must_use]
+    pub fn with_history(
+        history: Arc<dyn History>,
+        agent: AgentId,
+        conversation: ConversationId,
+        epoch: Epoch,
+        start: Seq,
+        head: Seq,
+        limits: Limits,
+    ) -> Arc<Self> {
+        let feed = Self::build(agent, conversation, epoch, start, head, limits);
+        Arc::new(Self { history: Some(history), ..feed })
+    }
+
+    fn build(
+        agent: AgentId,
+        conversation: ConversationId,
+        epoch: Epoch,
+        start: Seq,
+        head: Seq,
+        limits: Limits,
+    ) -> Self {
         let tail = Tail::new(agent.clone(), conversation.clone(), epoch, start, head, limits);
         let inner = Mutex::new(Inner { tail, followers: Vec::new(), closed: false });
-        Arc::new(Self { agent, conversation, inner })
+        Self { agent, conversation, history: None, inner }
     }
 
     /// The agent that the conversation is with.
@@ -123,6 +151,11 @@ impl Feed {
         self.lock().closed
     }
 
+    /// Where its older entries are, if not where those of the connection's other feeds are.
+    pub(crate) fn history(&self) -> Option<&Arc<dyn History>> {
+        self.history.as_ref()
+    }
+
     /// Registers a connection's bell. It rings once at once.
     pub(crate) fn follow(self: &Arc<Self>, bell: &Arc<Bell>) -> Following {
         let follower = Arc::new(Follower {
@@ -148,6 +181,12 @@ impl Feed {
     /// A panic under the lock leaves a tail that is whole: items are appended one by one.
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Feed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Feed").field("conversation", &self.conversation).finish_non_exhaustive()
     }
 }
 

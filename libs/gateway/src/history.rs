@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 
-use protocol::{ConversationId, Epoch, Seq, WireError};
+use protocol::{ConversationId, Epoch, ErrorCode, Seq, WireError};
 
 use crate::item::Item;
 
@@ -28,4 +28,21 @@ pub trait History: Send + Sync + 'static {
         after: Seq,
         limit: usize,
     ) -> BoxFuture<Result<Page, WireError>>;
+}
+
+/// For connections whose feeds all have a history of their own.
+#[derive(Debug)]
+pub struct NoHistory;
+
+impl History for NoHistory {
+    fn page(
+        &self,
+        conversation: &ConversationId,
+        _: Seq,
+        _: usize,
+    ) -> BoxFuture<Result<Page, WireError>> {
+        let text = format!("Conversation not found: {conversation}");
+        let error = WireError::new(ErrorCode::ConversationNotFound, text);
+        Box::pin(std::future::ready(Err(error)))
+    }
 }

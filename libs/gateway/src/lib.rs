@@ -16,7 +16,7 @@ pub mod sink;
 pub mod tail;
 
 pub use feed::Feed;
-pub use history::{BoxFuture, History, Page};
+pub use history::{BoxFuture, History, NoHistory, Page};
 pub use item::Item;
 pub use namespace::{Command, Commands, Connection, Handshake, Reply, Service, mount};
 pub use outbox::{Message, Outbox, Start, raw};

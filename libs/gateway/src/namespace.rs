@@ -22,7 +22,7 @@ use socketioxide_core::Value;
 use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 
-use crate::history::{BoxFuture, History};
+use crate::history::{BoxFuture, History, NoHistory};
 use crate::outbox::{self, Message, Outbox, raw};
 use crate::sink::{Envelope, SocketSink};
 
@@ -67,8 +67,10 @@ pub trait Service: Send + Sync + 'static {
     /// Serves one connection until its commands end.
     fn serve(self: Arc<Self>, connection: Connection<Self::Identity>) -> BoxFuture<()>;
 
-    /// Where a connection's entries come from when they are no longer in a feed.
-    fn history(&self) -> Arc<dyn History>;
+    /// Where a connection's entries come from when they are no longer in a feed that has no history of its own.
+    fn history(&self) -> Arc<dyn History> {
+        Arc::new(NoHistory)
+    }
 }
 
 /// One open connection.

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
+use tokio::sync::oneshot::error::TryRecvError;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -167,14 +168,21 @@ impl Pump<'_> {
 
     /// Calls keep their order: one that comes while others still wait to be sent waits behind them.
     fn on_call(&mut self, call: Call) -> Result<(), End> {
-        if self.connection.is_ready.is_some() {
+        if !self.is_ready() {
             self.connection.book.wait(call, Duration::ZERO);
-        } else if self.connection.book.is_waiting() {
+        } else if self.connection.book.is_waiting() || self.writes.capacity() == 0 {
             self.connection.book.queue(call);
         } else {
             return self.send(call, false);
         }
         Ok(())
+    }
+
+    /// Looked up for each call that comes while it was not: one that was made when the session had said so goes through.
+    fn is_ready(&mut self) -> bool {
+        let is_ready = &mut self.connection.is_ready;
+        is_ready.take_if(|receiver| receiver.try_recv() != Err(TryRecvError::Empty));
+        is_ready.is_none()
     }
 
     fn send(&mut self, call: Call, privileged: bool) -> Result<(), End> {

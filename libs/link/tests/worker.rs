@@ -372,3 +372,20 @@ async fn a_real_websocket_carries_it_and_tls_has_a_provider() {
     assert!(matches!(signals.recv().await, Some(Signal::RetryFailed { .. })));
     tls.close().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_call_right_behind_the_session_goes_through() {
+    // Which of two things that have happened is seen first is chance, so once proves nothing.
+    for _ in 0..16 {
+        let mut test = open(&[]);
+        let (mut peer, session) = test.connect().await;
+
+        session.ready();
+        let answer = test.link.begin("x", &[], WhenDown::Fail).await.unwrap();
+        let answer = tokio::spawn(answer.wait());
+
+        assert_eq!(peer.next().await, r#"42/agents,0["x"]"#);
+        peer.send("43/agents,0[1]").await;
+        assert_eq!(answer.await.unwrap().unwrap().get(), "1");
+    }
+}

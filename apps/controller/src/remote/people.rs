@@ -4,8 +4,9 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use gateway::{Message, Outbox};
-use protocol::agents::{Attendee, Presence};
-use protocol::{AgentId, ConnectionId, ConversationId};
+use protocol::agents::{Attendee, ConversationAction, ConversationUpdate, Presence};
+use protocol::names::agents::CONVERSATION_UPDATE;
+use protocol::{AgentId, ConnectionId, ConversationId, Timestamp};
 use serde_json::value::RawValue;
 
 /// Behind a lock that is held to note and to tell outboxes, which never wait.
@@ -63,7 +64,7 @@ impl People {
     }
 
     /// The conversations in which somebody is present.
-    pub(super) fn rooms(&self) -> HashSet<ConversationId> {
+    pub(crate) fn rooms(&self) -> HashSet<ConversationId> {
         self.lock().present.keys().cloned().collect()
     }
 
@@ -76,6 +77,26 @@ impl People {
             viewers: room.attendees.values().cloned().collect(),
         });
         rooms.collect()
+    }
+
+    /// The agents with whom somebody is present.
+    pub(super) fn agents(&self) -> HashSet<AgentId> {
+        self.lock().present.values().map(|room| room.agent.clone()).collect()
+    }
+
+    /// The agent's conversations in which somebody is present.
+    pub(super) fn rooms_with(&self, agent: &AgentId) -> Vec<ConversationId> {
+        let inner = self.lock();
+        let rooms = inner.present.iter().filter(|(_, room)| room.agent == *agent);
+        rooms.map(|(conversation, _)| conversation.clone()).collect()
+    }
+
+    /// Everybody who is present in a conversation.
+    pub(super) fn presence_in(&self, agent: &AgentId, conversation: &ConversationId) -> Presence {
+        let inner = self.lock();
+        let room = inner.present.get(conversation);
+        let viewers = room.into_iter().flat_map(|room| room.attendees.values()).cloned().collect();
+        Presence { agent_id: agent.clone(), conversation_id: conversation.clone(), viewers }
     }
 
     /// The conversation is gone.
@@ -91,8 +112,30 @@ impl People {
         }
     }
 
+    /// The conversation is gone, and everybody who is logged in to its agent is told so.
+    pub(super) fn deleted(&self, agent: &AgentId, conversation: &ConversationId) {
+        self.forget(conversation);
+        let update = gateway::raw(&deleted(agent.clone(), conversation.clone()));
+        self.tell(agent, CONVERSATION_UPDATE, &update.into());
+    }
+
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a manager says of a conversation that is gone, for when it cannot say so itself.
+pub(crate) fn deleted(agent_id: AgentId, conversation_id: ConversationId) -> ConversationUpdate {
+    ConversationUpdate {
+        agent_id,
+        conversation_id,
+        action: ConversationAction::Deleted,
+        timestamp: Timestamp::now(),
+        conversation: None,
+        epoch: None,
+        viewer_id: None,
+        user: None,
+        client_type: None,
     }
 }
 

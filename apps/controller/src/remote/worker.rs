@@ -1,80 +1,75 @@
 //! The task of a remote.
 
+mod logins;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use futures_util::future::join_all;
 use futures_util::stream::FuturesUnordered;
 use gateway::BoxFuture;
-use link::{CallError, Session, Signal, WhenDown};
+use link::{Signal, WhenDown};
 use protocol::agents::{
-    ConversationAction, ConversationUpdate, ForConversation, HistoryEnd, LoggedIn, LoginSuccess,
-    RoutingHead,
+    ConversationAction, ConversationUpdate, ForConversation, HistoryEnd, LoginSuccess, RoutingHead,
 };
-use protocol::limits::TAIL_ENTRIES;
 use protocol::names::agents::{
     CONVERSATION_UPDATE, ERROR, HISTORY_END, LEAVE_CONVERSATION, LOGIN_ERROR, LOGIN_SUCCESS,
-    LOGOUT_SUCCESS, PRESENCE,
+    LOGOUT_SUCCESS,
 };
-use protocol::{ClientId, ConversationId, Seq, WireError};
+use protocol::{AgentId, ClientId, ConversationId, Seq};
 use serde_json::value::RawValue;
 use store::ControllerDb;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::follows::{Follows, Key};
+use super::notices::Reach;
+use super::retries::Retries;
 use super::{Followed, Remote, Request};
-use crate::credentials::{Over, Wanted, log_in};
 use crate::error::Error;
-use crate::pages::Pages;
+use logins::Ended;
 
 /// How often conversations that nobody follows are looked for. One that is found twice in a row is left.
 const SWEEP: Duration = Duration::from_secs(30);
 
 type Waiter = oneshot::Sender<Result<Followed, Error>>;
 
-/// What was under way and has ended.
-enum Ended {
-    Login(Key, Result<LoggedIn, Error>),
-    Restored(Session, Vec<(Key, Result<LoggedIn, Error>)>),
-}
-
 pub(super) struct Worker {
     /// Weak: the handle ends the task, not the task the handle.
     remote: Weak<Remote>,
     client: ClientId,
     db: ControllerDb,
-    pages: Arc<Pages>,
     follows: Follows,
-    /// Logins under way and who waits for them: one for each agent, however many viewers ask.
+    /// Logins under way and who waits for them: one for each key, however many viewers ask.
     waiting: HashMap<Key, Vec<Waiter>>,
     under_way: FuturesUnordered<BoxFuture<Ended>>,
+    retries: Retries,
     /// When the link is tried next, for those who have to be told to come back.
     retry_after: Duration,
     connected: bool,
+    /// Connections so far, to tell what is known of one from what is of another.
+    connections: u64,
+    /// Agents that the link is not back in on this connection, with whom somebody may be present.
+    unrestored: HashSet<AgentId>,
     /// Conversations that nobody followed when it was looked last.
     unused: HashSet<ConversationId>,
 }
 
 impl Worker {
-    pub(super) fn new(
-        remote: &Arc<Remote>,
-        client: ClientId,
-        db: ControllerDb,
-        pages: Arc<Pages>,
-    ) -> Self {
+    pub(super) fn new(remote: &Arc<Remote>, client: ClientId, db: ControllerDb) -> Self {
         Self {
             remote: Arc::downgrade(remote),
             client,
             db,
-            pages,
-            follows: Follows::default(),
+            follows: Follows::of(Arc::downgrade(remote)),
             waiting: HashMap::new(),
             under_way: FuturesUnordered::new(),
+            retries: Retries::default(),
             retry_after: Duration::ZERO,
             connected: false,
+            connections: 0,
+            unrestored: HashSet::new(),
             unused: HashSet::new(),
         }
     }
@@ -104,6 +99,7 @@ impl Worker {
                     Some(Request::Close) | None => return,
                 },
                 Some(ended) = self.under_way.next(), if !self.under_way.is_empty() => self.on_ended(ended),
+                key = self.retries.next() => self.on_retry(key),
                 _ = sweep.tick() => self.sweep().await,
             }
         }
@@ -133,6 +129,7 @@ impl Worker {
         tracing::warn!(client = %self.client, reason, "the manager is away");
         self.connected = false;
         if let Some(remote) = self.remote.upgrade() {
+            remote.reach.send_replace(Reach::Away);
             remote.watchers.disconnected();
         }
     }
@@ -140,19 +137,14 @@ impl Worker {
     fn on_event(&mut self, remote: &Arc<Remote>, name: String, payload: Box<RawValue>) {
         match name.as_str() {
             LOGIN_SUCCESS => {
-                if let Ok(success) = serde_json::from_str::<LoginSuccess>(payload.get())
-                    && self.follows.replay_begins(&success).is_some()
-                {
-                    self.pages.register(
-                        success.conversation_id,
-                        Arc::clone(remote),
-                        success.agent_id,
-                    );
+                if let Ok(success) = serde_json::from_str::<LoginSuccess>(payload.get()) {
+                    self.follows.replay_begins(&success);
+                    self.let_in();
                 }
             }
             HISTORY_END => {
                 if let Ok(end) = serde_json::from_str::<HistoryEnd>(payload.get()) {
-                    self.follows.begin_anew(&end.conversation_id, end.epoch, end.to_seq);
+                    self.follows.replay_ended(&end);
                 }
             }
             // Acknowledgements have told.
@@ -188,7 +180,6 @@ impl Worker {
             ConversationAction::Joined | ConversationAction::Left => return true,
             ConversationAction::Deleted => {
                 self.follows.forget(id);
-                self.pages.forget_one(id);
                 remote.people.forget(id);
             }
             ConversationAction::Cleared => {
@@ -204,6 +195,10 @@ impl Worker {
     /// Leaves conversations that nobody has followed for a while, so that the manager need not keep them in memory.
     async fn sweep(&mut self) {
         let Some(remote) = self.remote.upgrade() else { return };
+        // A login under way may be for one of them.
+        if !self.under_way.is_empty() {
+            return;
+        }
         let rooms = remote.people.rooms();
         let unused = self.follows.unused().filter(|feed| !rooms.contains(feed.conversation()));
         let unused: Vec<_> =
@@ -213,7 +208,6 @@ impl Worker {
         self.unused = unused.into_iter().map(|(_, id)| id).collect();
         for (agent, id) in again {
             self.follows.forget(&id);
-            self.pages.forget_one(&id);
             self.unused.remove(&id);
             let leave =
                 gateway::raw(&ForConversation { agent_id: Some(agent), conversation_id: id });
@@ -224,110 +218,7 @@ impl Worker {
             }
         }
     }
-
-    /// Logs in to everything again on the fresh connection, before anybody else speaks on it.
-    fn on_connected(&mut self, session: Session) {
-        self.connected = true;
-        let Some(remote) = self.remote.upgrade() else { return };
-        let (db, client) = (self.db.clone(), self.client.clone());
-        let wanted: Vec<(Key, Wanted)> =
-            self.follows.keys().into_iter().map(|key| (key.clone(), self.wanted(&key))).collect();
-        self.under_way.push(Box::pin(async move {
-            let (db, client, over) = (&db, &client, Over::Session(&session));
-            let logins = wanted.into_iter().map(|(key, wanted)| async move {
-                let result = log_in(db, client, &key.0, wanted, over).await;
-                (key, result)
-            });
-            let results = join_all(logins).await;
-            // Who is present was present before: nobody is told.
-            for presence in remote.people.presence() {
-                session.call(PRESENCE, &[&gateway::raw(&presence)]).await.ok();
-            }
-            Ended::Restored(session, results)
-        }));
-    }
-
-    fn on_follow(&mut self, key: Key, reply: Waiter) {
-        if let Some(followed) = self.follows.get(&key) {
-            // Whoever asks is about to follow it.
-            self.unused.remove(&followed.success.conversation_id);
-            reply.send(Ok(followed)).ok();
-            return;
-        }
-        if !self.connected {
-            let error = CallError::Unavailable { retry_after: self.retry_after };
-            reply.send(Err(error.into())).ok();
-            return;
-        }
-        let waiters = self.waiting.entry(key.clone()).or_default();
-        waiters.push(reply);
-        if waiters.len() == 1 {
-            self.log_in(key);
-        }
-    }
-
-    fn log_in(&mut self, key: Key) {
-        let Some(remote) = self.remote.upgrade() else { return };
-        let (db, client, wanted) = (self.db.clone(), self.client.clone(), self.wanted(&key));
-        self.under_way.push(Box::pin(async move {
-            let result = log_in(&db, &client, &key.0, wanted, Over::Link(&remote.link())).await;
-            Ended::Login(key, result)
-        }));
-    }
-
-    fn wanted(&self, key: &Key) -> Wanted {
-        let cursor = self.follows.cursor(key);
-        Wanted { conversation: key.1.clone(), cursor, limit: TAIL_ENTRIES as u64 }
-    }
-
-    fn on_ended(&mut self, ended: Ended) {
-        match ended {
-            Ended::Login(key, result) => self.on_login(key, result),
-            Ended::Restored(session, results) => {
-                let lost = results
-                    .iter()
-                    .any(|(_, result)| matches!(result, Err(Error::Call(CallError::Lost))));
-                for (key, result) in results {
-                    self.on_login(key, result);
-                }
-                session.ready();
-                if let Some(remote) = self.remote.upgrade().filter(|_| !lost && self.connected) {
-                    tracing::info!(client = %self.client, "connected to the manager");
-                    remote.watchers.connected();
-                }
-            }
-        }
-    }
-
-    fn on_login(&mut self, key: Key, result: Result<LoggedIn, Error>) {
-        let waiters = self.waiting.remove(&key).unwrap_or_default();
-        match result {
-            Ok(logged_in) => {
-                // The event of the same meaning comes first or second, whichever way the tasks were scheduled.
-                if let Some(remote) = self.remote.upgrade() {
-                    self.on_event(
-                        &remote,
-                        LOGIN_SUCCESS.to_owned(),
-                        gateway::raw(&logged_in.success),
-                    );
-                }
-                self.follows.logged_in(key.clone(), &logged_in.success);
-                for waiter in waiters {
-                    let followed = self.follows.get(&key).ok_or(Error::Call(CallError::Lost));
-                    waiter.send(followed).ok();
-                }
-            }
-            Err(error) => {
-                tracing::warn!(client = %self.client, agent = %key.0, %error, "no login to the agent");
-                // A link that went down is no verdict: the login is tried again with the next connection.
-                if !matches!(error, Error::Call(_)) {
-                    self.follows.logged_out(&key);
-                }
-                let error = WireError::from(error);
-                for waiter in waiters {
-                    waiter.send(Err(error.clone().into())).ok();
-                }
-            }
-        }
-    }
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,7 +15,7 @@ use protocol::agents::{
 };
 use protocol::limits::PAGE;
 use protocol::names::agents::{GET_HISTORY, LIST_CONVERSATIONS};
-use protocol::{AgentId, ConversationId, ErrorCode, Seq, WireError};
+use protocol::{AgentId, ConversationId, Epoch, ErrorCode, Seq, WireError};
 use serde::{Deserialize, Serialize};
 
 use super::agents::{ask, client_id};
@@ -79,10 +79,10 @@ pub(super) async fn export(
     Query(Export { format }): Query<Export>,
 ) -> Result<Response, Failure> {
     let (client, agent_id) = (client_id(&client)?, agent_id(&agent)?);
-    let id = ConversationId::new(&conversation).map_err(|_| not_found(&conversation))?;
+    let id = ConversationId::new(&conversation).map_err(|_| Error::not_found(&conversation))?;
     let remote = server.remotes.get(&client)?;
     remote.follow(&agent_id, None).await?;
-    let log = Log { remote, agent_id, id: id.clone(), after: Seq::ZERO };
+    let log = Log { remote, agent_id, id: id.clone(), read: Read::default() };
     // Before the answer begins, so that what cannot be had is an error and no empty file.
     let (first, log) = log.next().await?;
     let pages = stream::unfold(Some((Some(first), log)), async |state| {
@@ -143,7 +143,29 @@ struct Log {
     remote: Arc<Remote>,
     agent_id: AgentId,
     id: ConversationId,
+    read: Read,
+}
+
+/// How far a log has been read.
+#[derive(Debug, Default)]
+struct Read {
+    /// The life of the log, of the first page.
+    epoch: Option<Epoch>,
     after: Seq,
+}
+
+impl Read {
+    /// Goes behind a page. One of another life is of another log, which is no half of this one.
+    fn pass(&mut self, page: &History) -> Result<(), Error> {
+        if *self.epoch.get_or_insert_with(|| page.epoch.clone()) != page.epoch {
+            return Err(Error::Cleared);
+        }
+        if let Some(last) = page.events.last() {
+            let head = protocol::agents::RoutingHead::read(last.payload.get())?;
+            self.after = head.seq.unwrap_or(page.head_seq);
+        }
+        Ok(())
+    }
 }
 
 impl Log {
@@ -152,16 +174,13 @@ impl Log {
             agent_id: Some(self.agent_id.clone()),
             conversation_id: Some(self.id.clone()),
             before_seq: None,
-            after_seq: Some(self.after),
+            after_seq: Some(self.read.after),
             limit: u32::try_from(PAGE).ok(),
             role: None,
         };
         let answer = self.remote.ask(GET_HISTORY, &wanted).await?;
         let page = serde_json::from_str::<protocol::Ack<History>>(answer.get())?.into_result()?;
-        if let Some(last) = page.events.last() {
-            let head = protocol::agents::RoutingHead::read(last.payload.get())?;
-            self.after = head.seq.unwrap_or(page.head_seq);
-        }
+        self.read.pass(&page)?;
         Ok((page, self))
     }
 }
@@ -172,6 +191,27 @@ fn agent_id(text: &str) -> Result<AgentId, Error> {
     })
 }
 
-fn not_found(id: &str) -> Error {
-    WireError::new(ErrorCode::ConversationNotFound, format!("Conversation not found: {id}")).into()
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_log_that_is_cleared_half_way_is_not_read_on() {
+        let page = |epoch: &str, seq: u64| -> History {
+            let events = json!([{ "event": "chatMessage", "payload": { "seq": seq } }]);
+            serde_json::from_value(
+                json!({ "epoch": epoch, "headSeq": 9, "events": events, "hasMore": true }),
+            )
+            .unwrap()
+        };
+        let mut read = Read::default();
+
+        read.pass(&page("e1", 3)).unwrap();
+        read.pass(&page("e1", 6)).unwrap();
+        assert_eq!(read.after, Seq(6));
+
+        assert!(matches!(read.pass(&page("e2", 9)), Err(Error::Cleared)));
+    }
 }

@@ -159,7 +159,9 @@ impl Viewer {
         match remote.follow(&agent, join.conversation_id.as_ref()).await {
             Err(error) => reply.err(error.into()),
             Ok(followed) => {
-                let then = Then::Join(Arc::clone(remote), Box::new(followed), Box::new(join));
+                let Some((_, membership)) = &mut self.selected else { return };
+                let stay = membership.coming(&followed, &join);
+                let then = Then::Join(stay, Box::new(followed), Box::new(join));
                 self.send(remote, forward, Some(agent), WhenDown::Fail, reply, then).await;
             }
         }
@@ -182,8 +184,11 @@ impl Viewer {
             START_RUN | CANCEL_RUN | RESPOND_INTERACTION => WhenDown::Wait,
             _ => WhenDown::Fail,
         };
-        let then = match address.conversation_id {
-            Some(id) if forward.event == LEAVE_CONVERSATION => Then::Leave(Arc::clone(remote), id),
+        let leaves = address.conversation_id.filter(|_| forward.event == LEAVE_CONVERSATION);
+        let then = match (leaves, &mut self.selected) {
+            (Some(id), Some((_, membership))) => {
+                membership.going(&id).map_or(Then::Nothing, |stay| Then::Leave(stay, id))
+            }
             _ => Then::Nothing,
         };
         self.send(remote, forward, agent, when_down, reply, then).await;
@@ -224,7 +229,7 @@ impl Viewer {
             Ok(answer) => self.under_way.push(Box::pin(async move {
                 Answered { reply, answer: answer.wait().await, then }
             })),
-            Err(error) => reply.err(Error::from(error).into()),
+            Err(error) => self.on_answered(Answered { reply, answer: Err(error), then }),
         }
     }
 }

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use gateway::{Message, Outbox, Start};
 use protocol::agents::{Attendee, ForConversation, JoinConversation, Origin};
-use protocol::names::agents::{JOIN_CONVERSATION, LEAVE_CONVERSATION};
+use protocol::names::agents::{CONVERSATION_UPDATE, JOIN_CONVERSATION, LEAVE_CONVERSATION};
 use protocol::{AgentId, ConnectionId, ConversationId};
 use serde_json::value::RawValue;
 
+use crate::remote::people::deleted;
 use crate::remote::{Followed, Remote};
 
 /// Dropping it leaves everything: the manager is told, and the connection follows nothing any more.
@@ -17,10 +18,38 @@ pub(super) struct Membership {
     connection: ConnectionId,
     outbox: Outbox,
     origin: Origin,
-    /// The conversations that the viewer is in, and whose they are.
-    joined: HashMap<ConversationId, AgentId>,
+    /// The conversations that the viewer is in or on its way into.
+    places: HashMap<ConversationId, Place>,
     /// The agent that a command is for when it does not say.
     last_login: Option<AgentId>,
+}
+
+#[derive(Debug)]
+struct Place {
+    agent: AgentId,
+    client_type: Option<String>,
+    stay: Stay,
+    state: State,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// The manager has been asked to let the viewer in. It may have done so, so it is to be told of the going, too.
+    Coming,
+    Here,
+    /// The manager has been asked to let the viewer go. Until it has, the viewer follows the conversation.
+    Going,
+}
+
+/// From a viewer's coming to a conversation to its going. The manager's answer may come when that is over: it is about
+/// this stay and none after it, here or at another manager.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Stay(Arc<()>);
+
+impl PartialEq for Stay {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
 }
 
 impl Membership {
@@ -35,7 +64,7 @@ impl Membership {
             connection: connection.clone(),
             outbox: outbox.clone(),
             origin,
-            joined: HashMap::new(),
+            places: HashMap::new(),
             last_login: None,
         }
     }
@@ -46,72 +75,168 @@ impl Membership {
 
     /// Whose conversation it is, if the viewer is in it.
     pub(super) fn owner(&self, conversation: &ConversationId) -> Option<&AgentId> {
-        self.joined.get(conversation)
+        self.places.get(conversation).map(|place| &place.agent)
     }
 
     /// A login: the viewer is in the conversation, and the manager is told so by the way.
     pub(super) async fn logged_in(&mut self, followed: Followed, start: Start) {
         let place = (&followed.success.agent_id, &followed.success.conversation_id);
         let (agent, conversation) = (place.0.clone(), place.1.clone());
-        if !self.joined.contains_key(&conversation) {
-            let join = JoinConversation {
-                agent_id: Some(agent.clone()),
-                conversation_id: Some(conversation.clone()),
-                ..JoinConversation::default()
-            };
-            // Commands that follow find the viewer there.
-            self.tell_manager(JOIN_CONVERSATION, gateway::raw(&join)).await;
-        }
+        let here = self.places.get(&conversation).is_some_and(|place| place.state == State::Here);
         self.last_login = Some(agent.clone());
-        self.enter(agent, conversation, None);
-        self.outbox.send(Message::Follow(followed.feed, start));
+        self.enter(&agent, &conversation, None).state = State::Here;
+        self.remote.people().log_in(&agent, &self.connection, &self.outbox);
+        self.outbox.send(Message::Follow(Arc::clone(&followed.feed), start));
+        if followed.feed.is_closed() {
+            self.gone(agent, conversation);
+        } else if !here {
+            // Commands that follow find the viewer there.
+            self.tell_coming(&agent, &conversation, None).await;
+        }
     }
 
-    /// The manager has let the viewer into a conversation.
-    pub(super) fn joined(&mut self, followed: Followed, join: &JoinConversation) {
-        let (agent, id) = (followed.success.agent_id, followed.success.conversation_id);
-        self.enter(agent, id, join.client_type.clone());
+    /// The manager is going to be asked to let the viewer into a conversation.
+    pub(super) fn coming(&mut self, followed: &Followed, join: &JoinConversation) -> Stay {
+        let success = &followed.success;
+        let client_type = join.client_type.clone();
+        self.enter(&success.agent_id, &success.conversation_id, client_type).stay.clone()
+    }
+
+    /// The manager has let the viewer into a conversation, which it follows from here on if it is still wanted there.
+    pub(super) fn joined(&mut self, stay: &Stay, followed: Followed, join: &JoinConversation) {
+        let Some(place) = self.places.get_mut(&followed.success.conversation_id) else { return };
+        if place.stay != *stay {
+            return;
+        }
+        if place.state == State::Coming {
+            place.state = State::Here;
+        }
+        self.remote.people().log_in(&place.agent, &self.connection, &self.outbox);
         let after = join.after_seq.map(|seq| (seq, join.epoch.clone()));
         let filter = self.origin.viewer_id.clone().filter(|_| join.filter);
         let start = Start { after, limit: join.limit, filter };
-        self.outbox.send(Message::Follow(followed.feed, start));
+        self.outbox.send(Message::Follow(Arc::clone(&followed.feed), start));
+        if followed.feed.is_closed() {
+            self.gone(followed.success.agent_id, followed.success.conversation_id);
+        }
     }
 
-    fn enter(&mut self, agent: AgentId, id: ConversationId, client_type: Option<String>) {
+    /// The feed was closed while the viewer was on its way to it. Those who were logged in then have been told. Looked at
+    /// when the viewer is logged in, so one that is closed later is told to it as to them.
+    fn gone(&mut self, agent: AgentId, conversation: ConversationId) {
+        self.forget(&conversation);
+        self.outbox.relayed(CONVERSATION_UPDATE, &deleted(agent, conversation));
+    }
+
+    /// The manager has not let the viewer in, or has not said. One that was there already still is.
+    pub(super) fn not_joined(&mut self, stay: &Stay, conversation: &ConversationId) {
+        let coming = self
+            .places
+            .get(conversation)
+            .filter(|place| place.stay == *stay && place.state != State::Here);
+        if let Some(agent) = coming.map(|place| place.agent.clone()) {
+            drop(self.leave(&agent, conversation));
+        }
+    }
+
+    /// The manager is going to be asked to let the viewer go.
+    pub(super) fn going(&mut self, conversation: &ConversationId) -> Option<Stay> {
+        let place = self.places.get_mut(conversation)?;
+        place.state = State::Going;
+        self.remote.people().leave(conversation, &self.connection);
+        Some(place.stay.clone())
+    }
+
+    /// The manager has let the viewer go, if it has not come again meanwhile.
+    pub(super) fn left(&mut self, stay: &Stay, conversation: &ConversationId) {
+        if self.places.get(conversation).is_some_and(|place| place.stay == *stay) {
+            self.forget(conversation);
+        }
+    }
+
+    /// The manager has not let the viewer go, or has not said: the viewer is still there, and the manager is told so in
+    /// case that it thinks otherwise.
+    pub(super) fn not_left(&mut self, stay: &Stay, conversation: &ConversationId) {
+        let place = self.places.get(conversation);
+        let Some(place) = place.filter(|place| place.stay == *stay) else { return };
+        self.attend(&place.agent, conversation, place.client_type.clone());
+        drop(self.tell_coming(&place.agent, conversation, place.client_type.clone()));
+        self.places.entry(conversation.clone()).and_modify(|place| place.state = State::Here);
+    }
+
+    /// The viewer's place in a conversation; one that it did not have is held from now on, whatever the manager is going
+    /// to say: a presence that is restored meanwhile has the viewer. One that is being left is held anew.
+    fn enter(
+        &mut self,
+        agent: &AgentId,
+        id: &ConversationId,
+        client_type: Option<String>,
+    ) -> &mut Place {
+        if self.places.get(id).is_none_or(|place| place.state == State::Going) {
+            self.attend(agent, id, client_type.clone());
+            let (agent, state) = (agent.clone(), State::Coming);
+            let place = Place { agent, client_type, stay: Stay::default(), state };
+            self.places.insert(id.clone(), place);
+        }
+        self.places.get_mut(id).expect("it is held")
+    }
+
+    fn attend(&self, agent: &AgentId, id: &ConversationId, client_type: Option<String>) {
         let attendee = Attendee {
             connection_id: self.connection.clone(),
             viewer_id: self.origin.viewer_id.clone(),
             user: self.origin.user.clone(),
             client_type,
         };
-        self.remote.people().log_in(&agent, &self.connection, &self.outbox);
-        self.remote.people().enter(&agent, &id, attendee);
-        self.joined.insert(id, agent);
+        self.remote.people().enter(agent, id, attendee);
     }
 
-    /// The viewer has left a conversation.
-    pub(super) fn left(&mut self, conversation: &ConversationId) {
-        self.joined.remove(conversation);
+    fn forget(&mut self, conversation: &ConversationId) {
+        self.places.remove(conversation);
         self.remote.people().leave(conversation, &self.connection);
         self.outbox.send(Message::Unfollow(conversation.clone()));
     }
 
     /// Leaves all conversations of an agent; the manager is told.
     pub(super) fn log_out(&mut self, agent: &AgentId) {
-        let joined = self.joined.iter().filter(|(_, owner)| *owner == agent);
-        for conversation in joined.map(|(id, _)| id.clone()).collect::<Vec<_>>() {
-            let leave = ForConversation {
-                agent_id: Some(agent.clone()),
-                conversation_id: conversation.clone(),
-            };
-            drop(self.tell_manager(LEAVE_CONVERSATION, gateway::raw(&leave)));
-            self.left(&conversation);
+        let places = self.places.iter().filter(|(_, place)| place.agent == *agent);
+        for conversation in places.map(|(id, _)| id.clone()).collect::<Vec<_>>() {
+            drop(self.leave(agent, &conversation));
         }
         self.last_login.take_if(|last| last == agent);
         self.remote.people().log_out(agent, &self.connection);
     }
 
-    /// Tells the manager what the viewer does without having said so.
+    fn tell_coming(
+        &self,
+        agent: &AgentId,
+        conversation: &ConversationId,
+        client_type: Option<String>,
+    ) -> impl Future<Output = ()> + use<> {
+        let join = JoinConversation {
+            agent_id: Some(agent.clone()),
+            conversation_id: Some(conversation.clone()),
+            client_type,
+            ..JoinConversation::default()
+        };
+        self.tell_manager(JOIN_CONVERSATION, gateway::raw(&join))
+    }
+
+    fn leave(
+        &mut self,
+        agent: &AgentId,
+        conversation: &ConversationId,
+    ) -> impl Future<Output = ()> + use<> {
+        self.forget(conversation);
+        let leave = ForConversation {
+            agent_id: Some(agent.clone()),
+            conversation_id: conversation.clone(),
+        };
+        self.tell_manager(LEAVE_CONVERSATION, gateway::raw(&leave))
+    }
+
+    /// Tells the manager what the viewer does without having said so. To be called when it is so here, as a manager that
+    /// cannot be told now is told later how it is then.
     fn tell_manager(
         &self,
         event: &'static str,
@@ -123,7 +248,8 @@ impl Membership {
 
 impl Drop for Membership {
     fn drop(&mut self) {
-        let mut agents: Vec<AgentId> = self.joined.values().cloned().collect();
+        let mut agents: Vec<AgentId> =
+            self.places.values().map(|place| place.agent.clone()).collect();
         agents.sort_unstable();
         agents.dedup();
         for agent in agents {
@@ -131,3 +257,6 @@ impl Drop for Membership {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -17,6 +17,8 @@ pub(super) struct Follow {
     pub(super) following: Following,
     /// Tells this follow's pages from those of one before it.
     pub(super) number: u64,
+    /// The life of the log that the cursor is in.
+    epoch: Epoch,
     cursor: Cursor,
     replay: Option<Replay>,
     filter: Option<Filter>,
@@ -35,14 +37,14 @@ struct Replay {
 }
 
 impl Replay {
-    fn of(tail: &Tail, has_more: bool, recovered: bool) -> Option<Self> {
-        Some(Self { epoch: tail.epoch().clone(), from: Seq::ZERO, count: 0, has_more, recovered })
+    fn of(tail: &Tail, has_more: bool, recovered: bool) -> Self {
+        Self { epoch: tail.epoch().clone(), from: Seq::ZERO, count: 0, has_more, recovered }
     }
 }
 
 impl Follow {
     pub(super) fn new(following: Following, number: u64, start: Start) -> Self {
-        let (cursor, replay, filter) = following.feed().with_tail(|tail| {
+        let (epoch, cursor, replay, filter) = following.feed().with_tail(|tail| {
             let head = tail.head();
             let asked = start.after.as_ref();
             let known = asked.filter(|(seq, epoch)| {
@@ -55,21 +57,26 @@ impl Follow {
                 let open: Vec<_> = tail.runs_of(&viewer).cloned().collect();
                 Filter::new(viewer, open.into_iter())
             });
-            (tail.cursor(after.max(oldest)), replay, filter)
+            (tail.epoch().clone(), tail.cursor(after.max(oldest)), Some(replay), filter)
         });
-        Self { following, number, cursor, replay, filter, fetching: None }
+        Self { following, number, epoch, cursor, replay, filter, fetching: None }
     }
 
-    /// Begins again from the first entry, because the log did.
+    /// The tail began anew. If the log did not, the reader goes on where it is; else it begins with the first entry.
     pub(super) fn start_over(&mut self) {
-        let (cursor, replay) = self
-            .following
-            .feed()
-            .with_tail(|tail| (tail.cursor(Seq::ZERO), Replay::of(tail, false, false)));
+        let (epoch, seq) = (&self.epoch, self.cursor.seq);
+        let (goes_on, cursor, replay) = self.following.feed().with_tail(|tail| {
+            let goes_on = tail.epoch() == epoch && seq <= tail.head();
+            let after = if goes_on { seq } else { Seq::ZERO };
+            (goes_on, tail.cursor(after), Replay::of(tail, false, false))
+        });
         self.cursor = cursor;
         self.fetching = None;
         self.number += 1 << 32;
-        self.replay = replay;
+        if !goes_on {
+            self.epoch = replay.epoch.clone();
+            self.replay = Some(replay);
+        }
     }
 
     pub(super) fn read(&mut self, max: usize) -> Read {

@@ -138,7 +138,8 @@ impl<S: Sink> Task<S> {
             }
             Read::Behind(after) => {
                 follow.fetching = Some(follow.following.feed().with_tail(Tail::start));
-                let page = self.history.page(conversation, after, PAGE);
+                let history = follow.following.feed().history().unwrap_or(&self.history);
+                let page = history.page(conversation, after, PAGE);
                 let (conversation, number) = (conversation.clone(), follow.number);
                 self.fetches.push(Box::pin(async move { (conversation, number, page.await) }));
             }

@@ -27,6 +27,23 @@ async fn a_late_follower_gets_all_of_it_then_the_end_then_what_is_new() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_feed_with_a_history_of_its_own_is_read_from_that() {
+    let (mut here, mut elsewhere) = (Test::new(), Test::elsewhere());
+    (0..20).for_each(|_| here.append());
+    (0..10).for_each(|_| elsewhere.store(item(None, "there")));
+    let socket = Socket::with_room(1_000);
+    let outbox = here.viewer(&socket);
+
+    elsewhere.follow(&outbox, None, None);
+    let (texts, _) = replay(&socket).await;
+    assert_eq!(texts, vec![r#"{"text":"there"}"#; 10]);
+
+    here.follow(&outbox, None, None);
+    let (texts, _) = replay(&socket).await;
+    assert_eq!(texts.len(), 20);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_cursor_a_limit_and_a_foreign_epoch_decide_where_it_begins() {
     let mut test = Test::new();
     (0..20).for_each(|_| test.append());
@@ -45,6 +62,22 @@ async fn a_cursor_a_limit_and_a_foreign_epoch_decide_where_it_begins() {
     assert_eq!(begin(None, Some(3)).await, (3, true, true, 20));
     assert_eq!(begin(Some((19, "e0")), Some(3)).await, (1, true, false, 20));
     assert_eq!(begin(None, Some(0)).await, (0, true, true, 20));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tail_that_begins_anew_in_the_same_log_is_not_noticed() {
+    let mut test = Test::new();
+    (0..20).for_each(|_| test.append());
+    let socket = Socket::with_room(1_000);
+    let outbox = test.viewer(&socket);
+    test.follow(&outbox, None, None);
+    replay(&socket).await;
+
+    let (epoch, head) = test.feed.head();
+    test.feed.reset(epoch, head, head);
+    test.append();
+
+    assert_eq!(socket.next().await.1, r#"{"text":"e0/21"}"#);
 }
 
 #[tokio::test(start_paused = true)]

@@ -131,6 +131,17 @@ impl Test {
         }
     }
 
+    /// With a log that the viewers' other feeds do not have.
+    pub(crate) fn elsewhere() -> Self {
+        let test = Self::new();
+        let history = Arc::clone(&test.log) as Arc<dyn History>;
+        let (agent, conversation) = (test.feed.agent().clone(), test.feed.conversation().clone());
+        let epoch = test.feed.head().0;
+        let zero = Seq::ZERO;
+        let feed = Feed::with_history(history, agent, conversation, epoch, zero, zero, LIMITS);
+        Self { feed, ..test }
+    }
+
     pub(crate) fn append(&mut self) {
         let text = format!("{}/{}", self.feed.head().0, self.next);
         self.store(item(Some(self.next), &text));
