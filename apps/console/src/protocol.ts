@@ -448,7 +448,7 @@ export interface ConversationUpdate {
   action: ConversationAction;
   /** When. */
   timestamp: Timestamp;
-  /** The conversation as it is now, unless it was deleted. */
+  /** The conversation as it is now; absent when it was deleted, or cleared while its manager was away. */
   conversation?: ConversationInfo;
   /** With `cleared`: the new life of the log. */
   epoch?: Epoch;

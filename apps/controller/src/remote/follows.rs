@@ -123,20 +123,24 @@ impl Follows {
     ///
     /// A log in another life, or one that has become shorter, begins anew: every viewer starts over. Only a fresh connection
     /// finds that. On one that has the conversation already its entries go on, and may be ahead of this head; of a clear it
-    /// hears by itself.
-    pub(super) fn replay_begins(&mut self, success: &LoginSuccess) {
+    /// hears by itself. Whether it began anew.
+    pub(super) fn replay_begins(&mut self, success: &LoginSuccess) -> bool {
         let (epoch, head) = (&success.epoch, success.head_seq);
         self.ended.remove(&success.conversation_id);
         let fresh = self.announced.insert(success.conversation_id.clone());
         let Some(feed) = self.feeds.get(&success.conversation_id) else {
-            return self.open(success);
+            self.open(success);
+            return false;
         };
         let same_life = feed.head().0 == *epoch;
         if fresh && (!same_life || feed.last() > head) {
             feed.reset(epoch.clone(), start(head), head);
-        } else if same_life {
+            return true;
+        }
+        if same_life {
             feed.announce(head);
         }
+        false
     }
 
     fn open(&mut self, success: &LoginSuccess) {

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use gateway::{Message, Outbox};
 use protocol::agents::{Attendee, ConversationAction, ConversationUpdate, Presence};
 use protocol::names::agents::CONVERSATION_UPDATE;
-use protocol::{AgentId, ConnectionId, ConversationId, Timestamp};
+use protocol::{AgentId, ConnectionId, ConversationId, Epoch, Timestamp};
 use serde_json::value::RawValue;
 
 /// Behind a lock that is held to note and to tell outboxes, which never wait.
@@ -117,6 +117,16 @@ impl People {
         self.forget(conversation);
         let update = gateway::raw(&deleted(agent.clone(), conversation.clone()));
         self.tell(agent, CONVERSATION_UPDATE, &update.into());
+    }
+
+    /// The conversation's log begins anew, and everybody who is logged in to its agent is told so.
+    pub(super) fn cleared(&self, agent: &AgentId, conversation: &ConversationId, epoch: &Epoch) {
+        let update = ConversationUpdate {
+            action: ConversationAction::Cleared,
+            epoch: Some(epoch.clone()),
+            ..deleted(agent.clone(), conversation.clone())
+        };
+        self.tell(agent, CONVERSATION_UPDATE, &gateway::raw(&update).into());
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {

@@ -138,7 +138,11 @@ impl Worker {
         match name.as_str() {
             LOGIN_SUCCESS => {
                 if let Ok(success) = serde_json::from_str::<LoginSuccess>(payload.get()) {
-                    self.follows.replay_begins(&success);
+                    // It was cleared while the link was down: before the new entries come, its followers are told.
+                    if self.follows.replay_begins(&success) {
+                        let LoginSuccess { agent_id, conversation_id, epoch, .. } = &success;
+                        remote.people.cleared(agent_id, conversation_id, epoch);
+                    }
                     self.let_in();
                 }
             }

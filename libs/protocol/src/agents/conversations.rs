@@ -290,7 +290,7 @@ pub struct ConversationUpdate {
     pub action: ConversationAction,
     /// When.
     pub timestamp: Timestamp,
-    /// The conversation as it is now, unless it was deleted.
+    /// The conversation as it is now; absent when it was deleted, or cleared while its manager was away.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub conversation: Option<ConversationInfo>,
     /// With `cleared`: the new life of the log.
