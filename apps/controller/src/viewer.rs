@@ -16,7 +16,7 @@ use protocol::{ConnectionId, ConversationId, Timestamp, WireError};
 use serde_json::value::RawValue;
 
 use crate::error::Error;
-use crate::remote::{Followed, Watching};
+use crate::remote::{Followed, Placed, Watching};
 use crate::server::{Identity, Server};
 use membership::{Membership, Stay};
 
@@ -48,6 +48,9 @@ pub(crate) struct Viewer {
     /// The selected manager, and what the viewer follows there.
     selected: Option<(Watching, Membership)>,
     under_way: FuturesUnordered<BoxFuture<Answered>>,
+    /// What the manager was told last by the way. A command waits for it, or it would overtake that: a join behind a logout
+    /// would come before the leaving.
+    told: Option<Placed>,
 }
 
 impl Viewer {
@@ -64,8 +67,15 @@ impl Viewer {
             },
         );
         let under_way = FuturesUnordered::new();
-        let mut viewer =
-            Self { server, connection: id, identity, outbox, selected: None, under_way };
+        let mut viewer = Self {
+            server,
+            connection: id,
+            identity,
+            outbox,
+            selected: None,
+            under_way,
+            told: None,
+        };
         loop {
             let busy = viewer.under_way.len() >= UNDER_WAY;
             tokio::select! {
@@ -106,7 +116,11 @@ impl Viewer {
             Err(error) => command.reply.err(error.into()),
             Ok((remote, client_id)) => {
                 // The old one is let go first: both may be of this connection at the same remote.
-                self.selected = None;
+                if let Some((before, mut membership)) = self.selected.take() {
+                    let told = membership.end().or(self.told.take());
+                    // At another manager there is nothing to overtake.
+                    self.told = told.filter(|_| Arc::ptr_eq(&before.remote, &remote));
+                }
                 let set = ClientSet { client_id, message: "Client context set".to_owned() };
                 self.outbox.event(CLIENT_SET, &set);
                 command.reply.ok(&set);
@@ -125,15 +139,22 @@ impl Viewer {
             Err(error) => reply.err(Error::from(error).into()),
         }
         let Some((_, membership)) = &mut self.selected else { return };
-        match then {
-            Then::Join(stay, followed, join) if done => membership.joined(&stay, *followed, &join),
-            Then::Join(stay, followed, _) => {
-                membership.not_joined(&stay, &followed.success.conversation_id);
+        let told = match then {
+            Then::Join(stay, followed, join) if done => {
+                membership.joined(&stay, *followed, &join);
+                None
             }
-            Then::Leave(stay, id) if done => membership.left(&stay, &id),
+            Then::Join(stay, followed, _) => {
+                membership.not_joined(&stay, &followed.success.conversation_id)
+            }
+            Then::Leave(stay, id) if done => {
+                membership.left(&stay, &id);
+                None
+            }
             Then::Leave(stay, id) => membership.not_left(&stay, &id),
-            Then::Nothing => {}
-        }
+            Then::Nothing => None,
+        };
+        self.told = told.or(self.told.take());
     }
 }
 
