@@ -204,7 +204,10 @@ impl Membership {
     /// Leaves everything; the manager is told.
     pub(super) fn end(&mut self) -> Option<Placed> {
         let agents: HashSet<_> = self.places.values().map(|place| place.agent.clone()).collect();
-        agents.iter().filter_map(|agent| self.log_out(agent)).last()
+        let told = agents.iter().filter_map(|agent| self.log_out(agent)).last();
+        // Of agents, too, whose conversations it has left before.
+        self.remote.people().gone(&self.connection);
+        told
     }
 
     fn tell_coming(
