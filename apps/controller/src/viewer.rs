@@ -12,7 +12,8 @@ use link::CallError;
 use protocol::agents::JoinConversation;
 use protocol::clients::{ClientSet, Connected, SetClient};
 use protocol::names::clients::{CLIENT_SET, CONNECTED, FORWARD, SET_CLIENT};
-use protocol::{ConnectionId, ConversationId, Timestamp, WireError};
+use protocol::{Ack, ConnectionId, ConversationId, Timestamp, WireError};
+use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use crate::error::Error;
@@ -133,7 +134,9 @@ impl Viewer {
 
     fn on_answered(&mut self, answered: Answered) {
         let Answered { reply, answer, then } = answered;
-        let done = answer.as_ref().is_ok_and(|answer| is_success(answer));
+        let said = answer.as_ref().ok().and_then(|answer| read(answer));
+        let done = matches!(said, Some(Ok(_)));
+        let refusal = said.and_then(Result::err).map(|error| error.code);
         match answer {
             Ok(answer) => pass(reply, answer),
             Err(error) => reply.err(Error::from(error).into()),
@@ -145,22 +148,22 @@ impl Viewer {
                 None
             }
             Then::Join(stay, followed, _) => {
-                membership.not_joined(&stay, &followed.success.conversation_id)
+                membership.not_joined(&stay, &followed.success.conversation_id, refusal)
             }
             Then::Leave(stay, id) if done => {
                 membership.left(&stay, &id);
                 None
             }
-            Then::Leave(stay, id) => membership.not_left(&stay, &id),
+            Then::Leave(stay, id) => membership.not_left(&stay, &id, refusal),
             Then::Nothing => None,
         };
         self.told = told.or(self.told.take());
     }
 }
 
-fn is_success(answer: &RawValue) -> bool {
-    let answer = serde_json::from_str::<protocol::Ack<serde::de::IgnoredAny>>(answer.get());
-    answer.is_ok_and(|answer| answer.into_result().is_ok())
+/// What an acknowledgement says, if it is one.
+fn read(answer: &RawValue) -> Option<Result<IgnoredAny, WireError>> {
+    serde_json::from_str::<Ack<IgnoredAny>>(answer.get()).ok().map(Ack::into_result)
 }
 
 /// Passes on the manager's acknowledgement. Who asked for none gets an error as an event.
@@ -168,8 +171,7 @@ fn pass(reply: Reply, answer: Box<RawValue>) {
     if reply.wants_ack() {
         return reply.answer(answer);
     }
-    let answer = serde_json::from_str::<protocol::Ack<serde::de::IgnoredAny>>(answer.get());
-    if let Some(error) = answer.ok().and_then(|answer| answer.into_result().err()) {
+    if let Some(Err(error)) = read(&answer) {
         reply.err(WireError { event: None, ..error });
     }
 }

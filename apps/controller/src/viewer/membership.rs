@@ -6,7 +6,7 @@ use std::sync::Arc;
 use gateway::{Message, Outbox, Start};
 use protocol::agents::{Attendee, ForConversation, JoinConversation, Origin};
 use protocol::names::agents::{CONVERSATION_UPDATE, JOIN_CONVERSATION, LEAVE_CONVERSATION};
-use protocol::{AgentId, ConnectionId, ConversationId};
+use protocol::{AgentId, ConnectionId, ConversationId, ErrorCode};
 use serde_json::value::RawValue;
 
 use crate::remote::people::deleted;
@@ -127,8 +127,17 @@ impl Membership {
         self.outbox.relayed(CONVERSATION_UPDATE, &deleted(agent, conversation));
     }
 
-    /// The manager has not let the viewer in, or has not said. One that was there already still is.
-    pub(super) fn not_joined(&mut self, stay: &Stay, id: &ConversationId) -> Option<Placed> {
+    /// The manager has not let the viewer in, or has not said. One that was there already still is; the answer that let it
+    /// in may be looked at after this one.
+    pub(super) fn not_joined(
+        &mut self,
+        stay: &Stay,
+        id: &ConversationId,
+        refusal: Option<ErrorCode>,
+    ) -> Option<Placed> {
+        if refusal == Some(ErrorCode::AlreadyJoined) {
+            return None;
+        }
         let place = self.places.get(id).filter(|place| place.stay == *stay)?;
         let agent = (place.state != State::Here).then(|| place.agent.clone())?;
         Some(self.leave(&agent, id))
@@ -150,8 +159,17 @@ impl Membership {
     }
 
     /// The manager has not let the viewer go, or has not said: the viewer is still there, and the manager is told so in
-    /// case that it thinks otherwise.
-    pub(super) fn not_left(&mut self, stay: &Stay, id: &ConversationId) -> Option<Placed> {
+    /// case that it thinks otherwise. Whom it does not find has left.
+    pub(super) fn not_left(
+        &mut self,
+        stay: &Stay,
+        id: &ConversationId,
+        refusal: Option<ErrorCode>,
+    ) -> Option<Placed> {
+        if let Some(ErrorCode::NotJoined | ErrorCode::ConversationNotFound) = refusal {
+            self.left(stay, id);
+            return None;
+        }
         let place = self.places.get_mut(id).filter(|place| place.stay == *stay)?;
         place.state = State::Here;
         let (agent, client_type) = (place.agent.clone(), place.client_type.clone());

@@ -98,9 +98,9 @@ async fn a_join_that_is_answered_after_the_logout_is_void() {
     assert!(manager.remote.people().rooms().is_empty());
 
     let next = viewer.membership.coming(&followed, &join);
-    assert!(viewer.membership.not_joined(&stay, &conversation("x")).is_none());
+    assert!(viewer.membership.not_joined(&stay, &conversation("x"), None).is_none());
     assert!(!manager.remote.people().rooms().is_empty(), "that was the one before");
-    viewer.membership.not_joined(&next, &conversation("x")).unwrap().wait().await;
+    viewer.membership.not_joined(&next, &conversation("x"), None).unwrap().wait().await;
     assert!(manager.remote.people().rooms().is_empty());
     manager.expect(LEAVE_CONVERSATION).await;
 }
@@ -124,13 +124,13 @@ async fn a_login_behind_a_leave_outlives_the_leaves_answer() {
 }
 
 #[tokio::test]
-async fn a_leave_that_is_refused_changes_nothing() {
+async fn a_leave_that_is_not_answered_changes_nothing() {
     let mut manager = Scripted::start().await;
     let mut viewer = viewer(&manager);
     viewer.log_in(&mut manager, "x").await;
 
     let left = viewer.membership.going(&conversation("x")).unwrap();
-    viewer.membership.not_left(&left, &conversation("x")).unwrap().wait().await;
+    viewer.membership.not_left(&left, &conversation("x"), None).unwrap().wait().await;
 
     assert_eq!(viewer.membership.owner(&conversation("x")), Some(&agent()));
     assert!(!manager.remote.people().rooms().is_empty());
@@ -183,4 +183,26 @@ async fn a_leaving_that_is_held_back_is_to_be_waited_for() {
     manager.expect(LEAVE_CONVERSATION).await;
     manager.expect(LEAVE_CONVERSATION).await;
     manager.expect("chat").await;
+}
+
+#[tokio::test]
+async fn of_a_command_given_twice_the_second_answer_may_be_looked_at_first() {
+    let mut manager = Scripted::start().await;
+    let mut viewer = viewer(&manager);
+    let followed = follow(&mut manager, "x").await;
+    let (id, join) = (conversation("x"), JoinConversation::default());
+
+    let stay = viewer.membership.coming(&followed, &join);
+    assert_eq!(viewer.membership.coming(&followed, &join), stay);
+    let again = Some(ErrorCode::AlreadyJoined);
+    assert!(viewer.membership.not_joined(&stay, &id, again).is_none());
+    viewer.membership.joined(&stay, followed, &join);
+    assert_eq!(viewer.membership.places[&id].state, State::Here);
+
+    let stay = viewer.membership.going(&id).unwrap();
+    assert_eq!(viewer.membership.going(&id).unwrap(), stay);
+    let again = Some(ErrorCode::NotJoined);
+    assert!(viewer.membership.not_left(&stay, &id, again).is_none());
+    viewer.membership.left(&stay, &id);
+    assert!(viewer.membership.places.is_empty());
 }
