@@ -70,6 +70,18 @@ pub(crate) struct Followed {
     pub(crate) feed: Arc<Feed>,
 }
 
+/// A notice on its way. Those of one connection have their places in order, so that the last one is enough to wait for.
+#[derive(Debug)]
+#[must_use = "a command that is not to overtake it has to wait for it"]
+pub(crate) struct Placed(oneshot::Receiver<()>);
+
+impl Placed {
+    /// Waits until it has its place in the order of commands, or the manager is told nothing now.
+    pub(crate) async fn wait(self) {
+        self.0.await.unwrap_or_default();
+    }
+}
+
 impl Remote {
     /// Opens the link and starts the task that owns it.
     pub(crate) fn open(client: &ClientRecord, db: ControllerDb) -> Result<Arc<Self>, Error> {
@@ -177,17 +189,16 @@ impl Remote {
         self.link().begin(event, arguments, when_down).await
     }
 
-    /// Tells the manager something on behalf of a viewer. What this gives resolves when that has its place in the order
-    /// of commands; it need not be waited for.
+    /// Tells the manager something on behalf of a viewer.
     pub(crate) fn notify(
         &self,
         event: &'static str,
         payload: Box<RawValue>,
         origin: Box<RawValue>,
-    ) -> impl Future<Output = ()> + use<> {
+    ) -> Placed {
         let (placed, told) = oneshot::channel();
         self.notices.send(Notice::Command { event, payload, origin, placed }).ok();
-        async move { told.await.unwrap_or_default() }
+        Placed(told)
     }
 
     /// Gives a command of the controller's own and waits for its acknowledgement.

@@ -99,7 +99,7 @@ impl Scripted {
         Asked {
             id: id.parse().unwrap(),
             event: arguments[0].as_str().unwrap().to_owned(),
-            payload: arguments.remove(1),
+            payload: if arguments.len() > 1 { arguments.remove(1) } else { Value::Null },
             origin,
         }
     }

@@ -12,11 +12,12 @@ use link::CallError;
 use protocol::agents::JoinConversation;
 use protocol::clients::{ClientSet, Connected, SetClient};
 use protocol::names::clients::{CLIENT_SET, CONNECTED, FORWARD, SET_CLIENT};
-use protocol::{ConnectionId, ConversationId, Timestamp, WireError};
+use protocol::{Ack, ConnectionId, ConversationId, Timestamp, WireError};
+use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use crate::error::Error;
-use crate::remote::{Followed, Watching};
+use crate::remote::{Followed, Placed, Watching};
 use crate::server::{Identity, Server};
 use membership::{Membership, Stay};
 
@@ -48,6 +49,9 @@ pub(crate) struct Viewer {
     /// The selected manager, and what the viewer follows there.
     selected: Option<(Watching, Membership)>,
     under_way: FuturesUnordered<BoxFuture<Answered>>,
+    /// What the manager was told last by the way. A command waits for it, or it would overtake that: a join behind a logout
+    /// would come before the leaving.
+    told: Option<Placed>,
 }
 
 impl Viewer {
@@ -64,8 +68,15 @@ impl Viewer {
             },
         );
         let under_way = FuturesUnordered::new();
-        let mut viewer =
-            Self { server, connection: id, identity, outbox, selected: None, under_way };
+        let mut viewer = Self {
+            server,
+            connection: id,
+            identity,
+            outbox,
+            selected: None,
+            under_way,
+            told: None,
+        };
         loop {
             let busy = viewer.under_way.len() >= UNDER_WAY;
             tokio::select! {
@@ -106,7 +117,11 @@ impl Viewer {
             Err(error) => command.reply.err(error.into()),
             Ok((remote, client_id)) => {
                 // The old one is let go first: both may be of this connection at the same remote.
-                self.selected = None;
+                if let Some((before, mut membership)) = self.selected.take() {
+                    let told = membership.end().or(self.told.take());
+                    // At another manager there is nothing to overtake.
+                    self.told = told.filter(|_| Arc::ptr_eq(&before.remote, &remote));
+                }
                 let set = ClientSet { client_id, message: "Client context set".to_owned() };
                 self.outbox.event(CLIENT_SET, &set);
                 command.reply.ok(&set);
@@ -119,27 +134,36 @@ impl Viewer {
 
     fn on_answered(&mut self, answered: Answered) {
         let Answered { reply, answer, then } = answered;
-        let done = answer.as_ref().is_ok_and(|answer| is_success(answer));
+        let said = answer.as_ref().ok().and_then(|answer| read(answer));
+        let done = matches!(said, Some(Ok(_)));
+        let refusal = said.and_then(Result::err).map(|error| error.code);
         match answer {
             Ok(answer) => pass(reply, answer),
             Err(error) => reply.err(Error::from(error).into()),
         }
         let Some((_, membership)) = &mut self.selected else { return };
-        match then {
-            Then::Join(stay, followed, join) if done => membership.joined(&stay, *followed, &join),
-            Then::Join(stay, followed, _) => {
-                membership.not_joined(&stay, &followed.success.conversation_id);
+        let told = match then {
+            Then::Join(stay, followed, join) if done => {
+                membership.joined(&stay, *followed, &join);
+                None
             }
-            Then::Leave(stay, id) if done => membership.left(&stay, &id),
-            Then::Leave(stay, id) => membership.not_left(&stay, &id),
-            Then::Nothing => {}
-        }
+            Then::Join(stay, followed, _) => {
+                membership.not_joined(&stay, &followed.success.conversation_id, refusal)
+            }
+            Then::Leave(stay, id) if done => {
+                membership.left(&stay, &id);
+                None
+            }
+            Then::Leave(stay, id) => membership.not_left(&stay, &id, refusal),
+            Then::Nothing => None,
+        };
+        self.told = told.or(self.told.take());
     }
 }
 
-fn is_success(answer: &RawValue) -> bool {
-    let answer = serde_json::from_str::<protocol::Ack<serde::de::IgnoredAny>>(answer.get());
-    answer.is_ok_and(|answer| answer.into_result().is_ok())
+/// What an acknowledgement says, if it is one.
+fn read(answer: &RawValue) -> Option<Result<IgnoredAny, WireError>> {
+    serde_json::from_str::<Ack<IgnoredAny>>(answer.get()).ok().map(Ack::into_result)
 }
 
 /// Passes on the manager's acknowledgement. Who asked for none gets an error as an event.
@@ -147,8 +171,7 @@ fn pass(reply: Reply, answer: Box<RawValue>) {
     if reply.wants_ack() {
         return reply.answer(answer);
     }
-    let answer = serde_json::from_str::<protocol::Ack<serde::de::IgnoredAny>>(answer.get());
-    if let Some(error) = answer.ok().and_then(|answer| answer.into_result().err()) {
+    if let Some(Err(error)) = read(&answer) {
         reply.err(WireError { event: None, ..error });
     }
 }

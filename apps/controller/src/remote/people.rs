@@ -43,6 +43,14 @@ impl People {
         }
     }
 
+    /// A viewer has gone, or looks at another remote: it is logged in to nothing here.
+    pub(crate) fn gone(&self, connection: &ConnectionId) {
+        self.lock().logged_in.retain(|_, connections| {
+            connections.remove(connection);
+            !connections.is_empty()
+        });
+    }
+
     /// A viewer is present in a conversation.
     pub(crate) fn enter(&self, agent: &AgentId, conversation: &ConversationId, attendee: Attendee) {
         let mut inner = self.lock();
@@ -152,6 +160,18 @@ pub(crate) fn deleted(agent_id: AgentId, conversation_id: ConversationId) -> Con
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn who_has_gone_is_told_nothing_more() {
+        let people = People::default();
+        let (agent, connection) = (AgentId::random(), ConnectionId::random());
+        let (outbox, _screen) = crate::scripted::screen();
+        people.log_in(&agent, &connection, &outbox);
+
+        people.gone(&connection);
+
+        assert!(people.lock().logged_in.is_empty());
+    }
 
     #[test]
     fn who_is_present_is_known_until_they_leave() {

@@ -54,6 +54,9 @@ impl Viewer {
             return command.reply.err(Error::NoClient.into());
         };
         let remote = Arc::clone(&watching.remote);
+        if let Some(told) = self.told.take() {
+            told.wait().await;
+        }
         match forward.event.as_str() {
             LOGIN => self.login(&remote, forward, command.reply).await,
             LOGOUT => self.logout(forward, command.reply),
@@ -101,7 +104,7 @@ impl Viewer {
                 let after = login.after_seq.map(|seq| (seq, login.epoch));
                 if let Some((_, membership)) = &mut self.selected {
                     let start = Start { after, limit: login.limit, filter: None };
-                    membership.logged_in(followed, start).await;
+                    self.told = membership.logged_in(followed, start).or(self.told.take());
                 }
             }
         }
@@ -126,7 +129,7 @@ impl Viewer {
             return reply.err(Error::Invalid("agentId is required".to_owned()).into());
         };
         if let Some((_, membership)) = &mut self.selected {
-            membership.log_out(&agent_id);
+            self.told = membership.log_out(&agent_id).or(self.told.take());
         }
         self.outbox.relayed(LOGOUT_SUCCESS, &LogoutSuccess { agent_id: agent_id.clone() });
         reply.ok(&ForAgent { agent_id });

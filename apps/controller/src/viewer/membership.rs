@@ -1,16 +1,16 @@
 //! What a viewer follows at the manager that it has selected.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use gateway::{Message, Outbox, Start};
 use protocol::agents::{Attendee, ForConversation, JoinConversation, Origin};
 use protocol::names::agents::{CONVERSATION_UPDATE, JOIN_CONVERSATION, LEAVE_CONVERSATION};
-use protocol::{AgentId, ConnectionId, ConversationId};
+use protocol::{AgentId, ConnectionId, ConversationId, ErrorCode};
 use serde_json::value::RawValue;
 
 use crate::remote::people::deleted;
-use crate::remote::{Followed, Remote};
+use crate::remote::{Followed, Placed, Remote};
 
 /// Dropping it leaves everything: the manager is told, and the connection follows nothing any more.
 pub(super) struct Membership {
@@ -79,7 +79,7 @@ impl Membership {
     }
 
     /// A login: the viewer is in the conversation, and the manager is told so by the way.
-    pub(super) async fn logged_in(&mut self, followed: Followed, start: Start) {
+    pub(super) fn logged_in(&mut self, followed: Followed, start: Start) -> Option<Placed> {
         let place = (&followed.success.agent_id, &followed.success.conversation_id);
         let (agent, conversation) = (place.0.clone(), place.1.clone());
         let here = self.places.get(&conversation).is_some_and(|place| place.state == State::Here);
@@ -89,10 +89,9 @@ impl Membership {
         self.outbox.send(Message::Follow(Arc::clone(&followed.feed), start));
         if followed.feed.is_closed() {
             self.gone(agent, conversation);
-        } else if !here {
-            // Commands that follow find the viewer there.
-            self.tell_coming(&agent, &conversation, None).await;
+            return None;
         }
+        (!here).then(|| self.tell_coming(&agent, &conversation, None))
     }
 
     /// The manager is going to be asked to let the viewer into a conversation.
@@ -128,15 +127,20 @@ impl Membership {
         self.outbox.relayed(CONVERSATION_UPDATE, &deleted(agent, conversation));
     }
 
-    /// The manager has not let the viewer in, or has not said. One that was there already still is.
-    pub(super) fn not_joined(&mut self, stay: &Stay, conversation: &ConversationId) {
-        let coming = self
-            .places
-            .get(conversation)
-            .filter(|place| place.stay == *stay && place.state != State::Here);
-        if let Some(agent) = coming.map(|place| place.agent.clone()) {
-            drop(self.leave(&agent, conversation));
+    /// The manager has not let the viewer in, or has not said. One that was there already still is; the answer that let it
+    /// in may be looked at after this one.
+    pub(super) fn not_joined(
+        &mut self,
+        stay: &Stay,
+        id: &ConversationId,
+        refusal: Option<ErrorCode>,
+    ) -> Option<Placed> {
+        if refusal == Some(ErrorCode::AlreadyJoined) {
+            return None;
         }
+        let place = self.places.get(id).filter(|place| place.stay == *stay)?;
+        let agent = (place.state != State::Here).then(|| place.agent.clone())?;
+        Some(self.leave(&agent, id))
     }
 
     /// The manager is going to be asked to let the viewer go.
@@ -155,13 +159,22 @@ impl Membership {
     }
 
     /// The manager has not let the viewer go, or has not said: the viewer is still there, and the manager is told so in
-    /// case that it thinks otherwise.
-    pub(super) fn not_left(&mut self, stay: &Stay, conversation: &ConversationId) {
-        let place = self.places.get(conversation);
-        let Some(place) = place.filter(|place| place.stay == *stay) else { return };
-        self.attend(&place.agent, conversation, place.client_type.clone());
-        drop(self.tell_coming(&place.agent, conversation, place.client_type.clone()));
-        self.places.entry(conversation.clone()).and_modify(|place| place.state = State::Here);
+    /// case that it thinks otherwise. Whom it does not find has left.
+    pub(super) fn not_left(
+        &mut self,
+        stay: &Stay,
+        id: &ConversationId,
+        refusal: Option<ErrorCode>,
+    ) -> Option<Placed> {
+        if let Some(ErrorCode::NotJoined | ErrorCode::ConversationNotFound) = refusal {
+            self.left(stay, id);
+            return None;
+        }
+        let place = self.places.get_mut(id).filter(|place| place.stay == *stay)?;
+        place.state = State::Here;
+        let (agent, client_type) = (place.agent.clone(), place.client_type.clone());
+        self.attend(&agent, id, client_type.clone());
+        Some(self.tell_coming(&agent, id, client_type))
     }
 
     /// The viewer's place in a conversation; one that it did not have is held from now on, whatever the manager is going
@@ -198,13 +211,21 @@ impl Membership {
     }
 
     /// Leaves all conversations of an agent; the manager is told.
-    pub(super) fn log_out(&mut self, agent: &AgentId) {
+    pub(super) fn log_out(&mut self, agent: &AgentId) -> Option<Placed> {
         let places = self.places.iter().filter(|(_, place)| place.agent == *agent);
-        for conversation in places.map(|(id, _)| id.clone()).collect::<Vec<_>>() {
-            drop(self.leave(agent, &conversation));
-        }
+        let ids: Vec<_> = places.map(|(id, _)| id.clone()).collect();
         self.last_login.take_if(|last| last == agent);
         self.remote.people().log_out(agent, &self.connection);
+        ids.iter().map(|id| self.leave(agent, id)).last()
+    }
+
+    /// Leaves everything; the manager is told.
+    pub(super) fn end(&mut self) -> Option<Placed> {
+        let agents: HashSet<_> = self.places.values().map(|place| place.agent.clone()).collect();
+        let told = agents.iter().filter_map(|agent| self.log_out(agent)).last();
+        // Of agents, too, whose conversations it has left before.
+        self.remote.people().gone(&self.connection);
+        told
     }
 
     fn tell_coming(
@@ -212,7 +233,7 @@ impl Membership {
         agent: &AgentId,
         conversation: &ConversationId,
         client_type: Option<String>,
-    ) -> impl Future<Output = ()> + use<> {
+    ) -> Placed {
         let join = JoinConversation {
             agent_id: Some(agent.clone()),
             conversation_id: Some(conversation.clone()),
@@ -222,11 +243,7 @@ impl Membership {
         self.tell_manager(JOIN_CONVERSATION, gateway::raw(&join))
     }
 
-    fn leave(
-        &mut self,
-        agent: &AgentId,
-        conversation: &ConversationId,
-    ) -> impl Future<Output = ()> + use<> {
+    fn leave(&mut self, agent: &AgentId, conversation: &ConversationId) -> Placed {
         self.forget(conversation);
         let leave = ForConversation {
             agent_id: Some(agent.clone()),
@@ -237,24 +254,15 @@ impl Membership {
 
     /// Tells the manager what the viewer does without having said so. To be called when it is so here, as a manager that
     /// cannot be told now is told later how it is then.
-    fn tell_manager(
-        &self,
-        event: &'static str,
-        payload: Box<RawValue>,
-    ) -> impl Future<Output = ()> + use<> {
+    fn tell_manager(&self, event: &'static str, payload: Box<RawValue>) -> Placed {
         self.remote.notify(event, payload, gateway::raw(&self.origin))
     }
 }
 
 impl Drop for Membership {
     fn drop(&mut self) {
-        let mut agents: Vec<AgentId> =
-            self.places.values().map(|place| place.agent.clone()).collect();
-        agents.sort_unstable();
-        agents.dedup();
-        for agent in agents {
-            self.log_out(&agent);
-        }
+        // Nothing of the connection comes after it.
+        drop(self.end());
     }
 }
 
