@@ -1,7 +1,7 @@
 //! The one place where an error becomes what the peer sees.
 
 use link::CallError;
-use protocol::{AgentId, ClientId, ErrorCode, WireError};
+use protocol::{AgentId, ClientId, ConversationId, ErrorCode, WireError};
 use store::StoreError;
 
 /// Why something was not done.
@@ -40,6 +40,11 @@ impl Error {
     pub(crate) fn not_found(conversation: impl std::fmt::Display) -> Self {
         let text = format!("Conversation not found: {conversation}");
         Self::Manager(WireError::new(ErrorCode::ConversationNotFound, text))
+    }
+
+    pub(crate) fn already_joined(conversation: &ConversationId) -> Self {
+        let text = format!("Already joined conversation: {conversation}");
+        Self::Manager(WireError::new(ErrorCode::AlreadyJoined, text))
     }
 
     /// Whether a login that failed so would fail again, until somebody has changed something.

@@ -148,7 +148,7 @@ impl Viewer {
                 None
             }
             Then::Join(stay, followed, _) => {
-                membership.not_joined(&stay, &followed.success.conversation_id, refusal)
+                membership.not_joined(&stay, &followed.success.conversation_id)
             }
             Then::Leave(stay, id) if done => {
                 membership.left(&stay, &id);

@@ -107,6 +107,10 @@ pub(crate) async fn run(load: &Load, seed: u64, time: Duration) -> anyhow::Resul
     let history = record.take();
     let violations = check::check(&history);
     if load.keep {
+        for ((viewer, conversation), seen) in &history.seen {
+            let lines: String = seen.iter().map(|seen| format!("{seen:?}\n")).collect();
+            std::fs::write(directory.path().join(format!("{viewer}-{conversation}")), lines)?;
+        }
         println!("kept: {}", directory.path().display());
     }
     Ok(Summary {

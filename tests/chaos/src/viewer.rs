@@ -198,10 +198,7 @@ impl Task {
             }
             Ask::Leave(conversation) => {
                 if self.forget(&conversation) && self.ready {
-                    let payload = json!({"event": "leaveConversation", "agentId": self.access.agent,
-                        "payload": {"conversationId": conversation}});
-                    let (answer, _) = oneshot::channel();
-                    self.emit("forward", payload, Pending::Command(answer));
+                    self.leave(&conversation);
                 }
                 self.record.see(&self.name, &conversation, Seen::Ended);
                 self.left.insert(conversation);
@@ -228,6 +225,13 @@ impl Task {
     fn select(&mut self) {
         let payload = json!({"clientId": self.access.client});
         self.emit("setClient", payload, Pending::Client);
+    }
+
+    fn leave(&mut self, conversation: &str) {
+        let payload = json!({"event": "leaveConversation", "agentId": self.access.agent,
+            "payload": {"conversationId": conversation}});
+        let (answer, _) = oneshot::channel();
+        self.emit("forward", payload, Pending::Command(answer));
     }
 
     fn join(&mut self, conversation: String) {
@@ -314,9 +318,10 @@ impl Task {
                         self.forget(&conversation);
                         self.record.see(&self.name, &conversation, Seen::Ended);
                     }
+                    // It was left while that could not be said.
                     Some("ALREADY_JOINED") => {
-                        let text = format!("{}: joined {conversation} twice", self.name);
-                        self.record.incident(text);
+                        self.leave(&conversation);
+                        self.later(Again::Join(conversation));
                     }
                     _ => self.later(Again::Join(conversation)),
                 }

@@ -163,6 +163,10 @@ impl Viewer {
             Err(error) => reply.err(error.into()),
             Ok(followed) => {
                 let Some((_, membership)) = &mut self.selected else { return };
+                let id = &followed.success.conversation_id;
+                if membership.has(id) {
+                    return reply.err(Error::already_joined(id).into());
+                }
                 let stay = membership.coming(&followed, &join);
                 let then = Then::Join(stay, Box::new(followed), Box::new(join));
                 self.send(remote, forward, Some(agent), WhenDown::Fail, reply, then).await;

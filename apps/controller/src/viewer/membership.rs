@@ -78,6 +78,11 @@ impl Membership {
         self.places.get(conversation).map(|place| &place.agent)
     }
 
+    /// Whether the viewer is in the conversation or on its way into it.
+    pub(super) fn has(&self, conversation: &ConversationId) -> bool {
+        self.places.get(conversation).is_some_and(|place| place.state != State::Going)
+    }
+
     /// A login: the viewer is in the conversation, and the manager is told so by the way.
     pub(super) fn logged_in(&mut self, followed: Followed, start: Start) -> Option<Placed> {
         let place = (&followed.success.agent_id, &followed.success.conversation_id);
@@ -127,17 +132,8 @@ impl Membership {
         self.outbox.relayed(CONVERSATION_UPDATE, &deleted(agent, conversation));
     }
 
-    /// The manager has not let the viewer in, or has not said. One that was there already still is; the answer that let it
-    /// in may be looked at after this one.
-    pub(super) fn not_joined(
-        &mut self,
-        stay: &Stay,
-        id: &ConversationId,
-        refusal: Option<ErrorCode>,
-    ) -> Option<Placed> {
-        if refusal == Some(ErrorCode::AlreadyJoined) {
-            return None;
-        }
+    /// The manager has not let the viewer in, or has not said.
+    pub(super) fn not_joined(&mut self, stay: &Stay, id: &ConversationId) -> Option<Placed> {
         let place = self.places.get(id).filter(|place| place.stay == *stay)?;
         let agent = (place.state != State::Here).then(|| place.agent.clone())?;
         Some(self.leave(&agent, id))

@@ -40,7 +40,8 @@ fn prepare(connection: &Connection, call: &Call) -> Result<Prepared, Error> {
     let payload: JoinConversation = call.payload()?;
     let (agent, conversation) = connection.conversation(call, payload.conversation_id.as_ref())?;
     let member = connection.member(&agent.id)?;
-    if member.is_present(&conversation, call.origin().connection_id.as_ref()) {
+    // A controller knows where its viewers are, and asks again when it has not heard the answer.
+    if call.is_direct() && member.is_present(&conversation, None) {
         return Err(Error::AlreadyJoined(conversation.id().clone()));
     }
     Ok((agent, conversation, payload))

@@ -98,9 +98,9 @@ async fn a_join_that_is_answered_after_the_logout_is_void() {
     assert!(manager.remote.people().rooms().is_empty());
 
     let next = viewer.membership.coming(&followed, &join);
-    assert!(viewer.membership.not_joined(&stay, &conversation("x"), None).is_none());
+    assert!(viewer.membership.not_joined(&stay, &conversation("x")).is_none());
     assert!(!manager.remote.people().rooms().is_empty(), "that was the one before");
-    viewer.membership.not_joined(&next, &conversation("x"), None).unwrap().wait().await;
+    viewer.membership.not_joined(&next, &conversation("x")).unwrap().wait().await;
     assert!(manager.remote.people().rooms().is_empty());
     manager.expect(LEAVE_CONVERSATION).await;
 }
@@ -192,10 +192,9 @@ async fn of_a_command_given_twice_the_second_answer_may_be_looked_at_first() {
     let followed = follow(&mut manager, "x").await;
     let (id, join) = (conversation("x"), JoinConversation::default());
 
+    assert!(!viewer.membership.has(&id));
     let stay = viewer.membership.coming(&followed, &join);
-    assert_eq!(viewer.membership.coming(&followed, &join), stay);
-    let again = Some(ErrorCode::AlreadyJoined);
-    assert!(viewer.membership.not_joined(&stay, &id, again).is_none());
+    assert!(viewer.membership.has(&id), "a second join is refused");
     viewer.membership.joined(&stay, followed, &join);
     assert_eq!(viewer.membership.places[&id].state, State::Here);
 
