@@ -24,7 +24,8 @@ test('the first line of up is what scripts rely on', () => {
 test('both servers serve health and the same document', async () => {
   const texts = []
   for (const base of [server.controller, server.info.manager]) {
-    assert.deepEqual(await (await fetch(`${base}/health`)).json(), { ok: true })
+    const health = await (await fetch(`${base}/health`)).json()
+    assert.ok(health.ok && health.tasks > 0)
     assert.equal((await fetch(`${base}/ready`)).status, 200)
     texts.push(await (await fetch(`${base}/asyncapi.yaml`)).text())
   }

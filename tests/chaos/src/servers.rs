@@ -141,12 +141,12 @@ impl Tier {
         Some(format!("{} ended by itself: {status}", self.name))
     }
 
-    /// Waits until it has ended by itself.
-    pub(crate) async fn ended(&mut self) -> anyhow::Result<()> {
-        if let Some(mut child) = self.child.take() {
-            timeout(PATIENCE, child.wait()).await.context("it goes on")??;
+    /// Waits until it has ended by itself. Cancel safe.
+    pub(crate) async fn ended(&mut self) {
+        if let Some(child) = &mut self.child {
+            child.wait().await.ok();
+            self.child = None;
         }
-        Ok(())
     }
 
     /// Panics in its log.

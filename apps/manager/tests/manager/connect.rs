@@ -84,11 +84,9 @@ async fn without_an_acknowledgement_an_error_is_an_event() {
 async fn health_readiness_and_the_contract_are_served() {
     let manager = Running::echo().await;
 
-    for (path, part) in [
-        ("/health", r#"{"ok":true}"#),
-        ("/ready", r#"{"ok":true}"#),
-        ("/asyncapi.yaml", "asyncapi:"),
-    ] {
+    for (path, part) in
+        [("/health", r#""ok":true"#), ("/ready", r#"{"ok":true}"#), ("/asyncapi.yaml", "asyncapi:")]
+    {
         let mut stream = TcpStream::connect(manager.address).await.unwrap();
         let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
         stream.write_all(request.as_bytes()).await.unwrap();
