@@ -3,21 +3,19 @@
 CARGO ?= cargo
 VENV := .venv
 CONTRACT := tests/js/contract
-# How long each target is fuzzed.
-SECONDS ?= 60
 export RUSTDOCFLAGS := -D warnings
 
 # Debian packages that the tests use, with a command or a file that shows that each is there: the
 # programs that play agents, what libFuzzer is compiled with, and what the Rust interoperability
 # client links against.
-NEEDS := bc=bc busybox=busybox g++=g++ pkg-config=pkg-config
+NEEDS := bc=bc busybox=busybox g++=g++ patch=patch pkg-config=pkg-config
 
-.PHONY: run test contract bench deps packages rust fmt clippy rust-test doc deny js python document fuzz
+.PHONY: run test contract bench deps packages rust fmt clippy rust-test doc deny js python document fuzz chaos chaos-broken soak
 
 run:
 	$(CARGO) run --release -p longshore -- up
 
-test: deps fmt clippy rust-test doc js python document fuzz deny
+test: deps fmt clippy rust-test doc js python document fuzz chaos chaos-broken deny
 	@echo "all checks passed"
 
 ## What the tests need
@@ -83,9 +81,18 @@ python: target/debug/longshore $(VENV)/ready
 document: $(CONTRACT)/node_modules
 	cd $(CONTRACT) && npm test
 
-# Two targets at a time: see tests/fuzz/README.md.
+# SECONDS for each target, two targets at a time: see tests/fuzz/README.md.
 fuzz:
-	tests/fuzz/run.sh $(SECONDS)
+	tests/fuzz/run.sh $(or $(SECONDS),60)
+
+# SECONDS of load in rounds of 30, the first with SEED: see docs/reliability.md.
+chaos: target/debug/longshore tests/js/node_modules
+	$(CARGO) build --quiet --locked -p chaos
+	target/debug/chaos --seconds $(or $(SECONDS),120) --seed $(or $(SEED),1) $(ARGS)
+
+# Whether the checker finds what is broken on purpose.
+chaos-broken: chaos
+	tests/chaos/broken.sh
 
 deny:
 	@if command -v cargo-deny >/dev/null; then \
@@ -99,6 +106,11 @@ deny:
 # Rewrites asyncapi.yaml, the console's types and the golden files from libs/protocol.
 contract:
 	$(CARGO) run -p protocol --example contract
+
+# Half load for MINUTES: what grows is a leak.
+soak:
+	$(CARGO) build --release --locked -p longshore
+	$(CARGO) run --release --locked -p benches -- --soak $(or $(MINUTES),30)
 
 bench: benches/peer/node_modules
 	$(CARGO) build --release --locked -p longshore

@@ -4,7 +4,9 @@ mod read;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
+use protocol::limits::TAILS_BYTES;
 use protocol::{AgentId, ConversationId, Epoch, RunId, Seq, ViewerId};
 
 use crate::item::Item;
@@ -20,6 +22,29 @@ pub struct Limits {
     pub bytes: usize,
 }
 
+/// What a tail keeps in any case, in bytes.
+const SHARE: usize = 16 << 10;
+
+/// All tails of this process.
+static ALL: Budget = Budget::new(TAILS_BYTES);
+
+/// Bytes that many tails may have together. While they have more, each that grows shrinks to its share.
+#[derive(Debug)]
+struct Budget {
+    limit: usize,
+    used: AtomicUsize,
+}
+
+impl Budget {
+    const fn new(limit: usize) -> Self {
+        Self { limit, used: AtomicUsize::new(0) }
+    }
+
+    fn is_over(&self) -> bool {
+        self.used.load(Ordering::Relaxed) > self.limit
+    }
+}
+
 /// A ring of items, bounded by [`Limits`], and beside it the text of open runs. Pure data: no locks, no tasks.
 #[derive(Debug)]
 pub struct Tail {
@@ -28,6 +53,7 @@ pub struct Tail {
     limits: Limits,
     slots: VecDeque<Slot>,
     bytes: usize,
+    budget: &'static Budget,
     /// Offset of `slots[0]`; offsets count every item that was ever in the ring.
     first: u64,
     /// The entry before the first one that is here or announced.
@@ -70,6 +96,7 @@ impl Tail {
             limits,
             slots: VecDeque::new(),
             bytes: 0,
+            budget: &ALL,
             first: 0,
             start,
             last: start,
@@ -144,7 +171,7 @@ impl Tail {
             Taken::Piece(needs) => Some(needs),
             Taken::End | Taken::Other => None,
         };
-        self.bytes += item.payload.get().len();
+        self.grow(item.payload.get().len());
         self.slots.push_back(Slot { item: Arc::new(item), at: self.last, needs, ends_run });
         self.evict();
         true
@@ -173,23 +200,41 @@ impl Tail {
         // One more, so that nobody's place stays valid who has read all that was here.
         self.first = self.end() + 1;
         self.slots.clear();
-        self.bytes = 0;
+        self.shrink(self.bytes);
         self.start = start;
         self.last = start;
+    }
+
+    fn grow(&mut self, bytes: usize) {
+        self.bytes += bytes;
+        self.budget.used.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    fn shrink(&mut self, bytes: usize) {
+        self.bytes -= bytes;
+        self.budget.used.fetch_sub(bytes, Ordering::Relaxed);
     }
 
     /// The newest item always stays, whatever its size.
     fn evict(&mut self) {
         while self.slots.len() > 1
-            && (self.slots.len() > self.limits.items || self.bytes > self.limits.bytes)
+            && (self.slots.len() > self.limits.items
+                || self.bytes > self.limits.bytes
+                || (self.bytes > SHARE && self.budget.is_over()))
         {
             let Some(Slot { item, .. }) = self.slots.pop_front() else { return };
             self.first += 1;
-            self.bytes -= item.payload.get().len();
+            self.shrink(item.payload.get().len());
             if let Some(seq) = item.seq {
                 self.start = seq;
             }
         }
+    }
+}
+
+impl Drop for Tail {
+    fn drop(&mut self) {
+        self.shrink(self.bytes);
     }
 }
 

@@ -28,3 +28,5 @@ pub const PAGE: usize = 500;
 pub const TAIL_ENTRIES: usize = 1_000;
 /// Bytes that the controller keeps of a conversation's tail.
 pub const TAIL_BYTES: usize = 1 << 20;
+/// Bytes that a server keeps of all tails together; beyond, each keeps 16 KiB and its newest item.
+pub const TAILS_BYTES: usize = 256 << 20;

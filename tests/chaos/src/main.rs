@@ -87,11 +87,11 @@ async fn main() -> anyhow::Result<ExitCode> {
         let summary = round::run(&load, seed, Duration::from_secs(load.round)).await?;
         println!("seed {seed}: {summary}");
         if !summary.violations.is_empty() {
-            let replay = format!("--seconds {} --seed {seed}", load.round);
             for violation in summary.violations.iter().take(20) {
                 println!("  {violation}");
             }
-            println!("{} violations; again: make chaos ARGS='{replay}'", summary.violations.len());
+            let count = summary.violations.len();
+            println!("{count} violations; again: make chaos SECONDS={} SEED={seed}", load.round);
             return Ok(ExitCode::FAILURE);
         }
         total.add(summary);

@@ -83,8 +83,8 @@ struct Task {
     pending: HashMap<u64, Pending>,
     /// What is to be joined, and how far it has been seen.
     wanted: BTreeMap<String, Option<Cursor>>,
-    /// Joins that are not answered yet.
-    joining: HashSet<String>,
+    /// Joins that are not answered yet, by the number of their acknowledgement. The answer to one before is void.
+    joining: HashMap<String, u64>,
     /// What was left: some of it may still be under way.
     left: HashSet<String>,
 }
@@ -119,7 +119,7 @@ impl Viewer {
             next: 0,
             pending: HashMap::new(),
             wanted: BTreeMap::new(),
-            joining: HashSet::new(),
+            joining: HashMap::new(),
             left: HashSet::new(),
         };
         tokio::spawn(task.run(asks));
@@ -219,6 +219,7 @@ impl Task {
         let mut shared = lock(&self.shared);
         shared.wanted.remove(conversation);
         shared.joined.remove(conversation);
+        self.joining.remove(conversation);
         self.wanted.remove(conversation).is_some()
     }
 
@@ -239,7 +240,7 @@ impl Task {
             return;
         };
         if lock(&self.shared).joined.contains_key(&conversation)
-            || !self.joining.insert(conversation.clone())
+            || self.joining.contains_key(&conversation)
         {
             return;
         }
@@ -250,7 +251,8 @@ impl Task {
         }
         let forward =
             json!({"event": "joinConversation", "agentId": self.access.agent, "payload": payload});
-        self.emit("forward", forward, Pending::Join(conversation, cursor));
+        self.emit("forward", forward, Pending::Join(conversation.clone(), cursor));
+        self.joining.insert(conversation, self.next);
     }
 
     fn hear(&mut self, heard: Heard) {
@@ -262,7 +264,7 @@ impl Task {
             Heard::Lost => self.lost(),
             Heard::Ack(id, answer) => {
                 if let Some(pending) = self.pending.remove(&id) {
-                    self.answered(pending, answer);
+                    self.answered(id, pending, answer);
                 }
             }
             Heard::Event(event, mut payload) if event == "forwardedEvent" => {
@@ -280,8 +282,13 @@ impl Task {
         lock(&self.shared).joined.clear();
     }
 
-    fn answered(&mut self, pending: Pending, mut answer: Value) {
+    fn answered(&mut self, id: u64, pending: Pending, mut answer: Value) {
         let done = answer["success"] == true;
+        if let Pending::Join(conversation, _) = &pending
+            && self.joining.get(conversation) != Some(&id)
+        {
+            return;
+        }
         match pending {
             Pending::Command(waiting) => {
                 waiting.send(answer).ok();

@@ -180,3 +180,28 @@ fn places_in_runs_that_have_ended_are_forgotten() {
 
     assert!(cursor.runs.is_empty());
 }
+
+#[test]
+fn tails_share_what_there_is() {
+    let budget: &'static Budget = Box::leak(Box::new(Budget::new(100_000)));
+    let mut tails: Vec<_> = (0..10)
+        .map(|_| {
+            let mut tail = tail(0, Limits { items: 1_000, bytes: 1 << 20 });
+            tail.budget = budget;
+            tail
+        })
+        .collect();
+    let large = |seq: u64| {
+        item("agentEvent", &format!(r#"{{"seq":{seq},"text":"{}"}}"#, "x".repeat(1_000)))
+    };
+
+    for tail in &mut tails {
+        (1..=50).for_each(|seq| assert!(tail.append(large(seq))));
+    }
+
+    assert!(tails[0].bytes > 50_000, "there was room");
+    assert!(tails[9].bytes <= SHARE && !tails[9].slots.is_empty());
+    assert!(budget.used.load(Ordering::Relaxed) <= 100_000 + 10 * (SHARE + 2_000));
+    tails.clear();
+    assert_eq!(budget.used.load(Ordering::Relaxed), 0);
+}
