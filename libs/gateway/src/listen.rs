@@ -3,10 +3,13 @@
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use axum::serve::Listener;
+use axum::extract::connect_info::Connected;
+use axum::serve::{IncomingStream, Listener};
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
@@ -17,6 +20,29 @@ use tokio::time::{Instant, Sleep, sleep_until};
 const STALL: Duration = Duration::from_secs(30);
 /// After an error of `accept`, such as too many open files: time for some to close.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Who is at the other end of a connection, and whether they read.
+#[derive(Debug, Clone)]
+pub(crate) struct Peer {
+    pub(crate) address: SocketAddr,
+    pub(crate) blocked: Blocked,
+}
+
+/// Whether a write waits for the peer to read.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Blocked(Arc<AtomicBool>);
+
+impl Blocked {
+    pub(crate) fn get(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl Connected<IncomingStream<'_, StallListener>> for Peer {
+    fn connect_info(stream: IncomingStream<'_, StallListener>) -> Self {
+        Self { address: *stream.remote_addr(), blocked: stream.io().blocked.clone() }
+    }
+}
 
 /// A TCP listener whose connections fail when their peer does not read.
 ///
@@ -44,7 +70,8 @@ impl Listener for StallListener {
                     let options = SockRef::from(&stream);
                     options.set_tcp_nodelay(true).ok();
                     options.set_tcp_user_timeout(Some(STALL)).ok();
-                    return (StallStream { stream, stalled: None }, peer);
+                    let blocked = Blocked::default();
+                    return (StallStream { stream, stalled: None, blocked }, peer);
                 }
                 Err(error) => {
                     tracing::warn!(%error, "accept failed");
@@ -65,14 +92,18 @@ pub struct StallStream {
     stream: TcpStream,
     /// Runs while a write waits for the peer. Boxed: most connections never need it.
     stalled: Option<Pin<Box<Sleep>>>,
+    blocked: Blocked,
 }
 
 impl StallStream {
     fn watch<T>(&mut self, cx: &mut Context<'_>, poll: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if poll.is_ready() {
-            self.stalled = None;
+            if self.stalled.take().is_some() {
+                self.blocked.0.store(false, Ordering::Relaxed);
+            }
             return poll;
         }
+        self.blocked.0.store(true, Ordering::Relaxed);
         let stalled =
             self.stalled.get_or_insert_with(|| Box::pin(sleep_until(Instant::now() + STALL)));
         match stalled.as_mut().poll(cx) {

@@ -23,6 +23,7 @@ use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 
 use crate::history::{BoxFuture, History, NoHistory};
+use crate::listen::Peer;
 use crate::outbox::{self, Message, Outbox, raw};
 use crate::sink::{Envelope, SocketSink};
 
@@ -205,11 +206,17 @@ pub fn mount<S: Service>(io: &SocketIo, path: &'static str, service: Arc<S>, tas
         let (service, tasks) = (Arc::clone(&service), tasks.clone());
         async move {
             let parts = socket.req_parts();
-            let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0);
+            let info = parts.extensions.get::<ConnectInfo<Peer>>();
+            let peer = info.map(|info| info.0.address);
+            // Of one that began by polling, this was another connection.
+            let blocked =
+                info.filter(|_| socket.transport_type() == socketioxide::TransportType::Websocket);
+            let blocked = blocked.map(|info| info.0.blocked.clone()).unwrap_or_default();
             let handshake =
                 Handshake { auth: auth.unwrap_or_default(), headers: parts.headers.clone(), peer };
             let identity = Arc::clone(&service).authenticate(handshake).await?;
-            open(&service, &socket, identity, peer, &tasks);
+            let sink = SocketSink::new(Arc::clone(&socket), blocked);
+            open(&service, sink, identity, peer, &tasks);
             Ok::<(), String>(())
         }
     };
@@ -221,13 +228,13 @@ type Seed<I> = Arc<Mutex<Option<Connection<I>>>>;
 
 fn open<S: Service>(
     service: &Arc<S>,
-    socket: &Arc<Socket<LocalAdapter>>,
+    sink: SocketSink,
     identity: S::Identity,
     peer: Option<SocketAddr>,
     tasks: &TaskTracker,
 ) {
     let id = ConnectionId::random();
-    let sink = SocketSink(Arc::clone(socket));
+    let socket = Arc::clone(sink.socket());
     let (outbox, task) = outbox::spawn(sink, S::ENVELOPE, service.history());
     tasks.spawn(async move { task.await.unwrap_or_default() });
     let (sender, receiver) = mpsc::channel(INBOX);

@@ -2,11 +2,9 @@
 
 use std::future::IntoFuture;
 use std::io;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::Router;
-use axum::serve::ListenerExt;
 use protocol::catalogue::Namespace;
 use protocol::limits::MAX_FRAME;
 use socketioxide::SocketIo;
@@ -17,12 +15,12 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::listen::StallListener;
+use crate::listen::{Peer, StallListener};
 use crate::namespace;
 
 /// Packets that one socket's buffer holds. An outbox waits when it is full, so it only has to outlast a wait of a
-/// millisecond.
-const BUFFER: usize = 1_024;
+/// millisecond. Packets may be large: what a viewer has that does not read is as many of them.
+const BUFFER: usize = 128;
 /// Bytes that a WebSocket reads at once. Every idle connection has such a buffer, and most messages are small.
 const READ_BUFFER: usize = 1_024;
 /// How long the goodbye of sockets may take; one whose peer does not read would hang it.
@@ -55,9 +53,8 @@ pub async fn serve(
     stop: CancellationToken,
     grace: Duration,
 ) -> io::Result<()> {
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    // The tap does nothing; axum hands on the peer's address of its own and of tapped listeners only.
-    let listener = StallListener::new(listener).tap_io(|_| {});
+    let service = router.into_make_service_with_connect_info::<Peer>();
+    let listener = StallListener::new(listener);
     let server = tokio::spawn(axum::serve(listener, service).into_future());
     stop.cancelled().await;
     server.abort();

@@ -12,6 +12,8 @@ use socketioxide::extract::AckSender;
 use socketioxide::handler::FromMessageParts;
 use socketioxide::socket::Socket;
 
+use crate::listen::Blocked;
+
 /// Why a packet was not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refusal {
@@ -48,25 +50,57 @@ pub enum Envelope {
     Forwarded,
 }
 
-/// A socketioxide socket.
+/// Bytes that are taken for a peer that does not read.
+const UNREAD: usize = 64 << 10;
+
+/// A socketioxide socket. The library bounds its buffer by the number of packets; for a peer that does not read, it is
+/// bounded by their size here.
 #[derive(Debug)]
-pub(crate) struct SocketSink(pub(crate) Arc<Socket<LocalAdapter>>);
+pub(crate) struct SocketSink {
+    socket: Arc<Socket<LocalAdapter>>,
+    blocked: Blocked,
+    /// What was taken since the peer has stopped reading.
+    unread: usize,
+}
+
+impl SocketSink {
+    pub(crate) fn new(socket: Arc<Socket<LocalAdapter>>, blocked: Blocked) -> Self {
+        Self { socket, blocked, unread: 0 }
+    }
+
+    pub(crate) fn socket(&self) -> &Arc<Socket<LocalAdapter>> {
+        &self.socket
+    }
+
+    fn admit(&mut self, payload: &RawValue) -> Result<(), Refusal> {
+        if !self.blocked.get() {
+            self.unread = 0;
+        } else if self.unread > UNREAD && self.socket.connected() {
+            return Err(Refusal::Full);
+        } else {
+            self.unread += payload.get().len();
+        }
+        Ok(())
+    }
+}
 
 impl Sink for SocketSink {
     fn event(&mut self, name: &str, payload: &RawValue) -> Result<(), Refusal> {
-        self.0.emit(name, &One(payload)).map_err(|error| refusal(&error))
+        self.admit(payload)?;
+        self.socket.emit(name, &One(payload)).map_err(|error| refusal(&error))
     }
 
     fn ack(&mut self, id: i64, payload: &RawValue) -> Result<(), Refusal> {
+        self.admit(payload)?;
         // An `AckSender` is consumed even when the buffer is full, so each offer makes its own.
         let mut nothing = socketioxide_core::Value::Str("[]".into(), None);
         let Ok(sender) =
-            AckSender::<LocalAdapter>::from_message_parts(&self.0, &mut nothing, &Some(id));
+            AckSender::<LocalAdapter>::from_message_parts(&self.socket, &mut nothing, &Some(id));
         sender.send(&One(payload)).map_err(|error| refusal(&error))
     }
 
     fn close(&mut self) {
-        Arc::clone(&self.0).disconnect().ok();
+        Arc::clone(&self.socket).disconnect().ok();
     }
 }
 

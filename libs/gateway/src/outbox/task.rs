@@ -22,7 +22,9 @@ use crate::tail::{Read, Tail};
 
 /// Items of one conversation before another has its turn.
 const TURN: usize = 64;
-/// A full socket is offered the packet again after this, doubling up to [`LONGEST_WAIT`]. The library does not say when
+/// A full socket is offered the packet again so often at once: the task that empties it may be about to.
+const EAGER: usize = 4;
+/// Then it is offered again after this, doubling up to [`LONGEST_WAIT`]. The library does not say when
 /// a socket has drained; a millisecond is what its buffer lasts a fast reader.
 const FIRST_WAIT: Duration = Duration::from_millis(1);
 /// A reader that is this slow is not kept waiting noticeably longer by it.
@@ -233,7 +235,7 @@ impl<S: Sink> Writer<S> {
         &mut self,
         mut packet: impl FnMut(&mut S) -> Result<(), Refusal>,
     ) -> Result<(), Gone> {
-        let mut wait = FIRST_WAIT;
+        let (mut wait, mut eager) = (FIRST_WAIT, EAGER);
         loop {
             if self.shared.overrun() {
                 return Err(Gone);
@@ -241,6 +243,10 @@ impl<S: Sink> Writer<S> {
             match packet(&mut self.sink) {
                 Ok(()) => return Ok(()),
                 Err(Refusal::Closed) => return Err(Gone),
+                Err(Refusal::Full) if eager > 0 => {
+                    eager -= 1;
+                    tokio::task::yield_now().await;
+                }
                 Err(Refusal::Full) => {
                     tokio::time::sleep(wait).await;
                     wait = (wait * 2).min(LONGEST_WAIT);
