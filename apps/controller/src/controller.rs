@@ -17,6 +17,9 @@ use crate::remotes::Remotes;
 use crate::rest;
 use crate::server::Server;
 
+/// Packets in the buffer of a socket: there may be many viewers that do not read.
+const BUFFER: usize = 64;
+
 /// A controller whose registry is open, before it listens.
 #[derive(Debug)]
 pub struct Controller {
@@ -124,7 +127,7 @@ impl Controller {
                 tracing::error!(client = %client.client_id, %error, "a registered manager cannot be used");
             }
         }
-        let (layer, io) = socket_io();
+        let (layer, io) = socket_io(BUFFER);
         let connections = TaskTracker::new();
         gateway::mount(&io, Namespace::Clients.path(), Arc::clone(&self.server), &connections);
         let router =

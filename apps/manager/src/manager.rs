@@ -23,6 +23,9 @@ use crate::passwords::Passwords;
 use crate::resume::ResumeTokens;
 use crate::server::Server;
 
+/// Packets in the buffer of a socket: a controller has one for all its viewers.
+const BUFFER: usize = 1_024;
+
 /// What the secret is used for here; another use gets another key.
 const RESUME: &str = "resume";
 
@@ -106,7 +109,7 @@ impl Manager {
         listener: TcpListener,
         shutdown: CancellationToken,
     ) -> anyhow::Result<()> {
-        let (layer, io) = socket_io();
+        let (layer, io) = socket_io(BUFFER);
         let connections = TaskTracker::new();
         gateway::mount(&io, Namespace::Agents.path(), self.server.clone(), &connections);
         let router = http::router(self.server.db.clone()).layer(layer);

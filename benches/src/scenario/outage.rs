@@ -25,13 +25,12 @@ pub(crate) async fn run(system: &mut System, mebibytes: usize) -> anyhow::Result
     let path = format!("/api/clients/{}/agents", system.client());
     let agent = system.post(&path, &spec).await?["agentId"].clone();
     let mut viewer = system.stranger().await?;
-    let chat = json!({"agentId": agent, "message": "write"});
-    viewer.command("chat", &chat).await?;
+    let chat = json!({"event": "chat", "agentId": agent, "payload": {"agentId": agent, "message": "write"}});
+    viewer.socket.call("forward", &chat).await?;
     drop(viewer);
     system.controller.kill().await;
 
     let start = Instant::now();
-    let (back, auth) = system.back();
     // Nobody is there: how far it is, the size of the files says.
     let mut size = 0;
     loop {
@@ -45,7 +44,6 @@ pub(crate) async fn run(system: &mut System, mebibytes: usize) -> anyhow::Result
     }
     let written = start.elapsed().as_secs_f64();
     let manager = system.manager.peak()?;
-    drop((back, auth));
 
     system.start_controller().await?;
     let start = Instant::now();

@@ -18,22 +18,22 @@ use tokio_util::task::TaskTracker;
 use crate::listen::{Peer, StallListener};
 use crate::namespace;
 
-/// Packets that one socket's buffer holds. An outbox waits when it is full, so it only has to outlast a wait of a
-/// millisecond. Packets may be large: what a viewer has that does not read is as many of them.
-const BUFFER: usize = 128;
 /// Bytes that a WebSocket reads at once. Every idle connection has such a buffer, and most messages are small.
 const READ_BUFFER: usize = 1_024;
 /// How long the goodbye of sockets may take; one whose peer does not read would hang it.
 const GOODBYE: Duration = Duration::from_secs(1);
 
 /// The Socket.IO layer with limits that a relay needs.
+///
+/// `buffer` is how many packets one socket's buffer holds. An outbox waits when it is full, so it only has to outlast a
+/// wait of a millisecond; but packets may be large, and a peer that does not read has as many of them.
 #[must_use]
-pub fn socket_io() -> (SocketIoLayer, SocketIo) {
+pub fn socket_io(buffer: usize) -> (SocketIoLayer, SocketIo) {
     SocketIo::builder()
         .ping_interval(Duration::from_secs(25))
         .ping_timeout(Duration::from_secs(20))
         .connect_timeout(Duration::from_secs(10))
-        .max_buffer_size(BUFFER)
+        .max_buffer_size(buffer)
         .max_payload(MAX_FRAME as u64)
         .ws_max_message_size(MAX_FRAME)
         .ws_max_frame_size(MAX_FRAME)
