@@ -150,6 +150,5 @@ test('a viewer that stops reading in the middle gets the whole with the message'
   const text = said(pieces(slow, runId))
   // What the message supersedes is not told any more.
   assert.ok(text.length <= 3000 * 2000 && /^x*$/.test(text))
-  assert.equal(slow.answers(conversationId).join('').length, 3000 * 2000)
   assert.deepEqual(slow.entries(conversationId), v.entries(conversationId))
 })
