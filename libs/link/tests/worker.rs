@@ -60,7 +60,7 @@ struct Test {
 /// A link whose first attempts fail or work as said; later ones work.
 fn open(outcomes: &[bool]) -> Test {
     let (attempts_in, attempts) = mpsc::channel(64);
-    let (outcomes_in, outcomes_out) = mpsc::channel(64);
+    let (outcomes_in, outcomes_out) = mpsc::channel(outcomes.len().max(1));
     for works in outcomes {
         outcomes_in.try_send(*works).unwrap();
     }
@@ -284,6 +284,32 @@ async fn a_silent_server_is_left() {
 
     assert_eq!(reason, "the server is silent");
     assert!((45..47).contains(&start.elapsed().as_secs()), "{:?}", start.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_is_away_for_a_day_is_neither_given_up_nor_run_down() {
+    const ATTEMPTS: u32 = 5_000;
+    let mut test = open(&[false; ATTEMPTS as usize]);
+    let start = Instant::now();
+
+    let mut counted = 0;
+    while counted < ATTEMPTS {
+        match test.signal().await {
+            Signal::Retrying { attempt, delay } => {
+                counted += 1;
+                assert_eq!(attempt, counted);
+                assert!(delay <= Duration::from_secs(30));
+            }
+            Signal::RetryFailed { .. } => assert!(test.attempts.recv().await.unwrap().is_none()),
+            other => panic!("{other:?}"),
+        }
+    }
+    let (_peer, session) = test.connect().await;
+
+    assert_eq!(session.nth, 1);
+    let hours = start.elapsed().as_secs() / 3_600;
+    // Half of 30 s each, on the average.
+    assert!((18..24).contains(&hours), "{hours} hours");
 }
 
 #[tokio::test(start_paused = true)]
