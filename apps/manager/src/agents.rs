@@ -205,8 +205,9 @@ impl Agents {
         }
         self.agents.write().unwrap_or_else(PoisonError::into_inner).remove(id);
         agent.conversations.forget();
-        agent.conversations.control(Control::Delete).await?;
         self.dismiss(id);
+        // One that has ended by itself need not be told.
+        agent.conversations.control(Control::Delete).await.ok();
         tracing::info!(agent = %id, "agent deleted");
         Ok(())
     }

@@ -31,26 +31,40 @@ impl Audience {
         client_count: u32,
         action: ConversationAction,
         origin: &Origin,
-        epoch: Option<Epoch>,
     ) {
-        let is_gone = action == ConversationAction::Deleted;
-        let update = ConversationUpdate {
-            agent_id: card.agent_id.clone(),
-            conversation_id: card.id.clone(),
-            action,
-            timestamp: Timestamp::now(),
-            conversation: (!is_gone).then(|| card.info(client_count)),
-            epoch,
-            viewer_id: origin.viewer_id.clone(),
-            user: origin.user.clone(),
-            client_type: None,
-        };
+        self.tell(&update(card, client_count, action, origin, None));
+    }
+
+    /// Tells what has happened.
+    pub(crate) fn tell(&self, update: &ConversationUpdate) {
         for outbox in self.lock().values() {
-            outbox.event(CONVERSATION_UPDATE, &update);
+            outbox.event(CONVERSATION_UPDATE, update);
         }
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<ConnectionId, Outbox>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What happened to a conversation, and who did it.
+pub(crate) fn update(
+    card: &Card,
+    client_count: u32,
+    action: ConversationAction,
+    origin: &Origin,
+    epoch: Option<Epoch>,
+) -> ConversationUpdate {
+    let is_gone = action == ConversationAction::Deleted;
+    ConversationUpdate {
+        agent_id: card.agent_id.clone(),
+        conversation_id: card.id.clone(),
+        action,
+        timestamp: Timestamp::now(),
+        conversation: (!is_gone).then(|| card.info(client_count)),
+        epoch,
+        viewer_id: origin.viewer_id.clone(),
+        user: origin.user.clone(),
+        client_type: None,
     }
 }

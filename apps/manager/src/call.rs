@@ -23,9 +23,24 @@ pub(crate) struct Call {
     /// Whether there is no controller in between.
     is_direct: bool,
     /// Where the answer is remembered, for when the command comes again.
-    memory: Option<(Arc<Server>, MessageId)>,
+    memory: Option<Remembered>,
     /// One of the commands that a connection may have under way.
     _place: OwnedSemaphorePermit,
+}
+
+/// A command whose answer is to be remembered. One that is dropped without an answer has not come.
+#[derive(Debug)]
+struct Remembered {
+    server: Arc<Server>,
+    id: MessageId,
+}
+
+impl Drop for Remembered {
+    fn drop(&mut self) {
+        for again in self.server.memory.forget(&self.id) {
+            again.err(Error::Busy.into());
+        }
+    }
 }
 
 impl Call {
@@ -58,7 +73,7 @@ impl Call {
                         return None;
                     }
                 };
-                let memory = Some((server.clone(), id));
+                let memory = Some(Remembered { server: server.clone(), id });
                 Some(Self { command, origin, is_direct, memory, _place: place })
             }
             Err(cause) => {
@@ -112,9 +127,10 @@ impl Call {
         let result = result.map_err(WireError::from);
         match self.memory {
             None => self.command.reply.result(result),
-            Some((server, id)) => {
+            Some(remembered) => {
                 let answer = gateway::raw(&Ack::from(result));
-                for again in server.memory.keep(id, answer.clone()) {
+                let Remembered { server, id } = &remembered;
+                for again in server.memory.keep(id.clone(), answer.clone()) {
                     again.answer(answer.clone());
                 }
                 self.command.reply.answer(answer);

@@ -177,7 +177,7 @@ impl Conversations {
             // Its task sees to it that it ends.
             self.get(Some(&card.id))?;
         }
-        self.setting.audience.changed(&card, 0, ConversationAction::Created, origin, None);
+        self.setting.audience.changed(&card, 0, ConversationAction::Created, origin);
         Ok(info)
     }
 
@@ -203,7 +203,7 @@ impl Conversations {
         card.state().name = name;
         let info = self.info(id).ok_or_else(|| Error::ConversationNotFound(id.clone()))?;
         let count = info.client_count;
-        self.setting.audience.changed(&card, count, ConversationAction::Renamed, origin, None);
+        self.setting.audience.changed(&card, count, ConversationAction::Renamed, origin);
         Ok(info)
     }
 
@@ -262,7 +262,8 @@ impl Conversations {
                 return Err(Error::ConversationNotFound(id.clone()));
             }
             drop(state);
-            self.lock().get(id).and_then(|known| known.live.clone())
+            let live = self.lock().get(id).and_then(|known| known.live.clone());
+            live.filter(|live| !live.has_ended())
         };
         let stopped = match &live {
             Some(live) => live.control(Control::Stop(RunReason::ConversationDeleted)).await,
@@ -282,7 +283,7 @@ impl Conversations {
             return Err(error);
         }
         self.lock().remove(id);
-        self.setting.audience.changed(&card, 0, ConversationAction::Deleted, origin, None);
+        self.setting.audience.changed(&card, 0, ConversationAction::Deleted, origin);
         if let Some(live) = &live {
             live.feed().close();
             live.control(Control::Delete).await.ok();
@@ -329,11 +330,13 @@ impl Conversations {
     pub(crate) fn evict(&self, idle: Duration) {
         let now = Instant::now();
         for known in self.lock().values_mut() {
-            let is_idle = |live: &Conversation| {
+            let is_idle = {
                 let state = known.card.state();
-                !state.open && live.is_unused() && state.used + idle <= now
+                !state.open && state.used + idle <= now
             };
-            if known.card.creator.is_none() && known.live.as_ref().is_some_and(is_idle) {
+            // The feed's lock is not taken under the card's.
+            let is_unused = known.live.as_ref().is_some_and(Conversation::is_unused);
+            if known.card.creator.is_none() && is_idle && is_unused {
                 known.live = None;
             }
         }

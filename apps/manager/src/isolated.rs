@@ -64,6 +64,8 @@ pub(crate) fn prepare(
     order: Order,
     outbox: &Outbox,
 ) -> Result<Ready, Error> {
+    // Taken first: a stop that comes in between ends this run.
+    let halted = agent.halted();
     if agent.is_stopped() {
         return Err(Error::AgentStopped);
     }
@@ -79,7 +81,7 @@ pub(crate) fn prepare(
         permits: agent.permits.clone(),
         cancel,
         stopping: agents.stopping().clone(),
-        halted: agent.halted(),
+        halted,
         outbox: outbox.clone(),
         _claim: claim.ok_or(Error::RunExists)?,
         _place: place,

@@ -84,6 +84,11 @@ impl<R> Memory<R> {
         again
     }
 
+    /// Forgets a command that was not answered; who has sent it again is not going to be either.
+    pub(crate) fn forget(&self, command: &MessageId) -> Vec<R> {
+        self.lock().under_way.remove(command).unwrap_or_default()
+    }
+
     fn lock(&self) -> MutexGuard<'_, Inner<R>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -122,5 +127,11 @@ mod tests {
 
         assert_eq!(memory.keep(id.clone(), answer()), ["again"]);
         assert!(matches!(memory.begin(&id, "later"), Known::Answered("later", _)));
+        assert!(memory.forget(&id).is_empty());
+        let dropped = MessageId::random();
+        memory.begin(&dropped, "first");
+        memory.begin(&dropped, "again");
+        assert_eq!(memory.forget(&dropped), ["again"]);
+        assert!(matches!(memory.begin(&dropped, "later"), Known::New("later")));
     }
 }

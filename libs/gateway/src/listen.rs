@@ -115,6 +115,12 @@ impl StallStream {
     }
 }
 
+impl Drop for StallStream {
+    fn drop(&mut self) {
+        self.blocked.0.store(false, Ordering::Relaxed);
+    }
+}
+
 impl AsyncRead for StallStream {
     fn poll_read(
         self: Pin<&mut Self>,

@@ -41,6 +41,8 @@ impl Database {
         let pool = |size| SqlitePoolOptions::new().max_connections(size);
         let readers = pool(READERS).connect_with(read_only.clone()).await?;
         let searcher = pool(1).connect_lazy_with(read_only);
+        // A file that is away is not made anew.
+        let options = options.create_if_missing(false);
         Ok(Self { writer, options, readers, searcher, lock })
     }
 }

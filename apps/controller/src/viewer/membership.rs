@@ -1,9 +1,9 @@
 //! What a viewer follows at the manager that it has selected.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
-use gateway::{Message, Outbox, Start};
+use gateway::{Feed, Message, Outbox, Start};
 use protocol::agents::{Attendee, ForConversation, JoinConversation, Origin};
 use protocol::names::agents::{CONVERSATION_UPDATE, JOIN_CONVERSATION, LEAVE_CONVERSATION};
 use protocol::{AgentId, ConnectionId, ConversationId, ErrorCode};
@@ -28,6 +28,8 @@ pub(super) struct Membership {
 struct Place {
     agent: AgentId,
     client_type: Option<String>,
+    /// What the viewer follows there.
+    feed: Weak<Feed>,
     stay: Stay,
     state: State,
 }
@@ -80,7 +82,10 @@ impl Membership {
 
     /// Whether the viewer is in the conversation or on its way into it.
     pub(super) fn has(&self, conversation: &ConversationId) -> bool {
-        self.places.get(conversation).is_some_and(|place| place.state != State::Going)
+        let place = self.places.get(conversation).filter(|place| place.state != State::Going);
+        let feed = place.and_then(|place| place.feed.upgrade());
+        // Of one that was closed the viewer hears nothing more.
+        feed.is_some_and(|feed| !feed.is_closed())
     }
 
     /// A login: the viewer is in the conversation, and the manager is told so by the way.
@@ -89,7 +94,7 @@ impl Membership {
         let (agent, conversation) = (place.0.clone(), place.1.clone());
         let here = self.places.get(&conversation).is_some_and(|place| place.state == State::Here);
         self.last_login = Some(agent.clone());
-        self.enter(&agent, &conversation, None).state = State::Here;
+        self.enter(&followed, None).state = State::Here;
         self.remote.people().log_in(&agent, &self.connection, &self.outbox);
         self.outbox.send(Message::Follow(Arc::clone(&followed.feed), start));
         if followed.feed.is_closed() {
@@ -101,9 +106,7 @@ impl Membership {
 
     /// The manager is going to be asked to let the viewer into a conversation.
     pub(super) fn coming(&mut self, followed: &Followed, join: &JoinConversation) -> Stay {
-        let success = &followed.success;
-        let client_type = join.client_type.clone();
-        self.enter(&success.agent_id, &success.conversation_id, client_type).stay.clone()
+        self.enter(followed, join.client_type.clone()).stay.clone()
     }
 
     /// The manager has let the viewer into a conversation, which it follows from here on if it is still wanted there.
@@ -175,17 +178,16 @@ impl Membership {
 
     /// The viewer's place in a conversation; one that it did not have is held from now on, whatever the manager is going
     /// to say: a presence that is restored meanwhile has the viewer. One that is being left is held anew.
-    fn enter(
-        &mut self,
-        agent: &AgentId,
-        id: &ConversationId,
-        client_type: Option<String>,
-    ) -> &mut Place {
+    fn enter(&mut self, followed: &Followed, client_type: Option<String>) -> &mut Place {
+        let (agent, id) = (&followed.success.agent_id, &followed.success.conversation_id);
+        let feed = Arc::downgrade(&followed.feed);
         if self.places.get(id).is_none_or(|place| place.state == State::Going) {
             self.attend(agent, id, client_type.clone());
             let (agent, state) = (agent.clone(), State::Coming);
-            let place = Place { agent, client_type, stay: Stay::default(), state };
+            let place = Place { agent, client_type, feed, stay: Stay::default(), state };
             self.places.insert(id.clone(), place);
+        } else if let Some(place) = self.places.get_mut(id) {
+            place.feed = feed;
         }
         self.places.get_mut(id).expect("it is held")
     }

@@ -7,6 +7,7 @@ use store::{Appended, NewEntry};
 use super::request::{Answer, Edit};
 use super::runs::{Now, Output};
 use super::worker::Worker;
+use crate::audience::update;
 use crate::error::Error;
 
 impl Worker {
@@ -16,7 +17,7 @@ impl Worker {
             Edit::Insert(entries, answer) => self.insert(entries, answer).await,
             Edit::Command(name, payload, answer) => {
                 let seat = self.runs.main_seat();
-                self.introduce(&seat);
+                self.introduce(&seat).await;
                 let told = self.sessions.command(&seat, &name, payload);
                 answer.give(told.map_err(|_| Error::AgentBusy));
             }
@@ -42,9 +43,8 @@ impl Worker {
                 self.note_interactions(&outputs, Seq(1));
                 self.runs.set_active(self.home.name.clone());
                 let (cleared, count) = (ConversationAction::Cleared, self.client_count());
-                self.publisher.begin_anew(&epoch, carried, || {
-                    self.audience.changed(&self.card, count, cleared, origin, Some(epoch.clone()));
-                });
+                let update = update(&self.card, count, cleared, origin, Some(epoch.clone()));
+                self.publisher.begin_anew(&epoch, carried, || self.audience.tell(&update));
             }
         }
     }

@@ -1,5 +1,7 @@
 //! What follows from people coming and going.
 
+use std::time::Duration;
+
 use protocol::Timestamp;
 use protocol::agents::{Attendee, ConversationAction, ConversationUpdate};
 use protocol::limits::MAX_ANNOUNCED;
@@ -11,6 +13,9 @@ use super::card::Creator;
 use super::publisher::tell_attendance;
 use super::runs::Runs;
 use super::worker::Worker;
+
+/// A conversation that was to be deleted and is still there is asked to be deleted again after this.
+const ASKED_AGAIN: Duration = Duration::from_secs(5);
 
 /// Tells those who are present that somebody came or went, unless there are too many of them: each telling the others
 /// would be the square of that.
@@ -80,8 +85,7 @@ impl Worker {
         // Somebody may have come in this moment.
         self.on_attendance();
         if self.creator_gone.is_some_and(|gone| gone + self.viewer_grace <= now) {
-            // Asked for again after the same time, should it not work.
-            self.creator_gone = Some(now);
+            self.creator_gone = Some(now + ASKED_AGAIN);
             self.expired.send((self.card.agent_id.clone(), self.card.id.clone())).ok();
         }
         if self.unseen_at().is_some_and(|at| at <= now) {

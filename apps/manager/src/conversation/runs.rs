@@ -413,13 +413,24 @@ impl Runs {
         (!current.over).then_some(Effect::Cancel(seat, run))
     }
 
+    /// The sessions of an agent that is gone have ended, but not yet their runs: that could not be stored.
+    pub(super) fn lose_sessions(&mut self, agent: &AgentId, home: AgentName) {
+        for current in self.current_mut().filter(|current| current.seat.agent == *agent) {
+            current.reason.get_or_insert(RunReason::AgentStopped);
+            current.over = true;
+        }
+        if self.active.id == *agent {
+            self.active = home;
+        }
+    }
+
     /// Ends the runs whose output was lost, now that the store may work again.
     pub(super) fn close_lost(&mut self, means: &Means<'_>, plan: &mut Plan) {
         let seats = self.current().filter(|current| current.over);
         for seat in seats.map(|current| current.seat.clone()).collect::<Vec<_>>() {
             if let Some(current) = self.take(&seat) {
-                let ending = Ending::because(RunReason::StoreUnavailable);
-                self.finish(&current, ending, means, plan);
+                let reason = current.reason.unwrap_or(RunReason::StoreUnavailable);
+                self.finish(&current, Ending::because(reason), means, plan);
             }
         }
     }

@@ -259,11 +259,15 @@ impl Worker {
 
     /// An agent that may have been handed the turn was stopped or deleted.
     pub(super) async fn dismiss(&mut self, agent: &AgentId) {
-        if *agent != self.home.name.id && self.sessions.forget(agent) {
-            let home = self.home.name.clone();
-            let (next, plan) =
-                self.decide(|next, means, plan| next.dismiss(agent, home, means, plan));
-            self.store(next, plan).await;
+        if *agent == self.home.name.id {
+            return;
+        }
+        self.sessions.forget(agent);
+        let home = self.home.name.clone();
+        let (next, plan) = self.decide(|next, means, plan| next.dismiss(agent, home, means, plan));
+        if !self.store(next, plan).await {
+            // Their sessions are gone already: they end when that can be stored.
+            self.runs.lose_sessions(agent, self.home.name.clone());
         }
     }
 
@@ -356,18 +360,13 @@ impl Worker {
     }
 
     /// Lets a session's agent be found, or not any more if it is gone.
-    pub(super) fn introduce(&mut self, seat: &Seat) {
+    pub(super) async fn introduce(&mut self, seat: &Seat) {
         if seat.agent == self.home.name.id {
             return;
         }
         match self.roster.upgrade().and_then(|all| all.find(seat.agent.as_str())) {
             Some(target) => self.sessions.introduce(target),
-            None => {
-                self.sessions.forget(&seat.agent);
-                if self.runs.main_seat().agent == seat.agent {
-                    self.runs.set_active(self.home.name.clone());
-                }
-            }
+            None => self.dismiss(&seat.agent).await,
         }
     }
 
@@ -376,14 +375,14 @@ impl Worker {
         while let Some(effect) = self.effects.pop_front() {
             match effect {
                 Effect::Prompt(seat, run, text) => {
-                    self.introduce(&seat);
+                    self.introduce(&seat).await;
                     if let Err(Gone(seat)) = self.sessions.prompt(&seat, run, &text).await {
                         self.on_silence(&seat).await;
                     }
                 }
                 Effect::Cancel(seat, run) => self.sessions.cancel(&seat, &run),
                 Effect::Answer(seat, answer) => {
-                    self.introduce(&seat);
+                    self.introduce(&seat).await;
                     // Nothing is started for it that would have to be ended by somebody.
                     let may_start = self.runs.is_open() && seat.run.is_none();
                     self.sessions.answer(&seat, answer, may_start);

@@ -126,8 +126,10 @@ impl Worker {
         match ended {
             Ended::Login(key, result) => {
                 let (agent, succeeded) = (key.0.clone(), result.is_ok());
-                self.on_login(key, result);
+                self.on_login(key.clone(), result);
+                // One that was made on the connection before says nothing of this one.
                 if succeeded
+                    && self.follows.live(&key).is_some()
                     && self.unrestored.remove(&agent)
                     && let Some(remote) = self.remote.upgrade()
                 {

@@ -17,16 +17,18 @@ const STORE_RETRY: Duration = Duration::from_secs(1);
 const QUEUE_PERIOD: Duration = Duration::from_millis(100);
 
 impl Worker {
-    /// Stores and shows what was decided, or tries again later.
-    pub(in crate::conversation) async fn store(&mut self, next: Runs, plan: Plan) {
+    /// Stores and shows what was decided, or tries again later. Whether it was stored.
+    pub(in crate::conversation) async fn store(&mut self, next: Runs, plan: Plan) -> bool {
         match self.append(&plan).await {
             Ok(stored) => {
                 self.runs = next;
                 self.carry_out(plan, first_of(stored));
+                true
             }
             Err(cause) => {
                 report(&cause);
                 self.retry = Some(Instant::now() + STORE_RETRY);
+                false
             }
         }
     }
