@@ -126,10 +126,8 @@ impl Worker {
         match ended {
             Ended::Login(key, result) => {
                 let (agent, succeeded) = (key.0.clone(), result.is_ok());
-                self.on_login(key.clone(), result);
-                // One that was made on the connection before says nothing of this one.
+                self.on_login(key, result);
                 if succeeded
-                    && self.follows.live(&key).is_some()
                     && self.unrestored.remove(&agent)
                     && let Some(remote) = self.remote.upgrade()
                 {
