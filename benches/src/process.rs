@@ -23,7 +23,7 @@ impl Process {
         let mut child = Command::new(program)
             .args(arguments)
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stderr(Stdio::inherit())
             .stdin(Stdio::null())
             .kill_on_drop(true)
             .spawn()

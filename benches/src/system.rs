@@ -85,7 +85,9 @@ impl System {
         let data = tempfile::tempdir()?;
         let tier = |name: &str| {
             let directory = data.path().join(name).display().to_string();
-            [name, "--json", "--port", "0", "--data-dir", &directory].map(str::to_owned).to_vec()
+            [name, "--json", "--log", "warn", "--port", "0", "--data-dir", &directory]
+                .map(str::to_owned)
+                .to_vec()
         };
         let binary = binary.to_path_buf();
         let mut of_manager = tier("manager");

@@ -61,7 +61,7 @@ async fn chat(mut viewer: Viewer, nth: usize, end: Instant) -> anyhow::Result<()
     }
     while Instant::now() < end {
         ticks.tick().await;
-        viewer.say("/say once more").await?;
+        viewer.say("once more").await?;
         viewer.answer().await?;
     }
     Ok(())
