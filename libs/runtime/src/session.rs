@@ -58,18 +58,24 @@ pub struct Session {
 
 impl Session {
     /// Starts a session. A program is started with the first prompt; its working directory is
-    /// `workdir`, which is created, unless the agent's configuration names another.
+    /// `workdir`, which is created, unless the agent's configuration names another. It takes up the session
+    /// `resume` of its own, of which it has said [`AgentEvent::Session`], if it can.
     ///
     /// A configuration that cannot work is reported by every turn, as
     /// [`AgentUnavailable`](protocol::agents::RunReason::AgentUnavailable).
     #[must_use]
-    pub fn start(spec: &AgentSpec, workdir: &Path) -> (Self, Events) {
-        Self::start_with(spec, workdir, Graces::default())
+    pub fn start(spec: &AgentSpec, workdir: &Path, resume: Option<String>) -> (Self, Events) {
+        Self::start_with(spec, workdir, resume, Graces::default())
     }
 
     /// The same with other times between signals.
     #[must_use]
-    pub fn start_with(spec: &AgentSpec, workdir: &Path, graces: Graces) -> (Self, Events) {
+    pub fn start_with(
+        spec: &AgentSpec,
+        workdir: &Path,
+        resume: Option<String>,
+        graces: Graces,
+    ) -> (Self, Events) {
         // One turn at a time: a second prompt waits here until the worker is done with the first.
         let (prompts, inbox_prompts) = mpsc::channel(1);
         let (told, inbox_told) = mpsc::channel(TOLD);
@@ -82,8 +88,8 @@ impl Session {
             stop: stop.clone(),
             events,
         };
-        let worker =
-            tokio::spawn(codec::run(spec.clone(), workdir.to_owned(), graces, inbox, inbox_told));
+        let (spec, workdir) = (spec.clone(), workdir.to_owned());
+        let worker = tokio::spawn(codec::run(spec, workdir, graces, resume, inbox, inbox_told));
         (Self { prompts, told, cancelled, stop: stop.drop_guard(), worker }, receiver)
     }
 

@@ -1,5 +1,6 @@
 //! The agents' sessions of a conversation: started when they are needed, replaced when they are gone.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -33,6 +34,8 @@ pub(super) struct Sessions {
     /// Where listening begins next time, so that one that never stops talking does not drown the others.
     turn: usize,
     ending: JoinSet<()>,
+    /// The sessions of their own that agents can take up.
+    own: HashMap<AgentId, String>,
 }
 
 #[derive(Debug)]
@@ -48,7 +51,21 @@ pub(super) struct Gone(pub(super) Seat);
 
 impl Sessions {
     pub(super) fn new(home: Target) -> Self {
-        Self { targets: vec![home], running: Vec::new(), turn: 0, ending: JoinSet::new() }
+        Self {
+            targets: vec![home],
+            running: Vec::new(),
+            turn: 0,
+            ending: JoinSet::new(),
+            own: HashMap::new(),
+        }
+    }
+
+    /// An agent has a session of its own in this conversation, or none any more.
+    pub(super) fn remember(&mut self, agent: AgentId, session: Option<String>) {
+        match session {
+            Some(session) => self.own.insert(agent, session),
+            None => self.own.remove(&agent),
+        };
     }
 
     /// An agent that may be given turns from now on.
@@ -121,7 +138,9 @@ impl Sessions {
             return Some(at);
         }
         let target = self.target(seat)?;
-        let (session, events) = runtime::Session::start(&target.spec, &target.workdir);
+        // A run of its own has a session of its own.
+        let own = self.own.get(&seat.agent).filter(|_| seat.run.is_none()).cloned();
+        let (session, events) = runtime::Session::start(&target.spec, &target.workdir, own);
         self.running.push(Running { seat: seat.clone(), session, events });
         Some(self.running.len() - 1)
     }

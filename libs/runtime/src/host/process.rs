@@ -42,6 +42,9 @@ pub(crate) enum Activity {
     },
 }
 
+/// Bytes of lines besides messages that may wait until a program reads them; the line that goes beyond it still waits.
+const MAX_BESIDES: usize = 8 << 20;
+
 /// A running program.
 #[derive(Debug)]
 pub(crate) struct Process {
@@ -97,9 +100,18 @@ impl Process {
         (self.outgoing.written, self.outgoing.told) = (0, 0);
     }
 
-    /// Writes a line to its stdin besides, while [`Process::next`] is awaited. Nobody is told whether it was.
+    /// Writes a line to its stdin besides, while [`Process::next`] is awaited. Nobody is told whether it was; what is too much
+    /// for a program that does not read is left out.
     pub(crate) fn tell(&mut self, line: &[u8]) {
+        if self.outgoing.besides.len() > MAX_BESIDES {
+            return tracing::warn!("a program does not read what it is told");
+        }
         self.outgoing.besides.extend_from_slice(line);
+    }
+
+    /// Closes its stdin; what has not been written is not going to be.
+    pub(crate) fn close_stdin(&mut self) {
+        self.stdin = None;
     }
 
     /// Whether there is such a line that has not been written.

@@ -1,7 +1,7 @@
 //! A program that can be started.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use tokio::process::Command;
@@ -30,6 +30,11 @@ pub(crate) struct StartError {
 }
 
 impl Program {
+    /// Where it runs.
+    pub(crate) fn directory(&self) -> &Path {
+        self.cwd.as_ref().unwrap_or(&self.workdir)
+    }
+
     /// Starts it.
     pub(crate) async fn start(&self) -> Result<Process, StartError> {
         self.try_start()
