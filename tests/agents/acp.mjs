@@ -74,8 +74,8 @@ class Turn {
     return message(this.session.id, chunk('agent_message_chunk', text, this.#message))
   }
 
-  say(text, put) {
-    return stream(this, text, put)
+  say(message, put) {
+    return stream(this, message, put)
   }
 
   async think(text) {
@@ -170,7 +170,6 @@ class Turn {
       { jsonrpc: '2.0', method: 'session/update' },
       { jsonrpc: '2.0', method: 9 },
       { jsonrpc: '2.0', id: 'w1', method: 'session/request_permission', params: { sessionId: id } },
-      { jsonrpc: '2.0', id: this.id },
     ]
   }
 
@@ -247,7 +246,7 @@ const METHODS = {
     const late = flags.sessions === 'late-load'
     if (!late) history(session).forEach(write)
     answer(id, settings(session))
-    if (late) history(session).forEach(write)
+    if (late) setTimeout(() => history(session).forEach(write), 20)
   },
   'session/close'(id, params) {
     const session = sessions.get(params?.sessionId)

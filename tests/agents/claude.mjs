@@ -88,10 +88,10 @@ class Turn {
   }
 
   /** A block of the answer: its pieces, and the whole before the end of the pieces, as the real one does. */
-  async #block(start, block, pieces) {
+  async #block(start, pieces) {
     this.#event({ type: 'content_block_start', index: this.#blocks, content_block: start })
-    await pieces()
-    send({ type: 'assistant', message: this.#message([block]), parent_tool_use_id: null })
+    const whole = await pieces()
+    send({ type: 'assistant', message: this.#message([{ ...start, ...whole }]), parent_tool_use_id: null })
     this.#event({ type: 'content_block_stop', index: this.#blocks })
     this.#blocks += 1
   }
@@ -106,24 +106,27 @@ class Turn {
     return { type: 'stream_event', event, parent_tool_use_id: null, session_id: session.id, uuid: randomUUID() }
   }
 
-  async say(text, put) {
-    this.#said = text
-    const pieces = async () => (flags['include-partial-messages'] ? stream(this, text, put) : session.answer(text))
-    await this.#block({ type: 'text', text: '' }, { type: 'text', text }, pieces)
+  say(message, put) {
+    return this.#block({ type: 'text', text: '' }, async () => {
+      this.#said = await stream(this, message, flags['include-partial-messages'] ? put : () => {})
+      return { text: this.#said }
+    })
   }
 
-  async think(text) {
-    await this.#block({ type: 'thinking', thinking: '', signature: '' }, { type: 'thinking', thinking: text, signature: 'c2ln' }, () => {
+  think(text) {
+    return this.#block({ type: 'thinking', thinking: '', signature: '' }, () => {
       for (const thinking of text.split(/(?<= )/)) this.#piece({ type: 'thinking_delta', thinking })
       send({ type: 'system', subtype: 'thinking_tokens', estimated_tokens: 4, estimated_tokens_delta: 4 })
       this.#piece({ type: 'signature_delta', signature: 'c2ln' })
+      return { thinking: text, signature: 'c2ln' }
     })
   }
 
   async #use(name, input) {
     const id = `toolu_${session.prompts}_${(this.#tools += 1)}`
-    await this.#block({ type: 'tool_use', id, name, input: {} }, { type: 'tool_use', id, name, input }, () => {
+    await this.#block({ type: 'tool_use', id, name, input: {} }, () => {
       this.#piece({ type: 'input_json_delta', partial_json: JSON.stringify(input) })
+      return { input }
     })
     return id
   }

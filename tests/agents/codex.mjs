@@ -89,10 +89,11 @@ class Turn {
     return notification('item/agentMessage/delta', { ...this.ids, itemId: this.message, delta })
   }
 
-  async say(text, put) {
+  async say(message, put) {
     this.message = this.#next()
     this.#item('started', this.#message(''))
-    await stream(this, text, put)
+    const text = await stream(this, message, put)
+    // As the real one: a message that is cut off is never completed.
     if (!this.cancel.asked) this.#item('completed', this.#message(text))
   }
 

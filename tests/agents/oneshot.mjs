@@ -30,6 +30,14 @@ class Turn {
     return (this.#count += 1)
   }
 
+  /** A message comes as a whole. */
+  async say(message, put = write) {
+    let text = ''
+    for await (const piece of message) text += piece
+    await put(this.delta(text))
+    this.session.answer(text)
+  }
+
   async think() {}
   plan() {}
 
@@ -54,11 +62,6 @@ class Codex extends Turn {
   delta(text) {
     this.output += text.length
     return { type: 'item.completed', item: { id: `item_${this.next()}`, type: 'agent_message', text } }
-  }
-
-  async say(text, put = write) {
-    await put(this.delta(text))
-    this.session.answer(text)
   }
 
   async think(text) {
@@ -117,8 +120,8 @@ class Gemini extends Turn {
     return this.#event('message', { role: 'assistant', content, delta: true })
   }
 
-  say(text, put) {
-    return stream(this, text, put)
+  say(message, put) {
+    return stream(this, message, put)
   }
 
   async tool() {
@@ -166,11 +169,6 @@ class Opencode extends Turn {
   delta(text) {
     this.output += text.length
     return this.#event('text', { type: 'text', text, time: { start: Date.now(), end: Date.now() } })
-  }
-
-  async say(text, put = write) {
-    await put(this.delta(text))
-    this.session.answer(text)
   }
 
   async tool() {

@@ -2,7 +2,8 @@
 //
 // A turn is an object of the program's own with
 //   session, cancel, model      its session, its `Cancel`, the model it was told to use
-//   say(text, put?) think(text) streams a message, each piece written by `put`, and a thought
+//   say(message, put?)          streams a message, a text or its pieces as they come, each written by `put`
+//   think(text)                 streams a thought
 //   delta(text)                 one piece of a message as a value of the wire
 //   tool() plan(steps)          a tool call with its result, a plan
 //   ask(tool)                   asks for permission: 'once', 'always', 'denied', 'cancelled'
@@ -15,10 +16,10 @@ import { deaf, halves, line, never, pieces, sleep, write } from './stage.mjs'
 export const COMMAND = { kind: 'command', command: 'rm -rf build', reason: 'Remove the build' }
 export const READING = { kind: 'read', command: 'cat README.md', path: 'README.md', reason: 'Read a file' }
 
-/** Shows that it works until it is cancelled. */
-async function work(turn) {
+/** A message that does not end until the turn is cancelled. */
+async function* ticks(turn) {
   for (let tick = 1; !turn.cancel.asked; tick += 1) {
-    await turn.say(`tick ${tick} `)
+    yield `tick ${tick} `
     await Promise.race([turn.cancel.wait(), sleep(50)])
   }
 }
@@ -29,6 +30,12 @@ async function permission(turn, tool) {
   if (answer === 'cancelled') return turn.cancel.ask()
   if (answer === 'always') turn.session.always.add(tool.kind)
   return turn.say(answer === 'denied' ? 'denied' : `allowed: ${answer}`)
+}
+
+/** Nothing comes any more, whatever the client says; the next SIGINT ends the process. */
+function unmoved() {
+  process.removeAllListeners('SIGINT')
+  return never()
 }
 
 const ACTS = {
@@ -48,18 +55,17 @@ const ACTS = {
   ask: (turn) => permission(turn, COMMAND),
   read: (turn) => permission(turn, READING),
   request: async (turn) => turn.say(`refused: ${await turn.request()}`),
-  slow: work,
+  slow: (turn) => turn.say(ticks(turn)),
   stubborn: async (turn) => {
-    process.removeAllListeners('SIGINT')
     await turn.say('I shall not stop.')
-    await never()
+    await unmoved()
   },
   deaf: async (turn) => {
     deaf()
     await turn.say('I hear nothing.')
     await never()
   },
-  stall: never,
+  stall: unmoved,
   noise: async (turn) => {
     for (const text of ['This is not JSON.', '{"half":', '42', '"text"', 'null', '[]', '', '   ']) line(text)
     turn.odd().forEach(write)
@@ -76,7 +82,7 @@ const ACTS = {
     await turn.say(numbers.join(''))
   },
   'late-ask': async (turn) => {
-    await work(turn)
+    await turn.say(ticks(turn))
     await turn.ask(COMMAND)
   },
   crash: async (turn) => {
@@ -109,8 +115,13 @@ export async function play(turn, prompt) {
   if (word === 'after') write(turn.delta('one thing more'))
 }
 
-/** Writes a message piece by piece and remembers it. */
-export async function stream(turn, text, put = write) {
-  for (const piece of pieces(text)) await put(turn.delta(piece))
+/** Writes a message, a text or its pieces as they come, and remembers it; gives the text. */
+export async function stream(turn, message, put = write) {
+  let text = ''
+  for await (const piece of typeof message === 'string' ? pieces(message) : message) {
+    await put(turn.delta(piece))
+    text += piece
+  }
   turn.session.answer(text)
+  return text
 }
