@@ -298,6 +298,7 @@ function onControl({ request_id: id, request }) {
   if (request?.subtype === 'interrupt') return turn ? turn.interrupt(id) : control({ subtype: 'success', request_id: id })
   if (request?.subtype === 'set_model') {
     flags.model = request.model
+    send({ type: 'user', message: { role: 'user', content: `Set model to ${request.model}` }, parent_tool_use_id: null, isReplay: true })
     return control({ subtype: 'success', request_id: id })
   }
   control({ subtype: 'error', request_id: id, error: `Unsupported control request subtype: ${request?.subtype}` })
