@@ -11,7 +11,7 @@ import { randomUUID } from 'node:crypto'
 import { parseArgs } from 'node:util'
 
 import { play, stream } from './play.mjs'
-import { Cancel, Questions, Session, line, listen, parse, write } from './stage.mjs'
+import { Cancel, Questions, Session, input, line, listen, parse, write } from './stage.mjs'
 
 const { values: flags, positionals } = parseArgs({
   strict: false,
@@ -321,7 +321,7 @@ function refuse(text) {
   process.exit(1)
 }
 
-function main() {
+async function main() {
   if (flags.version) return console.log('1.0.0 (Claude Code)')
   const unguarded = flags['dangerously-skip-permissions'] || flags['permission-mode'] === 'bypassPermissions'
   if (unguarded && process.getuid?.() === 0) refuse('--dangerously-skip-permissions cannot be used with root/sudo privileges for security reasons')
@@ -335,7 +335,7 @@ function main() {
   }
   if (!interactive) {
     ended = true
-    return start({ content: positionals.join(' ') })
+    return start({ content: positionals.join(' ') || (await input()) })
   }
   process.on('SIGINT', () => {
     ended = interrupted = true

@@ -12,7 +12,7 @@ import { randomUUID } from 'node:crypto'
 import { parseArgs } from 'node:util'
 
 import { play, stream } from './play.mjs'
-import { Cancel, Session, listen, write } from './stage.mjs'
+import { Cancel, Session, input, write } from './stage.mjs'
 
 const [program, ...args] = process.argv.slice(2)
 
@@ -258,11 +258,12 @@ async function run({ Turn, options, newId, words, unknown, auth, waits }) {
   const { values, positionals } = parseArgs({ args, strict: false, allowPositionals: true, options: { ...options, ...own } })
   if (values.version) return console.log('1.0.0')
   if (values.auth) refuse(auth)
-  const { prompt = '', resume } = words(positionals, values)
+  const { prompt: argument = '-', resume } = words(positionals, values)
   const session = resume ? Session.load(resume) : new Session(newId())
   if (!session) refuse(unknown(resume))
-  // Two of the three read their input to its end before they begin.
-  if (waits) await new Promise((resolve) => listen(() => {}, resolve))
+  // Two of the three read their input to its end before they begin, all if there is no prompt but that.
+  const read = waits || argument === '-' ? await input() : ''
+  const prompt = argument === '-' ? read : argument
   const turn = new Turn(session, values.model)
   turn.begin(prompt)
   await play(turn, prompt)

@@ -53,6 +53,12 @@ export function listen(each, end = () => {}) {
   })
 }
 
+/** All of the input, once it has ended. */
+export function input() {
+  const lines = []
+  return new Promise((resolve) => listen((text) => lines.push(text), () => resolve(lines.join('\n'))))
+}
+
 /** The JSON of a line, or undefined. */
 export function parse(text) {
   try {

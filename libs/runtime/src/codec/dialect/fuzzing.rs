@@ -32,12 +32,7 @@ pub fn conversation(number: u8, resumes: bool, allow: bool, lines: &[&str]) -> V
     }
 }
 
-fn converse(
-    mut dialect: impl Dialect,
-    resumes: bool,
-    allow: bool,
-    lines: &[&str],
-) -> Vec<String> {
+fn converse(mut dialect: impl Dialect, resumes: bool, allow: bool, lines: &[&str]) -> Vec<String> {
     let (mut out, mut told, mut ready) = (Out::default(), Vec::new(), false);
     let directory = Path::new("/");
     dialect.open(&Opening { resume: resumes.then_some("session"), directory }, &mut out);

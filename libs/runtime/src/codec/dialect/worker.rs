@@ -47,8 +47,8 @@ pub(super) struct Worker<D> {
     silent: Instant,
     /// Whether people were told of the silence.
     reported: bool,
-    /// Whether the program has said anything that means something since it was started.
-    spoken: bool,
+    /// Whether the program has said its session since it was started.
+    confirmed: bool,
     /// Why the program cannot be used, until it is ended for it.
     refused: Option<String>,
 }
@@ -129,7 +129,7 @@ impl<D: Dialect> Worker<D> {
             asked: Vec::new(),
             silent: Instant::now(),
             reported: false,
-            spoken: false,
+            confirmed: false,
             refused: None,
         }
     }

@@ -34,7 +34,6 @@ impl<D: Dialect> Worker<D> {
             Some(Value::Object(message)) => self.dialect.hear(message, &mut out),
             _ => Err(Unknown),
         };
-        self.spoken |= understood.is_ok();
         self.take(out, Some(&line));
         if understood.is_err() && !line.text.trim().is_empty() {
             let run = self.turn.as_ref().map(|turn| &turn.run);
@@ -84,6 +83,7 @@ impl<D: Dialect> Worker<D> {
             }
             Heard::Refused(why) => self.refused = Some(why),
             Heard::Session(id) => {
+                self.confirmed = true;
                 if self.session.as_ref() != Some(&id) {
                     self.session = Some(id.clone());
                     self.outbox.push_back(AgentEvent::Session { id: Some(id) });

@@ -70,7 +70,7 @@ impl<D: Dialect> Worker<D> {
         let (stdout, stderr) = (Framing::new(MAX_LINE), Framing::new(MAX_LINE));
         let resumes = resume.is_some();
         let (ready, settles, started) = (false, false, Instant::now());
-        self.spoken = false;
+        self.confirmed = false;
         self.running = Some(Running { process, stdout, stderr, ready, settles, resumes, started });
         let mut out = Out::default();
         let directory = program.directory();
@@ -168,8 +168,9 @@ impl<D: Dialect> Worker<D> {
                         (End::Crashed(how.clone()), Outcome::failed(RunReason::AgentExited, how))
                     }
                 };
-                if D::PER_TURN && resumes && matches!(end, End::Crashed(_)) && !self.spoken {
-                    self.on_not_resumed("it ended at once");
+                let failed = matches!(outcome, Outcome::Failed { .. });
+                if D::PER_TURN && resumes && failed && !self.confirmed {
+                    self.on_not_resumed("it failed before it said so");
                 }
                 self.restart.on_end(end, now);
                 self.end_turn(outcome);
