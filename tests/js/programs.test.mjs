@@ -1,13 +1,13 @@
 // Agent programs through all tiers, as tests/agents plays them: what people see is the same for all.
 
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { before, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 
 import { Scene, converse, say } from './lib/scene.mjs'
-import { addAgent, controller, eventually, manager, register, temporary } from './lib/server.mjs'
+import { addAgent, cli, controller, eventually, manager, register, temporary, up } from './lib/server.mjs'
 import { Viewer, assertOrderly, assertRunsEnded } from './lib/viewer.mjs'
 
 const agents = fileURLToPath(new URL('../agents', import.meta.url))
@@ -217,6 +217,33 @@ test('sessions of agents outlive a manager that was killed', async () => {
     assert.equal((await v.ended(runId)).state, 'done')
     assert.equal(v.answers(agentId).at(-1), '2', specs[at].name)
   }
+})
+
+test('up finds the programs that are there, and presets are agents by one word', async () => {
+  const bin = temporary()
+  for (const name of ['claude', 'codex', 'gemini']) {
+    const play = name === 'gemini' ? 'acp' : name
+    writeFileSync(path.join(bin, name), `#!/bin/sh\nexec node '${agents}/${play}.mjs' "$@"\n`, { mode: 0o755 })
+  }
+  const PATH = `${bin}:${process.env.PATH}`
+  const server = await up({ detect: true, env: { PATH } })
+  const v = await new Viewer(server.controller, { token: server.token }).connected()
+  await v.ok('setClient', { clientId: server.info.clientId })
+  const answers = async (agentId) => {
+    await v.forward('login', agentId)
+    const { runId } = await v.chat(agentId, 'say hello')
+    assert.equal((await v.ended(runId)).state, 'done')
+    return v.answers(agentId).at(-1)
+  }
+
+  for (const name of ['claude', 'codex', 'gemini']) assert.equal(await answers(server.agent(name)), 'hello', name)
+  const target = ['--url', server.controller, '--token', server.token, '--client', server.info.clientId]
+  const add = (...args) => cli(['agent', 'add', ...target, '--json', ...args])
+  const added = await add('--preset', `acp:node ${agents}/acp.mjs`, 'other', '--approvals', 'allow-all', '--', '--ids=string')
+  assert.equal(added.code, 0, added.stderr)
+  assert.equal(await answers(JSON.parse(added.stdout).agentId), 'hello')
+  const unknown = await add('--preset', 'vim')
+  assert.deepEqual([unknown.code, /claude, codex, gemini/.test(unknown.stderr)], [2, true], unknown.stderr)
 })
 
 test('configurations that cannot work are refused', async () => {
