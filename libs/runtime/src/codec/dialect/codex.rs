@@ -161,9 +161,12 @@ impl Codex {
         params: &Value,
         out: &mut Out,
     ) -> Result<(), Unknown> {
-        // Agents that it has made speak in threads of their own.
-        if params.text("/threadId").is_some_and(|thread| Some(thread) != self.thread.as_deref()) {
-            return Err(Unknown);
+        match (params.text("/threadId"), &self.thread) {
+            // What there was in one that is being taken up is in the log.
+            (Some(_), None) => return Ok(()),
+            // Agents that it has made speak in threads of their own.
+            (Some(thread), Some(own)) if thread != own => return Err(Unknown),
+            _ => {}
         }
         match method {
             "item/agentMessage/delta" => out.delta(params.text("/delta").ok_or(Unknown)?),
@@ -173,6 +176,8 @@ impl Codex {
             "turn/plan/updated" => {
                 out.plan(params.items("/plan").iter().filter_map(step).collect());
             }
+            // One that is taken up says what its last turn used.
+            "thread/tokenUsage/updated" if params.text("/turnId") != self.turn.id.as_deref() => {}
             "thread/tokenUsage/updated" => {
                 let last = params.at("/tokenUsage/last").ok_or(Unknown)?;
                 let used = &mut self.turn.used;
@@ -205,6 +210,7 @@ impl Codex {
             "thread/started"
             | "thread/status/changed"
             | "thread/name/updated"
+            | "thread/goal/cleared"
             | "turn/diff/updated"
             | "account/rateLimits/updated"
             | "remoteControl/status/changed"

@@ -121,12 +121,7 @@ impl<D: Dialect> Worker<D> {
 
     fn on_note(&mut self, body: ChatEventBody, line: Option<&Line>) {
         // What was said before a tool is used is one part of the answer, what is said after it another.
-        let parts = matches!(
-            body,
-            ChatEventBody::ToolCall { .. }
-                | ChatEventBody::Thinking { .. }
-                | ChatEventBody::Plan { .. }
-        );
+        let parts = !matches!(body, ChatEventBody::Status { .. } | ChatEventBody::Raw { .. });
         if parts {
             self.flush();
         }
