@@ -396,6 +396,11 @@ export type Codec =
     quietMs?: number;
     /** With no output at all the turn ends as an empty answer after this time, in milliseconds. */
     emptyMs?: number;
+    /**
+     * With a sentinel: how long the program may take from its start to its first prompt, in milliseconds. One that
+     * does not prompt before it is told something gets its first message late by this much.
+     */
+    greetingMs?: number;
     /** Whether a line that is a control message, such as a question, is one. Without, every line is text. */
     control?: boolean;
   }

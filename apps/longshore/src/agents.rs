@@ -76,12 +76,15 @@ fn spec(add: &AgentAdd) -> AgentSpec {
         return AgentSpec::echo(name);
     };
     let plain = AgentSpec::lines(name, program, args.to_vec());
-    let Codec::Lines { quiet_ms, empty_ms, control, .. } = plain.codec else { return plain };
+    let Codec::Lines { quiet_ms, empty_ms, greeting_ms, control, .. } = plain.codec else {
+        return plain;
+    };
     let codec = Codec::Lines {
         sentinel: add.sentinel.clone(),
         one_line: add.one_line,
         quiet_ms: add.quiet_ms.unwrap_or(quiet_ms),
         empty_ms: add.empty_ms.unwrap_or(empty_ms),
+        greeting_ms: add.greeting_ms.unwrap_or(greeting_ms),
         control,
     };
     let host = Host::Process {

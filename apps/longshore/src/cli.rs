@@ -272,7 +272,7 @@ pub struct AgentAdd {
     pub name: Option<String>,
     /// A program that longshore knows: claude, codex, gemini, opencode, aider, bash, or acp:<command> for any other that
     /// speaks the Agent Client Protocol
-    #[arg(long, value_name = "PROGRAM", conflicts_with_all = ["sentinel", "one_line", "quiet_ms", "empty_ms"])]
+    #[arg(long, value_name = "PROGRAM", conflicts_with_all = ["sentinel", "one_line", "quiet_ms", "empty_ms", "greeting_ms"])]
     pub preset: Option<Preset>,
     /// What the agent may do without asking, if its program asks
     #[arg(long, value_name = "POLICY", requires = "preset", value_parser = approval_policy)]
@@ -292,6 +292,9 @@ pub struct AgentAdd {
     /// Without any output the answer is empty after this time
     #[arg(long, value_name = "MILLISECONDS", requires = "command")]
     pub empty_ms: Option<u64>,
+    /// With --sentinel: how long the program may take from its start to its first prompt
+    #[arg(long, value_name = "MILLISECONDS", requires = "sentinel")]
+    pub greeting_ms: Option<u64>,
     /// Print JSON
     #[arg(long)]
     pub json: bool,

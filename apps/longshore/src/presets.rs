@@ -9,6 +9,9 @@ use protocol::spec::{AgentSpec, Codec, CodexSandbox, Host};
 /// Where aider waits for a message, or for an answer to a question of its own.
 const AIDER_PROMPT: &str = r"^([a-z]+ ?)*> $|\((Y|N)\).*\[(Yes|No)\]: $";
 
+/// How long it may take until then, in milliseconds: it loads for seconds.
+const AIDER_STARTS_MS: u64 = 60_000;
+
 /// A program that longshore knows how to start and how to talk to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Preset {
@@ -51,11 +54,15 @@ impl FromStr for Preset {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let lines = || match AgentSpec::lines("x", "x", Vec::new()).codec {
-            Codec::Lines { one_line, quiet_ms, empty_ms, .. } => {
-                let sentinel = Some(AIDER_PROMPT.to_owned());
-                Codec::Lines { sentinel, one_line, quiet_ms, empty_ms, control: false }
-            }
+        let prompting = || match AgentSpec::lines("x", "x", Vec::new()).codec {
+            Codec::Lines { one_line, quiet_ms, empty_ms, .. } => Codec::Lines {
+                sentinel: Some(AIDER_PROMPT.to_owned()),
+                one_line,
+                quiet_ms,
+                empty_ms,
+                greeting_ms: AIDER_STARTS_MS,
+                control: false,
+            },
             codec => codec,
         };
         if let Some(command) = text.strip_prefix("acp:") {
@@ -75,15 +82,17 @@ impl FromStr for Preset {
             "gemini" => Self::new(Codec::Acp {}, &["gemini", "--acp"]),
             "opencode" => Self::new(Codec::Acp {}, &["opencode", "acp"]),
             "aider" => Self {
-                env: vec![("TERM", "dumb")],
+                // Its prompts have no newline: Python keeps them back otherwise.
+                env: vec![("TERM", "dumb"), ("PYTHONUNBUFFERED", "1")],
                 ..Self::new(
-                    lines(),
+                    prompting(),
                     &[
                         "aider",
                         "--no-pretty",
                         "--no-stream",
                         "--no-fancy-input",
                         "--no-check-update",
+                        "--no-show-release-notes",
                     ],
                 )
             },

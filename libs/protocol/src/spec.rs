@@ -155,6 +155,10 @@ pub enum Codec {
         /// With no output at all the turn ends as an empty answer after this time, in milliseconds.
         #[serde(default = "default_empty_ms")]
         empty_ms: u64,
+        /// With a sentinel: how long the program may take from its start to its first prompt, in milliseconds. One that
+        /// does not prompt before it is told something gets its first message late by this much.
+        #[serde(default = "default_greeting_ms", skip_serializing_if = "is_default_greeting")]
+        greeting_ms: u64,
         /// Whether a line that is a control message, such as a question, is one. Without, every line is text.
         #[serde(default = "default_control", skip_serializing_if = "Clone::clone")]
         control: bool,
@@ -386,6 +390,15 @@ fn default_empty_ms() -> u64 {
     5_000
 }
 
+fn default_greeting_ms() -> u64 {
+    1_000
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_default_greeting(millis: &u64) -> bool {
+    *millis == default_greeting_ms()
+}
+
 /// A configuration that cannot be an agent's.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidSpec {
@@ -453,6 +466,7 @@ impl AgentSpec {
             one_line: false,
             quiet_ms: default_quiet_ms(),
             empty_ms: default_empty_ms(),
+            greeting_ms: default_greeting_ms(),
             control: true,
         };
         let (command, env) = (command.into(), BTreeMap::new());

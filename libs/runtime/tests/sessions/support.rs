@@ -76,6 +76,7 @@ pub(crate) fn program(command: &str, args: &[&str]) -> AgentSpec {
             one_line: false,
             quiet_ms: 300,
             empty_ms: NEVER_MS,
+            greeting_ms: 1_000,
             control: true,
         },
         ..AgentSpec::lines("test", command, args)

@@ -17,10 +17,6 @@ const MAX_PROMPT: usize = 4 << 10;
 /// on sooner.
 const SETTLE: Duration = Duration::from_millis(20);
 
-/// How long a program with a sentinel may take from its start to its first prompt. Those that do
-/// not greet get their first message late by this much.
-const GREETING: Duration = Duration::from_secs(1);
-
 /// Keeps sums of instants and configured times in range.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -32,6 +28,7 @@ pub(super) struct Rules {
     one_line: bool,
     quiet: Duration,
     empty: Duration,
+    greeting: Duration,
     control: bool,
 }
 
@@ -58,7 +55,8 @@ pub(super) struct Patience {
 impl Rules {
     /// Those of a `lines` agent; none for another codec.
     pub(super) fn from_codec(codec: &Codec) -> Option<Result<Self, regex::Error>> {
-        let Codec::Lines { sentinel, one_line, quiet_ms, empty_ms, control } = codec else {
+        let Codec::Lines { sentinel, one_line, quiet_ms, empty_ms, greeting_ms, control } = codec
+        else {
             return None;
         };
         let rules = |sentinel| Self {
@@ -66,6 +64,7 @@ impl Rules {
             one_line: *one_line,
             quiet: Duration::from_millis(*quiet_ms).min(LONGEST),
             empty: Duration::from_millis(*empty_ms).min(LONGEST),
+            greeting: Duration::from_millis(*greeting_ms).min(LONGEST),
             control: *control,
         };
         Some(sentinel.as_deref().map(Regex::new).transpose().map(rules))
@@ -110,7 +109,8 @@ impl Rules {
     /// Whether a program that was just started is waited for before it is written to. It is if
     /// it may prompt: its first prompt would be taken for the end of the first turn otherwise.
     pub(super) fn wait_for_greeting(&self) -> Option<Patience> {
-        self.has_sentinel().then_some(Patience { after: Some(self.quiet), before: Some(GREETING) })
+        self.has_sentinel()
+            .then_some(Patience { after: Some(self.greeting), before: Some(self.greeting) })
     }
 
     pub(super) fn wait_for_answer(&self) -> Patience {
@@ -187,8 +187,14 @@ mod tests {
 
     fn rules(sentinel: Option<&str>, one_line: bool) -> Rules {
         let sentinel = sentinel.map(str::to_owned);
-        let codec =
-            Codec::Lines { sentinel, one_line, quiet_ms: 300, empty_ms: 5_000, control: true };
+        let codec = Codec::Lines {
+            sentinel,
+            one_line,
+            quiet_ms: 300,
+            empty_ms: 5_000,
+            greeting_ms: 1_000,
+            control: true,
+        };
         Rules::from_codec(&codec).unwrap().unwrap()
     }
 
@@ -255,6 +261,7 @@ mod tests {
             one_line: false,
             quiet_ms: u64::MAX,
             empty_ms: u64::MAX,
+            greeting_ms: u64::MAX,
             control: true,
         };
         let rules = Rules::from_codec(&codec).unwrap().unwrap();
