@@ -6,8 +6,6 @@ mod lines;
 #[cfg(fuzzing)]
 pub use self::lines::fuzzing::turn;
 
-use std::path::PathBuf;
-
 use protocol::agents::RunReason;
 use protocol::spec::{AgentSpec, Codec};
 
@@ -16,18 +14,19 @@ use tokio::sync::mpsc;
 use crate::control::Told;
 use crate::event::{AgentEvent, Outcome};
 use crate::session::{Graces, Inbox, Stopped};
+use crate::site::Site;
 
 /// Runs a session until it is stopped.
 pub(crate) async fn run(
     spec: AgentSpec,
-    workdir: PathBuf,
+    site: Site,
     graces: Graces,
     inbox: Inbox,
     told: mpsc::Receiver<Told>,
 ) {
     let ended = match spec.codec {
         Codec::Echo => echo::run(inbox, told).await,
-        Codec::Lines { .. } => match lines::Setting::from_spec(spec, workdir, graces) {
+        Codec::Lines { .. } => match lines::Setting::from_spec(spec, &site, graces) {
             Ok(setting) => lines::run(setting, inbox, told).await,
             Err(problem) => refuse(&problem, inbox).await,
         },

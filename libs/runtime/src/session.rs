@@ -14,6 +14,7 @@ use crate::codec;
 use crate::control::{InteractionAnswer, Told};
 use crate::event::AgentEvent;
 use crate::flow::{self, Events, Speaker};
+use crate::site::{Place, Site};
 
 /// Answers and commands that may wait for the agent to take them.
 const TOLD: usize = 256;
@@ -70,20 +71,30 @@ impl Session {
     /// The same with other times between signals.
     #[must_use]
     pub fn start_with(spec: &AgentSpec, workdir: &Path, graces: Graces) -> (Self, Events) {
+        Self::start_at(spec, Place::new(workdir), graces)
+    }
+
+    /// The same at a place where there may be containers.
+    #[must_use]
+    pub fn start_at(spec: &AgentSpec, place: Place, graces: Graces) -> (Self, Events) {
         // One turn at a time: a second prompt waits here until the worker is done with the first.
         let (prompts, inbox_prompts) = mpsc::channel(1);
         let (told, inbox_told) = mpsc::channel(TOLD);
         let (cancelled, inbox_cancelled) = watch::channel(None);
         let (events, receiver) = flow::channel();
         let stop = CancellationToken::new();
+        let site = Site::new(place.clone(), stop.clone(), inbox_cancelled.clone(), events.clone());
         let inbox = Inbox {
             prompts: inbox_prompts,
             cancelled: inbox_cancelled,
             stop: stop.clone(),
             events,
         };
-        let worker =
-            tokio::spawn(codec::run(spec.clone(), workdir.to_owned(), graces, inbox, inbox_told));
+        let spec = spec.clone();
+        let worker = tokio::spawn(async move {
+            codec::run(spec, site, graces, inbox, inbox_told).await;
+            place.leave().await;
+        });
         (Self { prompts, told, cancelled, stop: stop.drop_guard(), worker }, receiver)
     }
 

@@ -1,0 +1,168 @@
+//! A program in a container of Docker or Podman.
+//!
+//! Its stdin and stdout are those of the container's first process, over one attach connection that is made before the
+//! process is started and that ends with it: what is written to a connection reaches that process and no later one. The
+//! engine keeps no log of it, as a conversation keeps one. So a container that outlived its manager is taken over
+//! by attaching anew, and what it said while nobody was attached is gone: it cannot be shown twice, and it belongs to a
+//! turn that ended with the manager.
+//!
+//! The engine is not trusted to say that a container has died. Its first process is watched through the kernel, where
+//! that can be done; otherwise the engine is asked every second.
+
+mod attach;
+mod death;
+mod engine;
+mod frames;
+mod identity;
+mod mounts;
+mod plan;
+mod pull;
+mod running;
+mod start;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use protocol::AgentId;
+use protocol::spec::{AgentSpec, Docker, Host};
+use tokio::sync::OnceCell;
+
+use self::engine::{Engine, EngineError};
+use self::identity::{AGENT, MANAGER, SESSION};
+pub(crate) use self::plan::Plan;
+pub(crate) use self::running::Container;
+pub use mounts::MountRefused;
+
+/// How long what belongs to nothing may take to be removed.
+const TIDYING: Duration = Duration::from_secs(10);
+
+/// What a manager allows containers.
+#[derive(Debug, Clone, Default)]
+pub struct ContainerRules {
+    /// Tells its containers from those of others.
+    pub manager: String,
+    /// The engine's address, `unix://` or `tcp://`; without one it is looked for.
+    pub engine: Option<String>,
+    /// Directories that may be mounted, with all that is in them.
+    pub mounts: Vec<PathBuf>,
+    /// Directories that must not be seen through a mount: those of the manager itself.
+    pub secret: Vec<PathBuf>,
+    /// Whether a container may share the network of the machine.
+    pub host_network: bool,
+}
+
+/// Why a container is not allowed.
+#[derive(Debug, thiserror::Error)]
+pub enum NotAllowed {
+    /// It may not share the machine's network.
+    #[error("the manager does not allow network \"host\"")]
+    HostNetwork,
+    /// It may not see that.
+    #[error(transparent)]
+    Mount(#[from] MountRefused),
+}
+
+/// The containers of one manager.
+#[derive(Debug, Clone)]
+pub struct Containers(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    rules: ContainerRules,
+    engine: OnceCell<Engine>,
+}
+
+impl Containers {
+    /// The engine is looked for when it is needed.
+    #[must_use]
+    pub fn new(rules: ContainerRules) -> Self {
+        Self(Arc::new(Inner { rules, engine: OnceCell::new() }))
+    }
+
+    /// Whether an agent's container, if it is to have one, is allowed now. Looks at the disk.
+    ///
+    /// # Errors
+    /// [`NotAllowed`] names the first thing that is not.
+    pub fn check(&self, spec: &AgentSpec) -> Result<(), NotAllowed> {
+        let Some(Host::Docker(docker)) = &spec.host else { return Ok(()) };
+        self.allowed(docker).map(|_| ())
+    }
+
+    /// The mounts of a container, with their sources resolved.
+    fn allowed(&self, docker: &Docker) -> Result<Vec<protocol::spec::Mount>, NotAllowed> {
+        let rules = &self.0.rules;
+        if docker.network.as_deref() == Some("host") && !rules.host_network {
+            return Err(NotAllowed::HostNetwork);
+        }
+        let sockets = engine::sockets(rules.engine.as_deref());
+        let hidden = rules.secret.iter().chain(&sockets);
+        Ok(mounts::resolve(&docker.mounts, &rules.mounts, &hidden.collect::<Vec<_>>())?)
+    }
+
+    async fn engine(&self) -> Result<&Engine, EngineError> {
+        let found = || Engine::find(self.0.rules.engine.as_deref());
+        self.0.engine.get_or_try_init(found).await
+    }
+
+    /// Removes the containers of an agent, of a session, or of both.
+    pub async fn remove(&self, agent: Option<&AgentId>, session: Option<&str>) {
+        // Without an engine so far there is no container of ours that could have been made meanwhile.
+        let Some(engine) = self.0.engine.get() else { return };
+        let mut labels = vec![identity::label(MANAGER, &self.0.rules.manager)];
+        labels.extend(agent.map(|agent| identity::label(AGENT, agent.as_str())));
+        labels.extend(session.map(|session| identity::label(SESSION, session)));
+        self.remove_those(engine, labels, |_, _| true).await;
+    }
+
+    /// Removes the containers that belong to nothing any more: `belongs` is asked with agent and session.
+    pub async fn tidy(&self, belongs: impl Fn(&str, &str) -> bool) {
+        let labels = vec![identity::label(MANAGER, &self.0.rules.manager)];
+        let tidied = tokio::time::timeout(TIDYING, async {
+            match self.engine().await {
+                Ok(engine) => {
+                    self.remove_those(engine, labels, |agent, session| !belongs(agent, session))
+                        .await;
+                }
+                Err(error) => tracing::debug!(%error, "no containers"),
+            }
+        });
+        if tidied.await.is_err() {
+            tracing::warn!("the container engine is slow; what is left over stays");
+        }
+    }
+
+    async fn remove_those(
+        &self,
+        engine: &Engine,
+        labels: Vec<String>,
+        goes: impl Fn(&str, &str) -> bool,
+    ) {
+        let found = match engine.list(labels).await {
+            Ok(found) => found,
+            Err(error) => return tracing::warn!(%error, "containers were not listed"),
+        };
+        for container in found.iter().filter(|found| goes(&found.agent, &found.session)) {
+            match engine.remove(&container.id).await {
+                Ok(()) => tracing::info!(container = container.id, "container removed"),
+                Err(error) => {
+                    tracing::warn!(container = container.id, %error, "container not removed");
+                }
+            }
+        }
+    }
+
+    /// Stops all containers that still run, by force after `grace`.
+    pub async fn stop(&self, grace: Duration) {
+        let Some(engine) = self.0.engine.get() else { return };
+        let labels = vec![identity::label(MANAGER, &self.0.rules.manager)];
+        let Ok(found) = engine.list(labels).await else { return };
+        let running = found.iter().filter(|found| found.running);
+        let stopped = running.map(|found| engine.stop(&found.id, grace));
+        for stopped in futures_util::future::join_all(stopped).await {
+            if let Err(error) = stopped {
+                tracing::warn!(%error, "container not stopped");
+            }
+        }
+    }
+}
