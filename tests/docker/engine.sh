@@ -45,6 +45,7 @@ stop() {
     docker ps -aq --filter label=longshore.manager | xargs -r docker rm -fv >/dev/null 2>&1 || true
     $sudo kill "$(cat "$root/pid")" 2>/dev/null || true
     wait "$started" 2>/dev/null || true
+    $sudo umount "$root"/exec/netns/* 2>/dev/null || true
     $sudo rm -rf "$root"
 }
 
