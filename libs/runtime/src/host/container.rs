@@ -10,6 +10,7 @@
 //! that can be done; otherwise the engine is asked every second.
 
 mod attach;
+mod claim;
 mod death;
 mod engine;
 mod frames;
@@ -28,6 +29,7 @@ use protocol::AgentId;
 use protocol::spec::{AgentSpec, Docker, Host};
 use tokio::sync::OnceCell;
 
+use self::claim::Claims;
 use self::engine::{Engine, EngineError};
 use self::identity::{AGENT, MANAGER, SESSION};
 pub(crate) use self::plan::Plan;
@@ -71,13 +73,14 @@ pub struct Containers(Arc<Inner>);
 struct Inner {
     rules: ContainerRules,
     engine: OnceCell<Engine>,
+    claims: Claims,
 }
 
 impl Containers {
     /// The engine is looked for when it is needed.
     #[must_use]
     pub fn new(rules: ContainerRules) -> Self {
-        Self(Arc::new(Inner { rules, engine: OnceCell::new() }))
+        Self(Arc::new(Inner { rules, engine: OnceCell::new(), claims: Claims::default() }))
     }
 
     /// Whether an agent's container, if it is to have one, is allowed now. Looks at the disk.

@@ -108,13 +108,13 @@ async fn a_container_that_exists_is_used_and_left() {
     let label = format!("longshore.manager={}", yard.rules.manager);
     let name = format!("existing-{}", yard.rules.manager);
     let make = |name: &str, more: &[&str]| {
-        let mut args = vec!["create", "--name", name, "--label", &label];
+        let mut args = vec!["run", "--name", name, "--label", &label];
         args.extend(more);
         args.extend([IMAGE, "cat"]);
         docker(&args)
     };
-    // Without stdin being attached, its end is not the end of whoever attaches to it first.
-    let id = make(&name, &["-i", "-a", "stdout"]);
+    let id = make(&name, &["-d", "-i"]);
+    docker(&["kill", &id]);
     let existing = |name: &str| one_line(spec(Docker::existing(name)));
 
     let mut agent = yard.start(&existing(&name));
@@ -130,7 +130,9 @@ async fn a_container_that_exists_is_used_and_left() {
     agent.stop().await;
     assert_eq!(running(&id), "true", "it ran before");
 
-    for (wrong, why) in [(&["-it"][..], "has a terminal"), (&[], "without an open stdin")] {
+    for (wrong, why) in
+        [(&["-dit"][..], "has a terminal"), (&["-d", "-q"], "without an open stdin")]
+    {
         let name = format!("wrong{}-{}", wrong.len(), yard.rules.manager);
         make(&name, wrong);
         let mut agent = yard.start(&existing(&name));

@@ -7,7 +7,9 @@ use bollard::models::{
     ContainerCreateBody, HostConfig, HostConfigLogConfig, Mount as EngineMount, MountType,
 };
 use protocol::spec::{Docker, Mount};
+use tokio::sync::OnceCell;
 
+use super::claim::Claim;
 use super::identity::{self, AGENT, CONFIGURATION, INCARNATION, MANAGER, SESSION};
 use crate::host::program::file_name;
 use crate::site::{Lodging, Site};
@@ -21,12 +23,14 @@ pub(crate) struct Plan {
     pub(super) docker: Docker,
     pub(super) site: Site,
     pub(super) lodging: Lodging,
+    /// The right to its container, from the first start to the end of the session.
+    pub(super) claim: OnceCell<Claim>,
 }
 
 impl Plan {
     pub(crate) fn new(docker: Docker, site: &Site) -> Result<Self, String> {
         let lodging = site.lodging().ok_or("there are no containers here")?.clone();
-        Ok(Self { docker, site: site.clone(), lodging })
+        Ok(Self { docker, site: site.clone(), lodging, claim: OnceCell::new() })
     }
 
     /// What is to be started, for people: its program, as far as that is known.

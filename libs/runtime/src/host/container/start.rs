@@ -1,6 +1,8 @@
 //! From a plan to a running container: found and taken over, found and started, or made.
 
 use super::NotAllowed;
+use protocol::spec::Mount;
+
 use super::attach::attach;
 use super::engine::{Engine, EngineError, Known, State};
 use super::identity::digest;
@@ -18,6 +20,8 @@ pub(crate) enum Problem {
     Engine(#[from] EngineError),
     #[error(transparent)]
     NotAllowed(#[from] NotAllowed),
+    #[error("it is not wanted any more")]
+    Unwanted,
     #[error("working directory {0}")]
     Workdir(String),
     #[error("the name {0} is taken by a container that is not longshore's")]
@@ -31,7 +35,13 @@ pub(crate) enum Problem {
 impl Plan {
     /// Starts it, or takes it over if it runs.
     pub(crate) async fn start(&self) -> Result<Container, Problem> {
-        let engine = self.lodging.containers.engine().await?;
+        let containers = &self.lodging.containers;
+        let name = self.docker.container.clone().unwrap_or_else(|| self.container());
+        tokio::select! {
+            _ = self.claim.get_or_init(|| containers.0.claims.claim(&name)) => {}
+            () = self.site.interrupted() => return Err(Problem::Unwanted),
+        }
+        let engine = containers.engine().await?;
         match &self.docker.container {
             Some(name) => self.start_existing(engine, name).await,
             None => self.start_own(engine).await,
@@ -56,7 +66,7 @@ impl Plan {
 
     /// The session's own container.
     async fn start_own(&self, engine: &Engine) -> Result<Container, Problem> {
-        let mounts = self.lodging.containers.allowed(&self.docker)?;
+        let mounts = self.mounts_now().await?;
         let workdir = self.site.workdir();
         let made = tokio::fs::create_dir_all(workdir).await;
         made.map_err(|error| Problem::Workdir(format!("{}: {error}", workdir.display())))?;
@@ -101,6 +111,14 @@ impl Plan {
             }
         }
         Err(Problem::Restless(name))
+    }
+
+    /// The mounts, with their sources as they are now.
+    async fn mounts_now(&self) -> Result<Vec<Mount>, Problem> {
+        let (containers, docker) = (self.lodging.containers.clone(), self.docker.clone());
+        // Off the async workers: it looks at the disk.
+        let looked = tokio::task::spawn_blocking(move || containers.allowed(&docker)).await;
+        Ok(looked.expect("looking at paths does not panic")?)
     }
 
     async fn create(
