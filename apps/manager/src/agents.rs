@@ -1,6 +1,6 @@
 //! All agents of the manager.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Component, Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
@@ -10,7 +10,7 @@ use protocol::agents::{AgentInfo, Origin, RunReason};
 use protocol::limits::MAX_QUEUED_RUNS;
 use protocol::spec::{AgentSpec, Host};
 use protocol::{AgentId, ConversationId, Timestamp};
-use runtime::Containers;
+use runtime::{Containers, Fate};
 use store::{AgentRecord, ManagerDb, OpenInteraction, StoreError};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
@@ -69,7 +69,7 @@ impl Agents {
         containers: Containers,
         config: &Config,
     ) -> Result<Arc<Self>, StoreError> {
-        close_open_runs(&db).await?;
+        let interrupted = close_open_runs(&db).await?;
         let times = Times {
             run_timeout: config.run_timeout,
             viewer_grace: config.viewer_grace,
@@ -94,7 +94,9 @@ impl Agents {
             agents.take_up(record).await?;
         }
         agents.resume().await?;
-        agents.containers.tidy(|agent, session| agents.has_container(agent, session)).await;
+        let fate = |agent: &str, session: &str| agents.fate(agent, session, &interrupted);
+        let stopping = agents.containers.tidy(fate).await;
+        agents.tasks.spawn(stopping.done());
         tokio::spawn(crate::janitor::run(Arc::downgrade(&agents), janitor, times.idle));
         Ok(agents)
     }
@@ -115,13 +117,19 @@ impl Agents {
         Ok(())
     }
 
-    /// Whether there is a conversation that has, or may have, a container of that agent.
-    fn has_container(&self, agent: &str, session: &str) -> bool {
-        let Ok(conversation) = ConversationId::new(session) else { return false };
+    /// What becomes of a container of that agent and session. One that was given a turn in a conversation that was
+    /// `interrupted` may still be at it, and what it says to it would be taken for something else.
+    fn fate(&self, agent: &str, session: &str, interrupted: &HashSet<ConversationId>) -> Fate {
+        let Ok(conversation) = ConversationId::new(session) else { return Fate::Goes };
         let all = self.all();
         let mut of_agent = all.iter().filter(|known| known.id.as_str() == agent);
-        of_agent.any(|known| matches!(known.spec().host, Some(Host::Docker(_))))
-            && all.iter().any(|known| known.conversations.knows(&conversation))
+        let belongs = of_agent.any(|known| matches!(known.spec().host, Some(Host::Docker(_))))
+            && all.iter().any(|known| known.conversations.knows(&conversation));
+        match (belongs, interrupted.contains(&conversation)) {
+            (false, _) => Fate::Goes,
+            (true, true) => Fate::Stops,
+            (true, false) => Fate::Stays,
+        }
     }
 
     pub(crate) fn db(&self) -> &ManagerDb {
@@ -359,14 +367,16 @@ impl Roster for Agents {
     }
 }
 
-/// What runs when the manager dies is not taken up again: nobody can know how far it got.
-async fn close_open_runs(db: &ManagerDb) -> Result<(), StoreError> {
+/// What runs when the manager dies is not taken up again: nobody can know how far it got. Gives the conversations.
+async fn close_open_runs(db: &ManagerDb) -> Result<HashSet<ConversationId>, StoreError> {
+    let mut interrupted = HashSet::new();
     for (conversation, run) in db.open_runs().await? {
         let ending = Ending::failed(RunReason::ServerRestart, None);
         db.append(&conversation, vec![ended(&run, None, ending, Timestamp::now())]).await?;
         tracing::warn!(%conversation, %run, "run was open, closed");
+        interrupted.insert(conversation);
     }
-    Ok(())
+    Ok(interrupted)
 }
 
 /// Agents that come over the wire may only be given working directories below the agents' own.

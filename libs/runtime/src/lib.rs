@@ -23,7 +23,7 @@ mod size;
 pub use control::{Ask, InteractionAnswer};
 pub use event::{AgentEvent, Outcome};
 pub use flow::Events;
-pub use host::container::{ContainerRules, Containers, MountRefused, NotAllowed};
+pub use host::container::{ContainerRules, Containers, Fate, MountRefused, NotAllowed, Stopping};
 pub use session::{Graces, NotTold, Session, Stopped};
 pub use site::{Place, Stay};
 pub use size::parts;

@@ -29,11 +29,13 @@ use protocol::AgentId;
 use protocol::spec::{AgentSpec, Docker, Host};
 use tokio::sync::OnceCell;
 
-use self::claim::Claims;
-use self::engine::{Engine, EngineError};
+use self::claim::{Claim, Claims};
+use self::engine::{Engine, EngineError, Listed};
 use self::identity::{AGENT, MANAGER, SESSION};
 pub(crate) use self::plan::Plan;
 pub(crate) use self::running::Container;
+pub(crate) use self::start::Leftover;
+use self::start::STOPPING;
 pub use mounts::MountRefused;
 
 /// How long what belongs to nothing may take to be removed.
@@ -52,6 +54,17 @@ pub struct ContainerRules {
     pub secret: Vec<PathBuf>,
     /// Whether a container may share the network of the machine.
     pub host_network: bool,
+}
+
+/// What becomes of a container that a manager before has left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// It stays as it is.
+    Stays,
+    /// It stays, but is at something that nobody waits for any more.
+    Stops,
+    /// It belongs to nothing.
+    Goes,
 }
 
 /// Why a container is not allowed.
@@ -118,21 +131,36 @@ impl Containers {
         self.remove_those(engine, labels, |_, _| true).await;
     }
 
-    /// Removes the containers that belong to nothing any more: `belongs` is asked with agent and session.
-    pub async fn tidy(&self, belongs: impl Fn(&str, &str) -> bool) {
-        let labels = vec![identity::label(MANAGER, &self.0.rules.manager)];
-        let tidied = tokio::time::timeout(TIDYING, async {
-            match self.engine().await {
-                Ok(engine) => {
-                    self.remove_those(engine, labels, |agent, session| !belongs(agent, session))
-                        .await;
-                }
-                Err(error) => tracing::debug!(%error, "no containers"),
-            }
-        });
-        if tidied.await.is_err() {
+    /// Deals with what a manager before has left; `fate` is asked with agent and session. To be done before the first
+    /// session. Sessions wait for what is still to be stopped.
+    pub async fn tidy(&self, fate: impl Fn(&str, &str) -> Fate) -> Stopping {
+        let tidied = tokio::time::timeout(TIDYING, self.tidy_now(fate)).await;
+        tidied.unwrap_or_else(|_| {
             tracing::warn!("the container engine is slow; what is left over stays");
+            Stopping(Vec::new())
+        })
+    }
+
+    async fn tidy_now(&self, fate: impl Fn(&str, &str) -> Fate) -> Stopping {
+        let labels = vec![identity::label(MANAGER, &self.0.rules.manager)];
+        let mut stopping = Stopping(Vec::new());
+        let engine = match self.engine().await {
+            Ok(engine) => engine,
+            Err(error) => {
+                tracing::debug!(%error, "no containers");
+                return stopping;
+            }
+        };
+        let goes = |agent: &str, session: &str| fate(agent, session) == Fate::Goes;
+        self.remove_those(engine, labels.clone(), goes).await;
+        let left = engine.list(labels).await.unwrap_or_default();
+        for found in left.into_iter().filter(|found| found.running) {
+            if fate(&found.agent, &found.session) == Fate::Stops {
+                let claim = self.0.claims.claim(&found.name).await;
+                stopping.0.push((engine.clone(), found, claim));
+            }
         }
+        stopping
     }
 
     async fn remove_those(
@@ -167,5 +195,23 @@ impl Containers {
                 tracing::warn!(%error, "container not stopped");
             }
         }
+    }
+}
+
+/// Containers that are to be stopped. Their sessions wait until they are, or this is dropped.
+#[derive(Debug)]
+#[must_use]
+pub struct Stopping(Vec<(Engine, Listed, Claim)>);
+
+impl Stopping {
+    /// Stops them, by force after a while.
+    pub async fn done(self) {
+        let each = self.0.into_iter().map(|(engine, found, claim)| async move {
+            if let Err(error) = engine.stop(&found.id, STOPPING).await {
+                tracing::warn!(container = found.id, %error, "container not stopped");
+            }
+            drop(claim);
+        });
+        futures_util::future::join_all(each).await;
     }
 }

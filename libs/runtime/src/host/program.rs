@@ -8,7 +8,7 @@ use protocol::spec::Host;
 use tokio::process;
 
 use super::child::Child;
-use super::container::Plan;
+use super::container::{Leftover, Plan};
 use super::environment::environment;
 use super::process::Process;
 use crate::site::Site;
@@ -65,8 +65,19 @@ impl Program {
     }
 
     /// Starts it. For a container this takes as long as it takes to pull its image, unless the turn is cancelled or the
-    /// session stopped meanwhile.
+    /// session stopped meanwhile; one that still runs is stopped first.
+    #[expect(dead_code, reason = "for codecs whose programs have to be greeted first")]
     pub(crate) async fn start(&self) -> Result<Process, StartError> {
+        self.begin(Leftover::Stop).await
+    }
+
+    /// The same, but a container that still runs when its session begins, because its manager was killed, is taken over
+    /// as it is. For programs that can be told anything at any time.
+    pub(crate) async fn start_or_adopt(&self) -> Result<Process, StartError> {
+        self.begin(Leftover::Adopt).await
+    }
+
+    async fn begin(&self, leftover: Leftover) -> Result<Process, StartError> {
         let (program, started) = match self {
             Self::Command(command) => (
                 command.command.clone(),
@@ -74,7 +85,7 @@ impl Program {
             ),
             Self::Container(plan) => (
                 plan.name(),
-                plan.start()
+                plan.start(leftover)
                     .await
                     .map(|container| Process::Container(Box::new(container)))
                     .map_err(|problem| problem.to_string()),

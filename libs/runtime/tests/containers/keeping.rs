@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use protocol::spec::Host;
-use runtime::{Session, Stay};
+use runtime::{Fate, Session, Stay};
 
 use super::support::Agent;
 use super::yard::{HURRIED, Yard, cat, docker, shell};
@@ -110,6 +110,25 @@ async fn what_it_still_says_to_an_old_turn_is_no_answer_to_a_new_one() {
 
 #[tokio::test]
 #[ignore = "needs an engine"]
+async fn what_is_at_a_turn_that_has_ended_is_stopped_first() {
+    let yard = Yard::new();
+    killed_after(&yard, async |agent: &mut Agent| {
+        agent.prompt("echo mine > /etc/mark; sleep 1000; echo old").await;
+        yard.busy().await;
+    });
+    let containers = yard.again();
+    let stopping = containers.tidy(|_, _| Fate::Stops).await;
+
+    let mut agent = yard.start_at(&shell(), yard.place(&containers, "one", Stay::Keep));
+    let run = agent.prompt("cat /etc/mark").await;
+    stopping.done().await;
+
+    let heard = agent.hear(&run).await;
+    assert_eq!((heard.answer(), &heard.status[..]), ("mine", &[][..]));
+}
+
+#[tokio::test]
+#[ignore = "needs an engine"]
 async fn what_is_for_one_run_goes_with_it() {
     let yard = Yard::new();
     let place = yard.place(&yard.containers, "run", Stay::Remove);
@@ -137,7 +156,11 @@ async fn what_belongs_to_nothing_is_removed() {
 
     yard.containers.remove(None, Some("one")).await;
     assert_eq!(yard.list(&[]).len(), 2);
-    yard.again().tidy(|agent, session| agent == yard.agent.as_str() && session == "two").await;
+    let fate = |agent: &str, session: &str| {
+        let belongs = agent == yard.agent.as_str() && session == "two";
+        if belongs { Fate::Stays } else { Fate::Goes }
+    };
+    yard.again().tidy(fate).await.done().await;
     assert_eq!(yard.list(&["label=longshore.session=two"]), yard.list(&[]));
     assert_eq!(other.list(&["status=running"]).len(), 1);
     yard.containers.remove(Some(&yard.agent), None).await;
@@ -152,7 +175,7 @@ async fn what_nobody_has_taken_over_is_stopped_in_the_end() {
         agent.ask("true").await;
     });
     let containers = yard.again();
-    containers.tidy(|_, _| true).await;
+    containers.tidy(|_, _| Fate::Stays).await.done().await;
     assert_eq!(yard.list(&["status=running"]).len(), 1);
 
     containers.stop(Duration::from_secs(0)).await;

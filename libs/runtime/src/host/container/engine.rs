@@ -111,6 +111,7 @@ pub(super) enum State {
 #[derive(Debug)]
 pub(super) struct Listed {
     pub(super) id: String,
+    pub(super) name: String,
     pub(super) agent: String,
     pub(super) session: String,
     pub(super) running: bool,
@@ -240,8 +241,10 @@ impl Engine {
         let found = self.docker.list_containers(Some(options)).await?;
         let listed = found.into_iter().map(|found| {
             let mut labels = found.labels.unwrap_or_default();
+            let name = found.names.unwrap_or_default().into_iter().next().unwrap_or_default();
             Listed {
                 id: found.id.unwrap_or_default(),
+                name: name.trim_start_matches('/').to_owned(),
                 agent: labels.remove(AGENT).unwrap_or_default(),
                 session: labels.remove(SESSION).unwrap_or_default(),
                 running: found.state.is_some_and(|state| state.to_string() == "running"),

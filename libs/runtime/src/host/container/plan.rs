@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 
 use bollard::models::{
     ContainerCreateBody, HostConfig, HostConfigLogConfig, Mount as EngineMount, MountType,
@@ -25,12 +26,20 @@ pub(crate) struct Plan {
     pub(super) lodging: Lodging,
     /// The right to its container, from the first start to the end of the session.
     pub(super) claim: OnceCell<Claim>,
+    /// Whether the session has had a program.
+    pub(super) has_started: AtomicBool,
 }
 
 impl Plan {
     pub(crate) fn new(docker: Docker, site: &Site) -> Result<Self, String> {
         let lodging = site.lodging().ok_or("there are no containers here")?.clone();
-        Ok(Self { docker, site: site.clone(), lodging, claim: OnceCell::new() })
+        Ok(Self {
+            docker,
+            site: site.clone(),
+            lodging,
+            claim: OnceCell::new(),
+            has_started: AtomicBool::new(false),
+        })
     }
 
     /// What is to be started, for people: its program, as far as that is known.

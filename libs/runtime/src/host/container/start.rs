@@ -1,6 +1,9 @@
 //! From a plan to a running container: found and taken over, found and started, or made.
 
 use super::NotAllowed;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
 use protocol::spec::Mount;
 
 use super::attach::attach;
@@ -12,6 +15,9 @@ use super::running::Container;
 
 /// How often to look again when the container is not what it was a moment ago.
 const ATTEMPTS: usize = 5;
+
+/// How long one that still runs and is not wanted may take to end.
+pub(super) const STOPPING: Duration = Duration::from_secs(3);
 
 /// Why there is no container.
 #[derive(Debug, thiserror::Error)]
@@ -32,9 +38,17 @@ pub(crate) enum Problem {
     Restless(String),
 }
 
+/// What to do with a container that still runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Leftover {
+    Stop,
+    /// Taken over when the session begins. Later it is one that the session has lost, and may be at a turn that has ended.
+    Adopt,
+}
+
 impl Plan {
     /// Starts it, or takes it over if it runs.
-    pub(crate) async fn start(&self) -> Result<Container, Problem> {
+    pub(crate) async fn start(&self, leftover: Leftover) -> Result<Container, Problem> {
         let containers = &self.lodging.containers;
         let name = self.docker.container.clone().unwrap_or_else(|| self.container());
         tokio::select! {
@@ -42,10 +56,15 @@ impl Plan {
             () = self.site.interrupted() => return Err(Problem::Unwanted),
         }
         let engine = containers.engine().await?;
-        match &self.docker.container {
-            Some(name) => self.start_existing(engine, name).await,
-            None => self.start_own(engine).await,
-        }
+        let container = match &self.docker.container {
+            Some(name) => self.start_existing(engine, name).await?,
+            None => {
+                let adopts = leftover == Leftover::Adopt && !self.has_started.load(Relaxed);
+                self.start_own(engine, adopts).await?
+            }
+        };
+        self.has_started.store(true, Relaxed);
+        Ok(container)
     }
 
     /// A container that somebody else has made. One that runs already is left running in the end.
@@ -65,7 +84,7 @@ impl Plan {
     }
 
     /// The session's own container.
-    async fn start_own(&self, engine: &Engine) -> Result<Container, Problem> {
+    async fn start_own(&self, engine: &Engine, adopts: bool) -> Result<Container, Problem> {
         let mounts = self.mounts_now().await?;
         let workdir = self.site.workdir();
         let made = tokio::fs::create_dir_all(workdir).await;
@@ -99,6 +118,10 @@ impl Plan {
             }
             if known.state == State::Stopped {
                 return self.run(engine, &known).await;
+            }
+            if !adopts {
+                engine.stop(&known.id, STOPPING).await?;
+                continue;
             }
             if let Some(container) = self.adopt(engine, &known).await? {
                 self.site

@@ -45,7 +45,7 @@ impl Worker {
 
     /// Starts the program; without one the turn is over.
     async fn start(&mut self) -> bool {
-        match self.setting.program.start().await {
+        match self.setting.program.start_or_adopt().await {
             Ok(process) => {
                 self.take_in(process);
                 true
@@ -83,7 +83,7 @@ impl Worker {
             }
             // The turn starts one, when it is time.
             None if self.turn.is_some() => self.telling = Some(told),
-            None => match self.setting.program.start().await {
+            None => match self.setting.program.start_or_adopt().await {
                 Ok(mut process) => {
                     process.tell(&told.line());
                     self.take_in(process);
