@@ -183,13 +183,13 @@ impl Containers {
         }
     }
 
-    /// Stops all containers that still run, by force after `grace`.
+    /// Stops all containers that still run, by force after `grace` or three seconds.
     pub async fn stop(&self, grace: Duration) {
         let Some(engine) = self.0.engine.get() else { return };
         let labels = vec![identity::label(MANAGER, &self.0.rules.manager)];
         let Ok(found) = engine.list(labels).await else { return };
         let running = found.iter().filter(|found| found.running);
-        let stopped = running.map(|found| engine.stop(&found.id, grace));
+        let stopped = running.map(|found| engine.stop(&found.id, grace.min(STOPPING)));
         for stopped in futures_util::future::join_all(stopped).await {
             if let Err(error) = stopped {
                 tracing::warn!(%error, "container not stopped");

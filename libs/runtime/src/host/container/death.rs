@@ -44,7 +44,7 @@ impl Death {
             }
             Self::Asked(asking) => loop {
                 asking.tick().await;
-                match engine.inspect_now(container).await {
+                match engine.inspect_within(ASKING, container).await {
                     Ok(known) if known.state != State::Running => return,
                     Err(EngineError::Missing(_)) => return,
                     Ok(_) | Err(_) => {}

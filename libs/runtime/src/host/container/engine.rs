@@ -17,8 +17,6 @@ use super::identity::{AGENT, CONFIGURATION, INCARNATION, MANAGER, SESSION};
 
 /// How long the engine may take for what it has to work for: creating, starting, removing.
 const WORKING: Duration = Duration::from_secs(30);
-/// How long it may take to say what it knows. One that hangs is to be noticed within two seconds.
-const ANSWERING: Duration = Duration::from_millis(750);
 /// How long it may take to say that it is there.
 const GREETING: Duration = Duration::from_secs(5);
 
@@ -189,9 +187,13 @@ impl Engine {
         Ok(Known::from(asked.await?))
     }
 
-    /// The same, at once or not at all.
-    pub(super) async fn inspect_now(&self, container: &str) -> Result<Known, EngineError> {
-        match timeout(ANSWERING, self.inspect(container)).await {
+    /// The same, within that time or not at all.
+    pub(super) async fn inspect_within(
+        &self,
+        time: Duration,
+        container: &str,
+    ) -> Result<Known, EngineError> {
+        match timeout(time, self.inspect(container)).await {
             Ok(known) => known,
             Err(_) => Err(EngineError::Unreachable("no answer".to_owned())),
         }

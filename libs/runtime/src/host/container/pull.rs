@@ -80,7 +80,34 @@ impl std::fmt::Display for Progress {
 
 #[cfg(test)]
 mod tests {
+    use bollard::models::ProgressDetail;
+
     use super::*;
+
+    #[test]
+    fn progress_is_the_sum_of_what_is_fetched() {
+        let mut progress = Progress::default();
+        let news = |id: &str, status: &str, mib: i64| CreateImageInfo {
+            id: Some(id.to_owned()),
+            status: Some(status.to_owned()),
+            progress_detail: Some(ProgressDetail {
+                current: Some(mib << 20),
+                total: Some(8 << 20),
+            }),
+            ..CreateImageInfo::default()
+        };
+
+        for (id, status, mib) in [
+            ("a", "Downloading", 1),
+            ("b", "Downloading", 2),
+            ("a", "Downloading", 3),
+            ("b", "Extracting", 8),
+        ] {
+            progress.take(&news(id, status, mib));
+        }
+
+        assert_eq!(progress.to_string(), "5 of 16 MiB");
+    }
 
     #[test]
     fn one_image_is_pulled_and_not_all_of_its_tags() {

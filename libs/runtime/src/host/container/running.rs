@@ -17,11 +17,13 @@ use crate::host::outgoing::Outgoing;
 use crate::host::process::Activity;
 
 /// How long a dead container's output may pause before the engine is asked whether there is more.
-const PAUSE: Duration = Duration::from_millis(750);
+const PAUSE: Duration = Duration::from_millis(500);
+/// How long the engine may take then: one that hangs is to be noticed within two seconds of the death.
+const ANSWERING: Duration = Duration::from_millis(750);
 /// How long an engine that answers may take to hand out the rest of a dead container's output.
 const REST: Duration = Duration::from_secs(10);
 /// How long a container whose output has ended may seem to run: the engine notes the end a little later.
-const NOTING: Duration = Duration::from_secs(1);
+const NOTING: Duration = Duration::from_millis(1_500);
 /// Between two looks at that.
 const LOOK: Duration = Duration::from_millis(20);
 /// How long a kill may take to show.
@@ -217,10 +219,7 @@ impl Container {
         let is_noted = !matches!(&known, Ok(Known { state: State::Running, .. }));
         if !is_noted && ending.is_dead && Instant::now() < ending.last {
             // The engine is at work and has not handed out all there is.
-            (ending.is_closed, ending.pause) = (ending.is_closed, Instant::now() + PAUSE);
-            if ending.is_closed {
-                sleep(LOOK).await;
-            }
+            ending.pause = Instant::now() + PAUSE;
             return None;
         }
         let read = ending.read;
@@ -268,10 +267,13 @@ impl Drop for Container {
 
 /// What the engine says of a container that has ended; of one whose output has ended, once it has noted that.
 async fn settled(engine: &Engine, id: &str, is_closed: bool) -> Result<Known, EngineError> {
+    if !is_closed {
+        return engine.inspect_within(ANSWERING, id).await;
+    }
     let until = Instant::now() + NOTING;
     loop {
-        let known = engine.inspect_now(id).await?;
-        if known.state != State::Running || !is_closed || Instant::now() >= until {
+        let known = engine.inspect_within(NOTING, id).await?;
+        if known.state != State::Running || Instant::now() >= until {
             return Ok(known);
         }
         sleep(LOOK).await;
