@@ -91,6 +91,13 @@ export interface AgentSpec {
   filters?: Array<Filter>;
   /** How long its conversations keep entries; for ever without. */
   retention?: Retention;
+  /**
+   * Who decides when the agent asks for permission. It asks where its program does so in messages: codecs `acp`,
+   * `claude` and `codex`.
+   */
+  approvals?: Approvals;
+  /** In a turn, after how many seconds without a sign of life people are told so; 0 for never. */
+  silenceSecs?: number;
 }
 
 /** What an agent is doing. */
@@ -114,6 +121,23 @@ export interface Agents {
 export interface AgentsAuth {
   /** The manager's API key, `lsm_…`. The header `Authorization: Bearer …` does as well. */
   token?: string;
+}
+
+/** What an agent is allowed without asking people. */
+export type ApprovalPolicy =
+  /** Nothing that it asks for. */
+  | "ask"
+  /** What only reads, as far as the agent says what it does. */
+  | "allowRead"
+  /** Everything. */
+  | "allowAll";
+
+/** Who decides when an agent asks for permission. */
+export interface Approvals {
+  /** What is allowed without asking. */
+  policy?: ApprovalPolicy;
+  /** How many seconds people have to answer, 1 to 86,400; then it counts as a no. */
+  timeoutSecs?: number;
 }
 
 /** A connection that is present in a conversation. */
@@ -374,7 +398,46 @@ export type Codec =
     emptyMs?: number;
     /** Whether a line that is a control message, such as a question, is one. Without, every line is text. */
     control?: boolean;
+  }
+  /** A program that speaks the Agent Client Protocol, version 1, such as `gemini --acp` or `opencode acp`. */
+  | {
+    type: "acp";
+  }
+  /** Claude Code, which is given the arguments for stream-json both ways. */
+  | {
+    type: "claude";
+  }
+  /** Codex, which is started as `codex app-server`. */
+  | {
+    type: "codex";
+    /** What its commands may do without asking. */
+    sandbox?: CodexSandbox;
+  }
+  /** A program that is started for each turn, reads the message from its stdin and prints JSON lines. */
+  | {
+    type: "oneshot";
+    /**
+     * What its lines mean: `codex` for `codex exec --json`, `gemini` and `claude` for `--output-format stream-json`,
+     * `opencode` for `opencode run --format json`.
+     */
+    format?: OneshotFormat;
+    /** What its lines mean, for any other program. A line that no rule fits is kept as it is. */
+    rules?: Array<OneshotRule>;
+    /**
+     * The arguments that continue a session, each `{session}` replaced by its id. They stand where the
+     * program's arguments have `{resume}`, or at the end.
+     */
+    resume?: Array<string>;
   };
+
+/** What Codex lets its commands do without asking. */
+export type CodexSandbox =
+  /** Read. */
+  | "readOnly"
+  /** Write below the working directory. */
+  | "workspaceWrite"
+  /** Everything: for containers, which are a sandbox themselves. */
+  | "dangerFullAccess";
 
 /** `connected`: the first event of every connection. */
 export interface Connected {
@@ -1578,6 +1641,107 @@ export type NameCollision =
   /** Put a number behind it: `Name (2)`. */
   | "appendNumber";
 
+/** Programs whose lines are known. */
+export type OneshotFormat =
+  /** `codex exec --json` */
+  | "codex"
+  /** `gemini --output-format stream-json` */
+  | "gemini"
+  /** `opencode run --format json` */
+  | "opencode"
+  /** `claude -p --output-format stream-json --verbose` */
+  | "claude";
+
+/** What something in a JSON line means. Where nothing is found, nothing is meant. */
+export type OneshotMeaning =
+  /** The id of the program's session. */
+  | {
+    type: "session";
+    /** Where it is. */
+    id: string;
+  }
+  /** More of the answer. */
+  | {
+    type: "delta";
+    /** Where it is. */
+    text: string;
+  }
+  /** A part of the answer that is whole. */
+  | {
+    type: "message";
+    /** Where it is. */
+    text: string;
+  }
+  /** What the agent thinks. */
+  | {
+    type: "thinking";
+    /** Where it is. */
+    text: string;
+  }
+  /** A tool is used. */
+  | {
+    type: "toolCall";
+    /** Where the call's id is. */
+    id: string;
+    /** Where the tool's name is. */
+    name: string;
+    /** Where its arguments are. */
+    input?: string;
+  }
+  /** A tool has given something back. */
+  | {
+    type: "toolResult";
+    /** Where the call's id is. */
+    id: string;
+    /** Where it is. */
+    output?: string;
+    /** Where it says so if the tool failed: `true`, text that is `error` or `failed`, or a number other than 0. */
+    failed?: string;
+  }
+  /** What the turn cost. */
+  | {
+    type: "usage";
+    /** Where the number of tokens read is. */
+    input?: string;
+    /** Where the number of tokens written is. */
+    output?: string;
+    /** Where the number of tokens from a cache is. */
+    cached?: string;
+    /** Where the price in US dollars is. */
+    cost?: string;
+  }
+  /** Something for people. */
+  | {
+    type: "status";
+    /** Where it is. */
+    text: string;
+  }
+  /** The turn ended well; the program is about to exit. */
+  | {
+    type: "done";
+  }
+  /** The turn failed. */
+  | {
+    type: "failed";
+    /** Where it says why. */
+    error: string;
+  };
+
+/**
+ * What a JSON line means. Places in it are JSON Pointers (RFC 6901); of a meaning, a text that does not begin with `/` is the
+ * text itself. All rules that fit a line count, in order.
+ */
+export interface OneshotRule {
+  /** Texts, numbers or truth values that have to be at these places. */
+  when: Record<string, unknown>;
+  /** Where a list is: the rule is for each of its items, and the places of its meanings are in the item. */
+  each?: string;
+  /** With `each`: what has to be at these places of the item. */
+  item?: Record<string, unknown>;
+  /** What it means, in order; with none, nothing. */
+  then: Array<OneshotMeaning>;
+}
+
 /** Second argument of every command that a controller passes on: for whom. */
 export interface Origin {
   /** The viewer. */
@@ -1816,6 +1980,8 @@ export type RunReason =
   | "agent_exited"
   /** The agent's program could not be started. */
   | "agent_unavailable"
+  /** The agent says that the turn failed. */
+  | "agent_error"
   /** The agent was stopped or removed. */
   | "agent_stopped"
   /** It cannot be known whether the agent got the message; it is not sent again. */

@@ -65,10 +65,17 @@ fn add(add: &AgentAdd, directories: &Directories) -> anyhow::Result<()> {
 }
 
 fn spec(add: &AgentAdd) -> AgentSpec {
+    let name = add.name.as_deref();
+    if let Some(preset) = &add.preset {
+        let mut spec = preset.clone().agent(name, &add.command);
+        spec.approvals.policy = add.approvals.unwrap_or_default();
+        return spec;
+    }
+    let name = name.unwrap_or_default();
     let [program, args @ ..] = add.command.as_slice() else {
-        return AgentSpec::echo(&add.name);
+        return AgentSpec::echo(name);
     };
-    let plain = AgentSpec::lines(&add.name, program, args.to_vec());
+    let plain = AgentSpec::lines(name, program, args.to_vec());
     let Codec::Lines { quiet_ms, empty_ms, control, .. } = plain.codec else { return plain };
     let codec = Codec::Lines {
         sentinel: add.sentinel.clone(),
@@ -119,6 +126,8 @@ fn show(agent: &AgentInfo) {
 mod tests {
     use clap::Parser;
 
+    use protocol::spec::ApprovalPolicy;
+
     use super::*;
     use crate::cli::{Cli, Command};
 
@@ -131,6 +140,18 @@ mod tests {
     #[test]
     fn without_a_command_it_is_an_echo() {
         assert_eq!(parsed(&["parrot"]), AgentSpec::echo("parrot"));
+    }
+
+    #[test]
+    fn a_preset_is_named_after_its_program() {
+        let spec =
+            parsed(&["--preset", "claude", "--approvals", "allow-read", "--", "--model", "x"]);
+        assert_eq!((spec.name.as_str(), &spec.codec), ("claude", &Codec::Claude {}));
+        assert_eq!(spec.approvals.policy, ApprovalPolicy::AllowRead);
+        let Some(Host::Process { args, .. }) = &spec.host else { panic!("a process") };
+        assert_eq!(args, &["--model", "x"]);
+        assert_eq!(parsed(&["mine", "--preset", "codex"]).name, "mine");
+        assert!(Cli::try_parse_from(["longshore", "agent", "add"]).is_err());
     }
 
     #[test]

@@ -7,7 +7,9 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
-use protocol::spec::AgentSpec;
+use protocol::spec::{AgentSpec, ApprovalPolicy};
+
+use crate::presets::Preset;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -138,6 +140,9 @@ pub struct Up {
     /// What containers may do.
     #[command(flatten)]
     pub containers: Containers,
+    /// Make no agents of the agent programs that are on the PATH
+    #[arg(long, env = "LONGSHORE_NO_DETECT")]
+    pub no_detect: bool,
     /// Port that people connect to; 0 takes any free one
     #[arg(long, env = "LONGSHORE_CONTROLLER_PORT", default_value_t = 8081, value_name = "PORT")]
     pub controller_port: u16,
@@ -244,7 +249,7 @@ pub enum Client {
 #[derive(Debug, Subcommand)]
 pub enum Agent {
     /// Make an agent of any program, or one more `echo`
-    Add(AgentAdd),
+    Add(Box<AgentAdd>),
     /// Show the agents of a manager
     List {
         /// Print JSON
@@ -278,11 +283,21 @@ pub struct OfClient {
 /// `longshore agent add`
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  longshore agent add calc -- bc -l\n  \
-    longshore agent add py --sentinel '^>>> $' -- python3 -i -u -q\n  longshore agent add parrot")]
+    longshore agent add py --sentinel '^>>> $' -- python3 -i -u -q\n  longshore agent add parrot\n  \
+    longshore agent add --preset claude\n  longshore agent add writer --preset claude -- --model opus\n  \
+    longshore agent add --preset 'acp:opencode acp'")]
 pub struct AgentAdd {
-    /// Name, unique within the manager
-    pub name: String,
-    /// The program and its arguments, after `--`; without one, the built-in `echo`
+    /// Name, unique within the manager [default: that of the preset]
+    #[arg(required_unless_present = "preset")]
+    pub name: Option<String>,
+    /// A program that longshore knows: claude, codex, gemini, opencode, aider, bash, or acp:<command> for any other that
+    /// speaks the Agent Client Protocol
+    #[arg(long, value_name = "PROGRAM", conflicts_with_all = ["sentinel", "one_line", "quiet_ms", "empty_ms"])]
+    pub preset: Option<Preset>,
+    /// What the agent may do without asking, if its program asks
+    #[arg(long, value_name = "POLICY", requires = "preset", value_parser = approval_policy)]
+    pub approvals: Option<ApprovalPolicy>,
+    /// The program and its arguments, after `--`, with a preset only more arguments; without either, the built-in `echo`
     #[arg(last = true, value_name = "COMMAND")]
     pub command: Vec<String>,
     /// The answer ends at output that this regular expression matches
@@ -354,6 +369,15 @@ impl FromStr for ProgramAgent {
         let spec = AgentSpec::lines(name.trim(), program, args.to_vec());
         spec.check().map_err(|error| error.to_string())?;
         Ok(Self(spec))
+    }
+}
+
+fn approval_policy(text: &str) -> Result<ApprovalPolicy, String> {
+    match text {
+        "ask" => Ok(ApprovalPolicy::Ask),
+        "allow-read" => Ok(ApprovalPolicy::AllowRead),
+        "allow-all" => Ok(ApprovalPolicy::AllowAll),
+        _ => Err("expected ask, allow-read or allow-all".to_owned()),
     }
 }
 

@@ -15,6 +15,7 @@ pub mod chat;
 pub mod cli;
 pub mod clients;
 pub mod directories;
+pub mod presets;
 pub mod run_file;
 pub mod settings;
 pub mod stop;

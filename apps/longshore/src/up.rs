@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::api::{self, Api};
 use crate::cli;
 use crate::directories::Directories;
+use crate::presets;
 use crate::run_file::{RunFile, Written};
 use crate::stop;
 use crate::tiers::{self, Ready};
@@ -147,8 +148,12 @@ impl Both {
             tiers::listen(args.server.host, args.controller_port).await?;
 
         let client_id = controller.add_local_client(LOCAL, &manager_url, manager.api_key()).await?;
-        let specs =
-            [AgentSpec::echo(ECHO)].into_iter().chain(specs).chain(tiers::given(&args.agents));
+        let path = std::env::var_os("PATH").filter(|_| !args.no_detect);
+        let specs = [AgentSpec::echo(ECHO)]
+            .into_iter()
+            .chain(specs)
+            .chain(tiers::given(&args.agents))
+            .chain(presets::detect(path.as_deref()));
         let agents = tiers::ensure(&manager, specs).await?;
         for agent in &agents {
             if let Some(password) = &agent.password {

@@ -38,6 +38,45 @@ pub struct AgentSpec {
     /// How long its conversations keep entries; for ever without.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retention: Option<Retention>,
+    /// Who decides when the agent asks for permission. It asks where its program does so in messages: codecs `acp`,
+    /// `claude` and `codex`.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub approvals: Approvals,
+    /// In a turn, after how many seconds without a sign of life people are told so; 0 for never.
+    #[serde(default = "default_silence_secs", skip_serializing_if = "is_default_silence")]
+    pub silence_secs: u32,
+}
+
+/// Who decides when an agent asks for permission.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Approvals {
+    /// What is allowed without asking.
+    #[serde(default)]
+    pub policy: ApprovalPolicy,
+    /// How many seconds people have to answer, 1 to 86,400; then it counts as a no.
+    #[schemars(range(min = 1, max = 86_400))]
+    #[serde(default = "default_approval_secs")]
+    pub timeout_secs: u32,
+}
+
+impl Default for Approvals {
+    fn default() -> Self {
+        Self { policy: ApprovalPolicy::default(), timeout_secs: default_approval_secs() }
+    }
+}
+
+/// What an agent is allowed without asking people.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum ApprovalPolicy {
+    /// Nothing that it asks for.
+    #[default]
+    Ask,
+    /// What only reads, as far as the agent says what it does.
+    AllowRead,
+    /// Everything.
+    AllowAll,
 }
 
 /// A rule for messages, checked on each line of text by itself.
@@ -123,6 +162,168 @@ pub enum Codec {
         #[serde(default = "default_control", skip_serializing_if = "Clone::clone")]
         control: bool,
     },
+    /// A program that speaks the Agent Client Protocol, version 1, such as `gemini --acp` or `opencode acp`.
+    Acp {},
+    /// Claude Code, which is given the arguments for stream-json both ways.
+    Claude {},
+    /// Codex, which is started as `codex app-server`.
+    Codex {
+        /// What its commands may do without asking.
+        #[serde(default)]
+        sandbox: CodexSandbox,
+    },
+    /// A program that is started for each turn, reads the message from its stdin and prints JSON lines.
+    Oneshot {
+        /// What its lines mean: `codex` for `codex exec --json`, `gemini` and `claude` for `--output-format stream-json`,
+        /// `opencode` for `opencode run --format json`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        format: Option<OneshotFormat>,
+        /// What its lines mean, for any other program. A line that no rule fits is kept as it is.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        rules: Vec<OneshotRule>,
+        /// The arguments that continue a session, each `{session}` replaced by its id. They stand where the
+        /// program's arguments have `{resume}`, or at the end.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        resume: Vec<String>,
+    },
+}
+
+impl Codec {
+    /// Its name in a configuration.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Echo => "echo",
+            Self::Lines { .. } => "lines",
+            Self::Acp {} => "acp",
+            Self::Claude {} => "claude",
+            Self::Codex { .. } => "codex",
+            Self::Oneshot { .. } => "oneshot",
+        }
+    }
+}
+
+/// What Codex lets its commands do without asking.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum CodexSandbox {
+    /// Read.
+    ReadOnly,
+    /// Write below the working directory.
+    #[default]
+    WorkspaceWrite,
+    /// Everything: for containers, which are a sandbox themselves.
+    DangerFullAccess,
+}
+
+/// Programs whose lines are known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum OneshotFormat {
+    /// `codex exec --json`
+    Codex,
+    /// `gemini --output-format stream-json`
+    Gemini,
+    /// `opencode run --format json`
+    Opencode,
+    /// `claude -p --output-format stream-json --verbose`
+    Claude,
+}
+
+/// What a JSON line means. Places in it are JSON Pointers (RFC 6901); of a meaning, a text that does not begin with `/` is the
+/// text itself. All rules that fit a line count, in order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct OneshotRule {
+    /// Texts, numbers or truth values that have to be at these places.
+    pub when: BTreeMap<String, serde_json::Value>,
+    /// Where a list is: the rule is for each of its items, and the places of its meanings are in the item.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub each: Option<String>,
+    /// With `each`: what has to be at these places of the item.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub item: BTreeMap<String, serde_json::Value>,
+    /// What it means, in order; with none, nothing.
+    pub then: Vec<OneshotMeaning>,
+}
+
+/// What something in a JSON line means. Where nothing is found, nothing is meant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(
+    tag = "type",
+    rename_all = "camelCase",
+    rename_all_fields = "camelCase",
+    deny_unknown_fields
+)]
+pub enum OneshotMeaning {
+    /// The id of the program's session.
+    Session {
+        /// Where it is.
+        id: String,
+    },
+    /// More of the answer.
+    Delta {
+        /// Where it is.
+        text: String,
+    },
+    /// A part of the answer that is whole.
+    Message {
+        /// Where it is.
+        text: String,
+    },
+    /// What the agent thinks.
+    Thinking {
+        /// Where it is.
+        text: String,
+    },
+    /// A tool is used.
+    ToolCall {
+        /// Where the call's id is.
+        id: String,
+        /// Where the tool's name is.
+        name: String,
+        /// Where its arguments are.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        input: Option<String>,
+    },
+    /// A tool has given something back.
+    ToolResult {
+        /// Where the call's id is.
+        id: String,
+        /// Where it is.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        output: Option<String>,
+        /// Where it says so if the tool failed: `true`, text that is `error` or `failed`, or a number other than 0.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        failed: Option<String>,
+    },
+    /// What the turn cost.
+    Usage {
+        /// Where the number of tokens read is.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        input: Option<String>,
+        /// Where the number of tokens written is.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        output: Option<String>,
+        /// Where the number of tokens from a cache is.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cached: Option<String>,
+        /// Where the price in US dollars is.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cost: Option<String>,
+    },
+    /// Something for people.
+    Status {
+        /// Where it is.
+        text: String,
+    },
+    /// The turn ended well; the program is about to exit.
+    Done {},
+    /// The turn failed.
+    Failed {
+        /// Where it says why.
+        error: String,
+    },
 }
 
 /// Where an agent's program runs.
@@ -161,6 +362,23 @@ fn is_default_parallel(parallel: &u32) -> bool {
     *parallel == PARALLEL_RUNS
 }
 
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+fn default_approval_secs() -> u32 {
+    600
+}
+
+fn default_silence_secs() -> u32 {
+    120
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_default_silence(secs: &u32) -> bool {
+    *secs == default_silence_secs()
+}
+
 fn default_control() -> bool {
     true
 }
@@ -193,6 +411,12 @@ pub enum InvalidSpec {
     /// It may have no run at all, or too many at once.
     #[error("parallel is 1 to 64")]
     Parallel,
+    /// People would have no time to answer, or more than a day.
+    #[error("approvals.timeoutSecs is 1 to 86400")]
+    ApprovalTimeout,
+    /// A program's lines would mean nothing, or two things.
+    #[error("codec \"oneshot\" needs either format or rules")]
+    Oneshot,
     /// A command that has no name, or one of longshore's own.
     #[error("\"{0}\" cannot be a command of an agent")]
     Command(String),
@@ -218,6 +442,8 @@ impl AgentSpec {
             commands: Vec::new(),
             filters: Vec::new(),
             retention: None,
+            approvals: Approvals::default(),
+            silence_secs: default_silence_secs(),
         }
     }
 
@@ -252,6 +478,14 @@ impl AgentSpec {
         if !(1..=64).contains(&self.parallel) {
             return Err(InvalidSpec::Parallel);
         }
+        if !(1..=86_400).contains(&self.approvals.timeout_secs) {
+            return Err(InvalidSpec::ApprovalTimeout);
+        }
+        if let Codec::Oneshot { format, rules, .. } = &self.codec
+            && format.is_some() != rules.is_empty()
+        {
+            return Err(InvalidSpec::Oneshot);
+        }
         let taken = |name: &str| names::agents::ALL.contains(&name) || !is_event_name(name);
         if let Some(name) = self.commands.iter().find(|name| taken(name)) {
             return Err(InvalidSpec::Command(name.clone()));
@@ -271,8 +505,9 @@ impl AgentSpec {
             (Codec::Echo, Some(_)) => {
                 Err(InvalidSpec::Host { codec: "echo", problem: "is built in and takes no host" })
             }
-            (Codec::Lines { .. }, None) => {
-                Err(InvalidSpec::Host { codec: "lines", problem: "needs a host" })
+            (Codec::Echo, None) => Ok(()),
+            (codec, None) => {
+                Err(InvalidSpec::Host { codec: codec.name(), problem: "needs a host" })
             }
             _ => Ok(()),
         }

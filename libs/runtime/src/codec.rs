@@ -1,8 +1,14 @@
 //! What an agent's stdin and stdout mean. One file for each codec; each runs a session to its end.
 
+mod dialect;
 mod echo;
+mod exit;
+mod ladder;
 mod lines;
+mod restart;
 
+#[cfg(fuzzing)]
+pub use self::dialect::fuzzing::conversation;
 #[cfg(fuzzing)]
 pub use self::lines::fuzzing::turn;
 
@@ -21,18 +27,48 @@ pub(crate) async fn run(
     spec: AgentSpec,
     site: Site,
     graces: Graces,
+    resume: Option<String>,
     inbox: Inbox,
     told: mpsc::Receiver<Told>,
 ) {
-    let ended = match spec.codec {
+    let codec = spec.codec.clone();
+    let ended = match codec {
         Codec::Echo => echo::run(inbox, told).await,
         Codec::Lines { .. } => match lines::Setting::from_spec(spec, &site, graces) {
             Ok(setting) => lines::run(setting, inbox, told).await,
             Err(problem) => refuse(&problem, inbox).await,
         },
+        Codec::Acp {} | Codec::Claude {} | Codec::Codex { .. } | Codec::Oneshot { .. } => {
+            match dialect::Setting::from_spec(spec, &site, graces) {
+                Ok(setting) => speak(codec, setting, resume, inbox, told).await,
+                Err(problem) => refuse(&problem, inbox).await,
+            }
+        }
     };
     // Every session ends by being stopped; there is nobody left to tell.
     let _: Result<(), Stopped> = ended;
+}
+
+/// Runs a session with a program that speaks messages.
+async fn speak(
+    codec: Codec,
+    setting: dialect::Setting,
+    resume: Option<String>,
+    inbox: Inbox,
+    told: mpsc::Receiver<Told>,
+) -> Result<(), Stopped> {
+    match codec {
+        Codec::Acp {} => dialect::acp::run(setting, resume, inbox, told).await,
+        Codec::Claude {} => dialect::claude::run(setting, resume, inbox, told).await,
+        Codec::Codex { sandbox } => {
+            dialect::codex::run(setting, sandbox, resume, inbox, told).await
+        }
+        Codec::Oneshot { format, rules, resume: arguments } => {
+            let table = dialect::oneshot::Table::new(format, rules, arguments);
+            dialect::oneshot::run(setting, table, resume, inbox, told).await
+        }
+        Codec::Echo | Codec::Lines { .. } => Ok(()),
+    }
 }
 
 /// The agent cannot work as it is configured: every turn fails and says why.

@@ -14,9 +14,9 @@ use serde_json::value::RawValue;
 use crate::size::MAX_TEXT;
 
 /// Longest question, in bytes.
-const MAX_QUESTION: usize = 16 << 10;
+pub(crate) const MAX_QUESTION: usize = 16 << 10;
 /// Choices of a question, or fields of a form.
-const MAX_CHOICES: usize = 50;
+pub(crate) const MAX_CHOICES: usize = 50;
 /// Milliseconds that a question may wait: a second to a day; 10 minutes when it does not say.
 const WAIT: std::ops::RangeInclusive<u64> = 1_000..=24 * 60 * 60 * 1_000;
 

@@ -1,7 +1,7 @@
 //! What an agent does, as its conversation hears of it.
 
-use protocol::RunId;
 use protocol::agents::{ChatEventBody, OutputStream, RunReason};
+use protocol::{InteractionId, RunId};
 
 use serde_json::Value;
 
@@ -40,6 +40,16 @@ pub enum AgentEvent {
         run: Option<RunId>,
         /// What it asks.
         ask: Ask,
+    },
+    /// The agent does not wait for the answer any more.
+    Withdrawn {
+        /// The agent's own id for the question.
+        interaction_id: InteractionId,
+    },
+    /// The agent is in a session of its own, which it can take up after a restart of anything.
+    Session {
+        /// The agent's id for it; none if it cannot take up the one that it had.
+        id: Option<String>,
     },
     /// Something of the agent's own.
     Event {
@@ -83,7 +93,10 @@ impl AgentEvent {
                 | Self::Note { body: ChatEventBody::Raw { text, .. }, .. } => text.len(),
                 Self::Note { body, .. } => serde_json::to_string(body).map_or(0, |json| json.len()),
                 // A line at most, of which little is kept.
-                Self::Asked { .. } | Self::Ended { .. } => 0,
+                Self::Asked { .. }
+                | Self::Withdrawn { .. }
+                | Self::Session { .. }
+                | Self::Ended { .. } => 0,
                 Self::Event { payload, .. } => payload.to_string().len(),
                 Self::Handoff { message, .. } => message.as_ref().map_or(0, String::len),
             }

@@ -1,6 +1,6 @@
 //! A door for `tests/fuzz` to what is private.
 
-pub use crate::codec::turn;
+pub use crate::codec::{conversation, turn};
 use crate::framing::{Framing, Line};
 
 /// A framing, and what of each line was streamed.

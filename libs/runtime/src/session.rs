@@ -59,24 +59,35 @@ pub struct Session {
 
 impl Session {
     /// Starts a session. A program is started with the first prompt; its working directory is
-    /// `workdir`, which is created, unless the agent's configuration names another.
+    /// `workdir`, which is created, unless the agent's configuration names another. It takes up the session
+    /// `resume` of its own, of which it has said [`AgentEvent::Session`], if it can.
     ///
     /// A configuration that cannot work is reported by every turn, as
     /// [`AgentUnavailable`](protocol::agents::RunReason::AgentUnavailable).
     #[must_use]
-    pub fn start(spec: &AgentSpec, workdir: &Path) -> (Self, Events) {
-        Self::start_with(spec, workdir, Graces::default())
+    pub fn start(spec: &AgentSpec, workdir: &Path, resume: Option<String>) -> (Self, Events) {
+        Self::start_with(spec, workdir, resume, Graces::default())
     }
 
     /// The same with other times between signals.
     #[must_use]
-    pub fn start_with(spec: &AgentSpec, workdir: &Path, graces: Graces) -> (Self, Events) {
-        Self::start_at(spec, Place::new(workdir), graces)
+    pub fn start_with(
+        spec: &AgentSpec,
+        workdir: &Path,
+        resume: Option<String>,
+        graces: Graces,
+    ) -> (Self, Events) {
+        Self::start_at(spec, Place::new(workdir), resume, graces)
     }
 
     /// The same at a place where there may be containers.
     #[must_use]
-    pub fn start_at(spec: &AgentSpec, place: Place, graces: Graces) -> (Self, Events) {
+    pub fn start_at(
+        spec: &AgentSpec,
+        place: Place,
+        resume: Option<String>,
+        graces: Graces,
+    ) -> (Self, Events) {
         // One turn at a time: a second prompt waits here until the worker is done with the first.
         let (prompts, inbox_prompts) = mpsc::channel(1);
         let (told, inbox_told) = mpsc::channel(TOLD);
@@ -92,7 +103,7 @@ impl Session {
         };
         let spec = spec.clone();
         let worker = tokio::spawn(async move {
-            codec::run(spec, site, graces, inbox, inbox_told).await;
+            codec::run(spec, site, graces, resume, inbox, inbox_told).await;
             place.leave().await;
         });
         (Self { prompts, told, cancelled, stop: stop.drop_guard(), worker }, receiver)

@@ -6,6 +6,7 @@ mod sessions {
     mod answers;
     mod cancel;
     mod control;
+    mod dialects;
     mod echo;
     mod exits;
     mod isolation;

@@ -33,6 +33,7 @@ pub(crate) enum Job {
     RenameConversation(ConversationId, String, Reply<()>),
     DeleteConversation(ConversationId, Reply<bool>),
     ClearConversation(ConversationId, Epoch, Vec<NewEntry>, Reply<Seq>),
+    KeepSession(ConversationId, AgentId, Option<String>, Reply<()>),
     Prune(ConversationId, Keep, Reply<u64>),
     Close,
 }
@@ -54,7 +55,8 @@ impl Job {
             Self::CreateAgent(_, reply)
             | Self::SetStopped(_, _, reply)
             | Self::CreateConversation(_, reply)
-            | Self::RenameConversation(_, _, reply) => drop(reply.send(Err(error))),
+            | Self::RenameConversation(_, _, reply)
+            | Self::KeepSession(_, _, _, reply) => drop(reply.send(Err(error))),
             Self::ClearConversation(_, _, _, reply) => drop(reply.send(Err(error))),
             Self::Prune(_, _, reply) => drop(reply.send(Err(error))),
             Self::Close => {}
@@ -195,6 +197,12 @@ impl Writer {
                 self.heads.forget(&conversation);
                 let result =
                     conversations::clear(connection, &conversation, &epoch, &entries).await;
+                self.done(taken, reply, result);
+            }
+            Job::KeepSession(conversation, agent, session, reply) => {
+                let session = session.as_deref();
+                let result =
+                    conversations::keep_session(connection, &conversation, &agent, session).await;
                 self.done(taken, reply, result);
             }
             Job::Prune(conversation, keep, reply) => {

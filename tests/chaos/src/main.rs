@@ -119,3 +119,19 @@ async fn broken(load: &Load, what: &str) -> anyhow::Result<ExitCode> {
     println!("{what}: NOT FOUND in {} s", load.seconds);
     Ok(ExitCode::FAILURE)
 }
+
+#[cfg(test)]
+mod tests {
+    /// `broken.sh` needs minutes to come to that.
+    #[test]
+    fn the_patch_that_breaks_promises_applies() {
+        let patch = std::fs::File::open("broken.patch").unwrap();
+        let output = std::process::Command::new("patch")
+            .args(["--dry-run", "--strip=1", "--directory=../.."])
+            .stdin(patch)
+            .output()
+            .unwrap();
+
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    }
+}

@@ -103,10 +103,11 @@ export class Server {
 }
 
 /** Both tiers in one process. `agents` are `name=command args`; `echo` is always there. */
-export async function up({ agents = [], dataDir = temporary(), ports = [0, 0], args = [], ...options } = {}) {
+export async function up({ agents = [], dataDir = temporary(), ports = [0, 0], args = [], detect = false, ...options } = {}) {
   const server = await Server.start(
     [
       'up',
+      ...(detect ? [] : ['--no-detect']),
       `--data-dir=${dataDir}`,
       `--controller-port=${ports[0]}`,
       `--manager-port=${ports[1]}`,

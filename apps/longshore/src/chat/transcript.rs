@@ -319,6 +319,7 @@ fn explain(reason: RunReason) -> String {
         RunReason::ServerRestart => "the manager was restarted",
         RunReason::AgentExited => "the program ended",
         RunReason::AgentUnavailable => "the program could not be started",
+        RunReason::AgentError => "the agent says so",
         RunReason::AgentStopped => "the agent was stopped",
         RunReason::Indeterminate => "the program may not have got the message",
         RunReason::StoreUnavailable => "the answer could not be stored",

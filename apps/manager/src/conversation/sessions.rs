@@ -1,5 +1,6 @@
 //! The agents' sessions of a conversation: started when they are needed, replaced when they are gone.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -28,18 +29,19 @@ pub(crate) struct Target {
 impl Target {
     /// Starts a session for one run. A container that it has goes with it.
     pub(crate) fn start_for_run(&self, run: &RunId) -> (Session, Events) {
-        self.start(run.as_str(), Stay::Remove)
+        self.start(run.as_str(), Stay::Remove, None)
     }
 
     /// Starts the session of a conversation. A container that it has stays until the conversation is deleted.
-    fn start_for(&self, conversation: &ConversationId) -> (Session, Events) {
-        self.start(conversation.as_str(), Stay::Keep)
+    /// The agent takes up its own session `own`, if it can.
+    fn start_for(&self, conversation: &ConversationId, own: Option<String>) -> (Session, Events) {
+        self.start(conversation.as_str(), Stay::Keep, own)
     }
 
-    fn start(&self, name: &str, stay: Stay) -> (Session, Events) {
+    fn start(&self, name: &str, stay: Stay, own: Option<String>) -> (Session, Events) {
         let place = Place::new(&self.workdir);
         let place = place.with_containers(&self.containers, &self.name.id, name, stay);
-        Session::start_at(&self.spec, place, Graces::default())
+        Session::start_at(&self.spec, place, own, Graces::default())
     }
 }
 
@@ -53,6 +55,8 @@ pub(super) struct Sessions {
     /// Where listening begins next time, so that one that never stops talking does not drown the others.
     turn: usize,
     ending: JoinSet<()>,
+    /// The sessions of their own that agents can take up.
+    own: HashMap<AgentId, String>,
 }
 
 #[derive(Debug)]
@@ -74,7 +78,16 @@ impl Sessions {
             running: Vec::new(),
             turn: 0,
             ending: JoinSet::new(),
+            own: HashMap::new(),
         }
+    }
+
+    /// An agent has a session of its own in this conversation, or none any more.
+    pub(super) fn remember(&mut self, agent: AgentId, session: Option<String>) {
+        match session {
+            Some(session) => self.own.insert(agent, session),
+            None => self.own.remove(&agent),
+        };
     }
 
     /// An agent that may be given turns from now on.
@@ -148,8 +161,9 @@ impl Sessions {
         }
         let target = self.target(seat)?;
         let (session, events) = match &seat.run {
+            // It has a session of its own.
             Some(run) => target.start_for_run(run),
-            None => target.start_for(&self.conversation),
+            None => target.start_for(&self.conversation, self.own.get(&seat.agent).cloned()),
         };
         self.running.push(Running { seat: seat.clone(), session, events });
         Some(self.running.len() - 1)

@@ -130,6 +130,7 @@ impl Worker {
     /// Goes on until the conversation is deleted, the server stops, or nobody has a handle any more.
     pub(super) async fn run(mut self) {
         let (mut requests, mut events) = (Vec::new(), Vec::new());
+        self.remember_sessions().await;
         loop {
             self.card.state().used = Instant::now();
             let alarm = self.alarm();
@@ -317,8 +318,37 @@ impl Worker {
         self.leaving.push((control, answer));
     }
 
+    /// Agents take up the sessions of their own that they had when this was last in memory.
+    async fn remember_sessions(&mut self) {
+        match self.db.agent_sessions(self.id()).await {
+            Ok(sessions) => {
+                for (agent, session) in sessions {
+                    self.sessions.remember(agent, Some(session));
+                }
+            }
+            Err(cause) => report(&cause),
+        }
+    }
+
+    /// An agent says what session of its own it is in. If that cannot be stored, it is taken up as long as we live.
+    async fn keep_session(&mut self, seat: &Seat, session: Option<String>) {
+        if seat.run.is_some() {
+            return;
+        }
+        let kept = self.db.keep_agent_session(self.id(), &seat.agent, session.as_deref()).await;
+        if let Err(cause) = kept {
+            report(&cause);
+        }
+        self.sessions.remember(seat.agent.clone(), session);
+    }
+
     /// Many events of a session are one transaction.
     async fn on_events(&mut self, seat: &Seat, events: Vec<AgentEvent>) {
+        for event in &events {
+            if let AgentEvent::Session { id } = event {
+                self.keep_session(seat, id.clone()).await;
+            }
+        }
         let over = events.iter().any(|event| matches!(event, AgentEvent::Ended { .. }));
         let asked = events.iter().filter_map(|event| match event {
             AgentEvent::Asked { ask, .. } => Some(ask.interaction_id.clone()),

@@ -109,7 +109,10 @@ impl Listener for Private {
                 let message = format!("hand-off to \"{agent}\" refused: the run is ephemeral");
                 self.note(ChatEventBody::Status { message });
             }
-            AgentEvent::Asked { .. } | AgentEvent::Ended { .. } => {}
+            AgentEvent::Asked { .. }
+            | AgentEvent::Withdrawn { .. }
+            | AgentEvent::Session { .. }
+            | AgentEvent::Ended { .. } => {}
         }
     }
 

@@ -240,6 +240,8 @@ pub enum RunReason {
     AgentExited,
     /// The agent's program could not be started.
     AgentUnavailable,
+    /// The agent says that the turn failed.
+    AgentError,
     /// The agent was stopped or removed.
     AgentStopped,
     /// It cannot be known whether the agent got the message; it is not sent again.

@@ -24,8 +24,7 @@ mod answer;
 mod exit;
 #[cfg(fuzzing)]
 pub(super) mod fuzzing;
-mod ladder;
-mod restart;
+
 mod rules;
 mod turn;
 mod unasked;

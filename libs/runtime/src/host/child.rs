@@ -74,6 +74,11 @@ impl Child {
         self.outgoing.tell(line);
     }
 
+    /// Closes its stdin; what has not been written is not going to be.
+    pub(super) fn close_stdin(&mut self) {
+        self.stdin = None;
+    }
+
     /// Whether there is such a line that has not been written.
     pub(super) fn is_telling(&self) -> bool {
         self.outgoing.is_telling()

@@ -7,6 +7,9 @@ use tokio::io::{AsyncWrite, AsyncWriteExt};
 
 use super::process::Activity;
 
+/// Bytes of lines besides messages that may wait until a program reads them; the line that goes beyond it still waits.
+const MAX_BESIDES: usize = 8 << 20;
+
 #[derive(Debug, Default)]
 pub(super) struct Outgoing {
     message: Option<Vec<u8>>,
@@ -25,8 +28,11 @@ impl Outgoing {
         (self.written, self.told) = (0, 0);
     }
 
-    /// A line besides.
+    /// A line besides, unless too much waits already.
     pub(super) fn tell(&mut self, line: &[u8]) {
+        if self.besides.len() > MAX_BESIDES {
+            return tracing::warn!("a program does not read what it is told");
+        }
         self.besides.extend_from_slice(line);
     }
 

@@ -44,11 +44,20 @@ impl Process {
         }
     }
 
-    /// Writes a line to its stdin besides, while [`Process::next`] is awaited. Nobody is told whether it was.
+    /// Writes a line to its stdin besides, while [`Process::next`] is awaited. Nobody is told whether it was; what is too much
+    /// for a program that does not read is left out.
     pub(crate) fn tell(&mut self, line: &[u8]) {
         match self {
             Self::Child(child) => child.tell(line),
             Self::Container(container) => container.tell(line),
+        }
+    }
+
+    /// Closes its stdin; what has not been written is not going to be.
+    pub(crate) fn close_stdin(&mut self) {
+        match self {
+            Self::Child(child) => child.close_stdin(),
+            Self::Container(container) => container.close_stdin(),
         }
     }
 

@@ -21,7 +21,7 @@ pub(crate) enum Program {
 }
 
 /// A program of the manager's machine.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Command {
     command: String,
     args: Vec<String>,
@@ -64,9 +64,40 @@ impl Program {
         }
     }
 
+    /// The same with other arguments.
+    pub(crate) fn with_args(&self, args: Vec<String>) -> Self {
+        match self {
+            Self::Command(command) => Self::Command(Command { args, ..command.clone() }),
+            Self::Container(plan) => Self::Container(Box::new(plan.with_args(args))),
+        }
+    }
+
+    /// The same for a program that is to see the end of its input.
+    pub(crate) fn with_ending_input(self) -> Self {
+        match self {
+            Self::Command(command) => Self::Command(command),
+            Self::Container(plan) => Self::Container(Box::new(plan.with_ending_input())),
+        }
+    }
+
+    /// Its arguments, as configured.
+    pub(crate) fn args(&self) -> &[String] {
+        match self {
+            Self::Command(command) => &command.args,
+            Self::Container(plan) => plan.args(),
+        }
+    }
+
+    /// Where it runs, as it sees it itself.
+    pub(crate) fn directory(&self) -> &Path {
+        match self {
+            Self::Command(command) => command.cwd.as_ref().unwrap_or(&command.workdir),
+            Self::Container(plan) => plan.directory(),
+        }
+    }
+
     /// Starts it. For a container this takes as long as it takes to pull its image, unless the turn is cancelled or the
     /// session stopped meanwhile; one that still runs is stopped first.
-    #[expect(dead_code, reason = "for codecs whose programs have to be greeted first")]
     pub(crate) async fn start(&self) -> Result<Process, StartError> {
         self.begin(Leftover::Stop).await
     }

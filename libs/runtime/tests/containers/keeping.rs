@@ -58,7 +58,7 @@ fn killed_after(yard: &Yard, turn: impl AsyncFnOnce(&mut Agent) + Send) {
                 tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             let place = yard.place(&yard.again(), "one", Stay::Keep);
             let agent = manager.block_on(async {
-                let (session, events) = Session::start_at(&shell(), place, HURRIED);
+                let (session, events) = Session::start_at(&shell(), place, None, HURRIED);
                 let mut agent = Agent { session, events, workdir: tempfile::tempdir().unwrap() };
                 turn(&mut agent).await;
                 agent

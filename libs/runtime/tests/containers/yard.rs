@@ -81,7 +81,7 @@ impl Yard {
     }
 
     pub(crate) fn start_at(&self, spec: &AgentSpec, place: Place) -> Agent {
-        let (session, events) = Session::start_at(spec, place, HURRIED);
+        let (session, events) = Session::start_at(spec, place, None, HURRIED);
         Agent { session, events, workdir: tempfile::tempdir().unwrap() }
     }
 

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
-use protocol::RunId;
 use protocol::agents::{ChatEventBody, InteractionState, OutputStream};
 use protocol::spec::{AgentSpec, Codec, Host};
+use protocol::{InteractionId, RunId};
 use runtime::{AgentEvent, Ask, Events, Graces, InteractionAnswer, Outcome, Session};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
@@ -37,6 +37,9 @@ pub(crate) struct Heard {
     pub(crate) asked: Vec<Ask>,
     pub(crate) own: Vec<(String, serde_json::Value)>,
     pub(crate) handed: Vec<String>,
+    pub(crate) withdrawn: Vec<InteractionId>,
+    /// The agent's own session.
+    pub(crate) session: Option<String>,
     pub(crate) outcome: Option<Outcome>,
 }
 
@@ -114,8 +117,18 @@ impl Agent {
 
     pub(crate) fn start_with(spec: &AgentSpec, graces: Graces) -> Self {
         let workdir = tempfile::tempdir().unwrap();
-        let (session, events) =
-            Session::start_with(spec, &workdir.path().join("agents/one"), graces);
+        Self::resume(spec, graces, None, workdir)
+    }
+
+    /// In the working directory of an agent before, with its own session.
+    pub(crate) fn resume(
+        spec: &AgentSpec,
+        graces: Graces,
+        own: Option<String>,
+        workdir: tempfile::TempDir,
+    ) -> Self {
+        let directory = workdir.path().join("agents/one");
+        let (session, events) = Session::start_with(spec, &directory, own, graces);
         Self { session, events, workdir }
     }
 
@@ -183,11 +196,7 @@ impl Heard {
     fn take(&mut self, current: &RunId, event: AgentEvent) {
         match event {
             AgentEvent::Delta { run, text } => {
-                assert_eq!(
-                    (&run, self.messages.len()),
-                    (current, 0),
-                    "a delta comes before the answer"
-                );
+                assert_eq!(&run, current);
                 self.deltas.push_str(&text);
             }
             AgentEvent::Message { run: None, text } => self.unasked.push(text),
@@ -210,6 +219,8 @@ impl Heard {
                 assert!(run.is_none_or(|run| run == *current));
                 self.asked.push(ask);
             }
+            AgentEvent::Withdrawn { interaction_id } => self.withdrawn.push(interaction_id),
+            AgentEvent::Session { id } => self.session = id,
             AgentEvent::Event { topic, payload, .. } => self.own.push((topic, payload)),
             AgentEvent::Handoff { run, agent, .. } => {
                 assert_eq!(&run, current);

@@ -1,6 +1,7 @@
 //! Conversations.
 
 use protocol::{AgentId, ConversationId, Epoch, Seq};
+use sqlx::Row;
 
 use super::ManagerDb;
 use super::rows::{self, conversation_columns};
@@ -74,5 +75,34 @@ impl ManagerDb {
     ) -> Result<Seq, StoreError> {
         let (conversation, epoch) = (conversation.clone(), epoch.clone());
         self.write(|reply| Job::ClearConversation(conversation, epoch, entries, reply)).await
+    }
+
+    /// Notes the session of its own that an agent has in a conversation, or that it has none any more.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] without such a conversation; otherwise the database cannot be written.
+    pub async fn keep_agent_session(
+        &self,
+        conversation: &ConversationId,
+        agent: &AgentId,
+        session: Option<&str>,
+    ) -> Result<(), StoreError> {
+        let (conversation, agent) = (conversation.clone(), agent.clone());
+        let session = session.map(str::to_owned);
+        self.write(|reply| Job::KeepSession(conversation, agent, session, reply)).await
+    }
+
+    /// The sessions of their own that agents have in a conversation.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub async fn agent_sessions(
+        &self,
+        conversation: &ConversationId,
+    ) -> Result<Vec<(AgentId, String)>, StoreError> {
+        let query = "SELECT s.agent_id, s.session FROM agent_sessions s
+                     JOIN conversations c ON c.number = s.conversation WHERE c.conversation_id = ?";
+        let found = sqlx::query(query).bind(conversation.as_str()).fetch_all(&self.readers).await?;
+        found.iter().map(|row| Ok((rows::id(row, 0)?, row.try_get(1)?))).collect()
     }
 }

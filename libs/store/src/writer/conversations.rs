@@ -56,6 +56,30 @@ pub(super) async fn rename(
     Ok(())
 }
 
+pub(super) async fn keep_session(
+    connection: &mut SqliteConnection,
+    conversation: &ConversationId,
+    agent: &AgentId,
+    session: Option<&str>,
+) -> Result<(), StoreError> {
+    let mut transaction = connection.begin().await?;
+    let number = number(&mut transaction, conversation).await?.ok_or(StoreError::NotFound)?;
+    let query = match session {
+        Some(_) => {
+            "INSERT OR REPLACE INTO agent_sessions (conversation, agent_id, session) VALUES (?, ?, ?)"
+        }
+        None => "DELETE FROM agent_sessions WHERE conversation = ? AND agent_id = ?",
+    };
+    let query = sqlx::query(query).bind(number).bind(agent.as_str());
+    let query = match session {
+        Some(session) => query.bind(session),
+        None => query,
+    };
+    query.execute(&mut *transaction).await?;
+    transaction.commit().await?;
+    Ok(())
+}
+
 pub(super) async fn delete(
     connection: &mut SqliteConnection,
     conversation: &ConversationId,

@@ -46,6 +46,11 @@ impl Runs {
                 plan.entry(entries::event(run.as_ref(), &body, now));
             }
             AgentEvent::Asked { run, ask } => self.hear_question(from.seat, run, ask, means, plan),
+            AgentEvent::Withdrawn { interaction_id } => {
+                self.withdraw(from.seat, &interaction_id, now, plan);
+            }
+            // Nothing that people see: the worker keeps it.
+            AgentEvent::Session { .. } => {}
             AgentEvent::Handoff { run, agent, message, reason } => {
                 let handed = self.hand_over(&run, &agent, message, reason, means, plan);
                 if let Err(problem) = handed {

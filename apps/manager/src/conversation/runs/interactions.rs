@@ -172,6 +172,24 @@ impl Runs {
         }
     }
 
+    /// The agent does not want to know any more.
+    pub(super) fn withdraw(
+        &mut self,
+        seat: &Seat,
+        asked_as: &InteractionId,
+        now: Timestamp,
+        plan: &mut Plan,
+    ) {
+        let is_it = |asked: &Asked| asked.seat == *seat && asked.asked_as == *asked_as;
+        let Some(at) = self.asked.iter().position(is_it) else { return };
+        let asked = self.asked.remove(at);
+        let body = update(&asked, InteractionState::Cancelled, None, &Origin::default());
+        plan.entry(entries::answered(asked.run.as_ref(), &body, now));
+        if let Some(run) = asked.run {
+            self.set_blocked(&run, now, plan);
+        }
+    }
+
     fn end_asked(
         &mut self,
         at: usize,

@@ -1,12 +1,11 @@
 //! What the exit of a program means.
 
-use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 
 use protocol::agents::RunReason;
 
-use super::restart::End;
 use super::turn::{Phase, Turn};
+use crate::codec::restart::End;
 use crate::event::Outcome;
 
 /// What the exit of its program makes of a turn; `read` tells whether it read anything of the
@@ -25,16 +24,10 @@ pub(super) fn judge(turn: &Turn, status: ExitStatus, read: bool, how: String) ->
     (End::Crashed(how.clone()), Outcome::failed(RunReason::AgentExited, how))
 }
 
-pub(super) fn describe(status: ExitStatus) -> String {
-    match (status.code(), status.signal()) {
-        (Some(code), _) => format!("exited with code {code}"),
-        (None, Some(signal)) => format!("was ended by signal {signal}"),
-        (None, None) => format!("ended: {status}"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::os::unix::process::ExitStatusExt;
+
     use protocol::RunId;
     use tokio::time::Instant;
 
@@ -86,11 +79,5 @@ mod tests {
 
         assert_eq!(reason(true), RunReason::Indeterminate);
         assert_eq!(reason(false), RunReason::AgentExited);
-    }
-
-    #[test]
-    fn exits_are_described() {
-        assert_eq!(describe(ExitStatus::from_raw(BADLY)), "exited with code 1");
-        assert_eq!(describe(ExitStatus::from_raw(KILLED)), "was ended by signal 9");
     }
 }

@@ -7,8 +7,8 @@ use protocol::{InteractionId, RunId};
 use tokio::time::Instant;
 
 use super::answer::{Answer, Deltas};
-use super::ladder::Ladder;
 use super::rules::{Meaning, Patience, Rules, Silence};
+use crate::codec::ladder::Ladder;
 use crate::control::{Control, Told};
 use crate::event::{AgentEvent, Outcome};
 use crate::framing::{Framing, Line};

@@ -11,11 +11,11 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
 use super::Setting;
-use super::ladder::Ladder;
-use super::restart::Restart;
 use super::rules::Silence;
 use super::turn::{Phase, Turn};
 use super::unasked::Unasked;
+use crate::codec::ladder::Ladder;
+use crate::codec::restart::Restart;
 use crate::control::Told;
 use crate::event::{AgentEvent, Outcome};
 use crate::framing::Framing;

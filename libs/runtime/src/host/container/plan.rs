@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use bollard::models::{
@@ -19,12 +20,20 @@ use crate::site::{Lodging, Site};
 const WORKSPACE: &str = "/workspace";
 
 /// A container that can be started.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Plan {
     pub(super) docker: Docker,
     pub(super) site: Site,
     pub(super) lodging: Lodging,
-    /// The right to its container, from the first start to the end of the session.
+    pub(super) right: Arc<Right>,
+    /// Whether its input ends when the connection's does.
+    input_ends: bool,
+}
+
+/// What all plans of one session have together.
+#[derive(Debug, Default)]
+pub(super) struct Right {
+    /// The right to the container, from the first start to the end of the session.
     pub(super) claim: OnceCell<Claim>,
     /// Whether the session has had a program.
     pub(super) has_started: AtomicBool,
@@ -33,13 +42,8 @@ pub(crate) struct Plan {
 impl Plan {
     pub(crate) fn new(docker: Docker, site: &Site) -> Result<Self, String> {
         let lodging = site.lodging().ok_or("there are no containers here")?.clone();
-        Ok(Self {
-            docker,
-            site: site.clone(),
-            lodging,
-            claim: OnceCell::new(),
-            has_started: AtomicBool::new(false),
-        })
+        let (site, right) = (site.clone(), Arc::default());
+        Ok(Self { docker, site, lodging, right, input_ends: false })
     }
 
     /// What is to be started, for people: its program, as far as that is known.
@@ -47,6 +51,30 @@ impl Plan {
         let Docker { command, image, container, .. } = &self.docker;
         let program = command.first().map(|command| file_name(command));
         program.or_else(|| image.clone()).or_else(|| container.clone()).unwrap_or_default()
+    }
+
+    /// The arguments of its program, or of the image's where that is the program.
+    pub(crate) fn args(&self) -> &[String] {
+        self.docker.command.get(1..).unwrap_or_default()
+    }
+
+    /// The same with other arguments.
+    pub(crate) fn with_args(&self, args: Vec<String>) -> Self {
+        let mut plan = self.clone();
+        plan.docker.command.truncate(1);
+        plan.docker.command.extend(args);
+        plan
+    }
+
+    /// The same for a program that is to see the end of its input.
+    pub(crate) fn with_ending_input(mut self) -> Self {
+        self.input_ends = true;
+        self
+    }
+
+    /// Its working directory, as it sees it.
+    pub(crate) fn directory(&self) -> &Path {
+        self.docker.workdir.as_deref().unwrap_or(Path::new(WORKSPACE))
     }
 
     /// The manager whose container it is.
@@ -62,19 +90,18 @@ impl Plan {
     /// What the container is made of, without what changes from one to the next.
     pub(super) fn body(&self, mounts: &[Mount]) -> ContainerCreateBody {
         let docker = &self.docker;
-        let workdir = docker.workdir.as_deref().unwrap_or(Path::new(WORKSPACE));
         ContainerCreateBody {
             image: docker.image.clone(),
             cmd: (!docker.command.is_empty()).then(|| docker.command.clone()),
             env: Some(docker.env.iter().map(|(name, value)| format!("{name}={value}")).collect()),
             user: docker.user.clone(),
-            working_dir: Some(text(workdir)),
+            working_dir: Some(text(self.directory())),
             // Stdin stays open when a manager goes, as another one may come; a terminal would change what is said.
             attach_stdin: Some(true),
             attach_stdout: Some(true),
             attach_stderr: Some(true),
             open_stdin: Some(true),
-            stdin_once: Some(false),
+            stdin_once: Some(self.input_ends),
             tty: Some(false),
             host_config: Some(self.limits(mounts)),
             ..ContainerCreateBody::default()

@@ -5,6 +5,7 @@ use std::process::ExitStatus;
 use std::time::Duration;
 
 use rustix::process::Signal;
+use tokio::io::AsyncWriteExt;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
@@ -47,6 +48,8 @@ pub(crate) struct Container {
     remark: Option<String>,
     /// Most memory, for people to be told.
     memory_mib: Option<u32>,
+    /// Whether stdin is to be closed.
+    is_closing: bool,
     is_adopted: bool,
     /// Whether it runs on when the session ends.
     is_left_running: bool,
@@ -88,6 +91,7 @@ impl Container {
             ending: None,
             remark: None,
             memory_mib: plan.docker.memory_mib,
+            is_closing: false,
             is_adopted: false,
             is_left_running: false,
         }
@@ -111,6 +115,11 @@ impl Container {
 
     pub(in crate::host) fn tell(&mut self, line: &[u8]) {
         self.outgoing.tell(line);
+    }
+
+    /// Closes its stdin, once what is on its way is written. It notices if it was made to.
+    pub(in crate::host) fn close_stdin(&mut self) {
+        self.is_closing = true;
     }
 
     pub(in crate::host) fn is_telling(&self) -> bool {
@@ -176,6 +185,13 @@ impl Container {
     }
 
     async fn next_alive(&mut self) -> Option<Activity> {
+        if self.is_closing
+            && let Some(stdin) = &mut self.stdin
+        {
+            // Dropping this half alone would not tell the engine.
+            stdin.shutdown().await.ok();
+            self.stdin = None;
+        }
         tokio::select! {
             piece = self.output.next() => match piece {
                 Some((stream, bytes)) => Some(Activity::Output(stream, bytes)),

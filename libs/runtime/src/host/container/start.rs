@@ -52,18 +52,18 @@ impl Plan {
         let containers = &self.lodging.containers;
         let name = self.docker.container.clone().unwrap_or_else(|| self.container());
         tokio::select! {
-            _ = self.claim.get_or_init(|| containers.0.claims.claim(&name)) => {}
+            _ = self.right.claim.get_or_init(|| containers.0.claims.claim(&name)) => {}
             () = self.site.interrupted() => return Err(Problem::Unwanted),
         }
         let engine = containers.engine().await?;
         let container = match &self.docker.container {
             Some(name) => self.start_existing(engine, name).await?,
             None => {
-                let adopts = leftover == Leftover::Adopt && !self.has_started.load(Relaxed);
+                let adopts = leftover == Leftover::Adopt && !self.right.has_started.load(Relaxed);
                 self.start_own(engine, adopts).await?
             }
         };
-        self.has_started.store(true, Relaxed);
+        self.right.has_started.store(true, Relaxed);
         Ok(container)
     }
 

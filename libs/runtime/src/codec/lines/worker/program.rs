@@ -7,11 +7,12 @@ use protocol::limits::MAX_LINE;
 use tokio::time::Instant;
 
 use super::{Running, Worker};
-use crate::codec::lines::exit::{describe, judge};
-use crate::codec::lines::ladder::Ladder;
-use crate::codec::lines::restart::End;
+use crate::codec::exit::describe;
+use crate::codec::ladder::Ladder;
+use crate::codec::lines::exit::judge;
 use crate::codec::lines::rules::Silence;
 use crate::codec::lines::turn::Phase;
+use crate::codec::restart::End;
 use crate::event::{AgentEvent, Outcome};
 use crate::framing::Framing;
 use crate::host::process::Process;
@@ -30,6 +31,10 @@ impl Worker {
                 }
             }
             None => {
+                if let Some(why) = self.restart.is_given_up() {
+                    let error = format!("{} {why}", self.name);
+                    return self.end_turn(Outcome::failed(RunReason::AgentUnavailable, error));
+                }
                 let start = self.restart.not_before(now);
                 if start > now {
                     *until = Some(start);

@@ -11,6 +11,9 @@ const LONGEST: Duration = Duration::from_secs(30);
 /// A program that ran this long has worked; what it crashed of is not how it starts.
 const STABLE: Duration = Duration::from_secs(10);
 
+/// A program that crashed that often in a row, each time soon after its start, is not started any more.
+const GIVEN_UP: u32 = 8;
+
 /// How a program ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum End {
@@ -38,6 +41,13 @@ impl Restart {
     pub(super) fn not_before(&self, now: Instant) -> Instant {
         let Some((ended, End::Crashed(_))) = &self.ended else { return now };
         (*ended + self.delay()).max(now)
+    }
+
+    /// Whether it is not started any more, and why.
+    pub(super) fn is_given_up(&self) -> Option<String> {
+        let Some((_, End::Crashed(how))) = &self.ended else { return None };
+        let given_up = self.crashes >= GIVEN_UP;
+        given_up.then(|| format!("crashed {GIVEN_UP} times in a row and is not started again until the agent is restarted: {how}"))
     }
 
     /// The program was started. The answer is what to tell people.
@@ -93,6 +103,19 @@ mod tests {
 
         assert_eq!(delays[..4], [0, 500, 1_000, 2_000]);
         assert_eq!(delays[8..], [30_000, 30_000]);
+    }
+
+    #[test]
+    fn a_program_that_keeps_crashing_is_given_up() {
+        let (mut restart, now) = (Restart::default(), Instant::now());
+        for _ in 1..GIVEN_UP {
+            crash(&mut restart, now, Duration::ZERO);
+            assert_eq!(restart.is_given_up(), None);
+        }
+
+        crash(&mut restart, now, Duration::ZERO);
+
+        assert!(restart.is_given_up().unwrap().contains("it ended with exit status: 1"));
     }
 
     #[test]

@@ -18,6 +18,11 @@ impl Ladder {
         Self { next: Some((now, Signal::INT)), graces }
     }
 
+    /// Gives the program, which was told to give up its turn, some time to do so, then begins with an interrupt.
+    pub(super) fn cancel(now: Instant, graces: Graces) -> Self {
+        Self { next: Some((now + graces.interrupt, Signal::INT)), graces }
+    }
+
     /// Gives the program some time to exit by itself, then tells it to.
     pub(super) fn exit(now: Instant, graces: Graces) -> Self {
         Self { next: Some((now + graces.interrupt, Signal::TERM)), graces }

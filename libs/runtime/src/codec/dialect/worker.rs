@@ -1,0 +1,349 @@
+//! The task of a session: what happens, and what follows from it.
+
+mod hearing;
+mod program;
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use protocol::{InteractionId, RunId};
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, sleep_until};
+
+use super::out::Out;
+use super::permission::{Choice, Permission, chosen};
+use super::speech::Speech;
+use super::{Dialect, Setting};
+use crate::codec::ladder::Ladder;
+use crate::codec::restart::Restart;
+use crate::control::{InteractionAnswer, Told};
+use crate::event::{AgentEvent, Outcome};
+use crate::framing::Framing;
+use crate::host::process::{Activity, Process};
+use crate::session::{self, Inbox, Prompt};
+
+/// How long a program may take from its start until it takes turns. Some load for seconds, on a busy machine for longer.
+const OPENING: Duration = Duration::from_secs(60);
+
+/// After which time of silence what is said outside of turns is whole, and a replay over.
+const QUIET: Duration = Duration::from_millis(300);
+
+/// Everything about the session; the task is its only owner.
+pub(super) struct Worker<D> {
+    dialect: D,
+    setting: Setting,
+    inbox: Inbox,
+    told: mpsc::Receiver<Told>,
+    /// Events on their way out. Nothing more is read from the program, and no turn begun, until it is empty.
+    outbox: VecDeque<AgentEvent>,
+    running: Option<Running>,
+    restart: Restart,
+    /// The program's own session, to be taken up by the next program.
+    session: Option<String>,
+    turn: Option<Turn>,
+    speech: Speech,
+    asked: Vec<Asked>,
+    /// Since when nothing was heard of the program.
+    silent: Instant,
+    /// Whether people were told of the silence.
+    reported: bool,
+    /// Whether the program has said its session since it was started.
+    confirmed: bool,
+    /// Why the program cannot be used, until it is ended for it.
+    refused: Option<String>,
+}
+
+/// A program and what it has begun to say.
+struct Running {
+    process: Process,
+    stdout: Framing,
+    stderr: Framing,
+    /// Whether it takes turns.
+    ready: bool,
+    /// Whether it does once it is silent for a moment.
+    settles: bool,
+    /// Whether it was to take up a session.
+    resumes: bool,
+    started: Instant,
+}
+
+/// A turn from prompt to end.
+struct Turn {
+    run: RunId,
+    text: String,
+    phase: Phase,
+    cancelled: bool,
+    ladder: Option<Ladder>,
+    /// How it ended, while its program has yet to exit.
+    outcome: Option<Outcome>,
+}
+
+/// How far a turn is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// For a program, or for it to be ready; not to be started before that, if a time is there.
+    Waiting(Option<Instant>),
+    /// The message is on its way into the program.
+    Writing,
+    /// The program has the message.
+    Given,
+}
+
+/// A permission that people are asked for.
+struct Asked {
+    interaction: InteractionId,
+    choices: Vec<String>,
+    permission: Permission,
+}
+
+/// What made the task go on.
+enum Wake {
+    Stopped,
+    Said,
+    Prompt(Prompt),
+    Told(Told),
+    Cancelled,
+    Activity(Activity),
+    Time,
+}
+
+impl<D: Dialect> Worker<D> {
+    pub(super) fn new(
+        dialect: D,
+        setting: Setting,
+        resume: Option<String>,
+        inbox: Inbox,
+        told: mpsc::Receiver<Told>,
+    ) -> Self {
+        Self {
+            dialect,
+            setting,
+            inbox,
+            told,
+            outbox: VecDeque::new(),
+            running: None,
+            restart: Restart::default(),
+            session: resume,
+            turn: None,
+            speech: Speech::default(),
+            asked: Vec::new(),
+            silent: Instant::now(),
+            reported: false,
+            confirmed: false,
+            refused: None,
+        }
+    }
+
+    pub(super) async fn run(mut self) {
+        loop {
+            match self.wake().await {
+                Wake::Stopped => break,
+                Wake::Said => {}
+                Wake::Prompt(Prompt { run, text }) => {
+                    self.flush();
+                    let phase = Phase::Waiting(None);
+                    let (cancelled, ladder, outcome) = (false, None, None);
+                    self.turn = Some(Turn { run, text, phase, cancelled, ladder, outcome });
+                    self.advance().await;
+                }
+                Wake::Told(told) => self.on_told(told),
+                Wake::Cancelled => self.on_cancel(),
+                Wake::Activity(activity) => self.on_activity(activity).await,
+                Wake::Time => self.on_time().await,
+            }
+        }
+        if let Some(running) = self.running.take() {
+            running.process.end(self.setting.graces.terminate).await;
+        }
+    }
+
+    async fn wake(&mut self) -> Wake {
+        let time = self.deadline();
+        let Self { inbox, outbox, turn, running, told, .. } = self;
+        let takes = running.as_ref().is_none_or(|running| !running.process.is_telling());
+        let Inbox { prompts, cancelled, stop, events } = inbox;
+        let all_said = outbox.is_empty();
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => Wake::Stopped,
+            room = events.room(), if !all_said => {
+                let Ok(room) = room else { return Wake::Stopped };
+                if let Some(event) = outbox.pop_front() {
+                    room.send(event);
+                }
+                Wake::Said
+            }
+            () = cancelled_now(cancelled, turn.as_ref()) => Wake::Cancelled,
+            prompt = prompts.recv(), if all_said && turn.is_none() => {
+                prompt.map_or(Wake::Stopped, Wake::Prompt)
+            }
+            Some(told) = told.recv(), if all_said && takes => Wake::Told(told),
+            activity = activity(running.as_mut()), if all_said => Wake::Activity(activity),
+            () = at(time), if all_said || time.is_some_and(|time| Some(time) == ladder(turn)) => Wake::Time,
+        }
+    }
+
+    /// When there is something to do.
+    fn deadline(&self) -> Option<Instant> {
+        let start = match self.turn.as_ref().map(|turn| turn.phase) {
+            Some(Phase::Waiting(start)) => start,
+            _ => None,
+        };
+        let opening = self.running.as_ref().filter(|running| !running.ready);
+        let opening = opening.map(|running| running.started + OPENING);
+        let unasked = (self.turn.is_none() && !self.speech.is_empty()).then(|| self.silent + QUIET);
+        let settled = self.running.as_ref().filter(|running| running.settles);
+        let settled = settled.map(|_| self.silent + QUIET);
+        let times = [start, opening, settled, unasked, self.silence(), ladder(&self.turn)];
+        times.into_iter().flatten().min()
+    }
+
+    /// When people are told that nothing was heard.
+    fn silence(&self) -> Option<Instant> {
+        let turn = self.turn.as_ref().filter(|turn| turn.phase == Phase::Given)?;
+        // A program that waits for an answer has reason to be silent.
+        let waits = !self.asked.is_empty() || self.reported || turn.outcome.is_some();
+        self.setting.silence.filter(|_| !waits).map(|silence| self.silent + silence)
+    }
+
+    async fn on_time(&mut self) {
+        let now = Instant::now();
+        if let Some(turn) = &mut self.turn
+            && let Some(signal) = turn.ladder.as_mut().and_then(|ladder| ladder.climb(now))
+            && let Some(running) = &self.running
+        {
+            running.process.signal(signal);
+        }
+        if self.silence().is_some_and(|at| at <= now) {
+            self.reported = true;
+            let silence = now - self.silent;
+            let said =
+                format!("{} has said nothing for {} s", self.setting.name, silence.as_secs());
+            self.status(said);
+        }
+        if self.turn.is_none() && self.silent + QUIET <= now {
+            self.flush();
+        }
+        if let Some(running) = self.running.as_mut().filter(|running| running.settles)
+            && self.silent + QUIET <= now
+        {
+            (running.ready, running.settles) = (true, false);
+        }
+        let opens = self.running.as_ref().is_some_and(|running| !running.ready);
+        if opens && self.running.as_ref().is_some_and(|running| running.started + OPENING <= now) {
+            self.refuse("it does not answer as a program of its codec does").await;
+        }
+        self.advance().await;
+    }
+
+    fn on_cancel(&mut self) {
+        let Some(turn) = &mut self.turn else { return };
+        turn.cancelled = true;
+        match turn.phase {
+            // The program knows nothing of it.
+            Phase::Waiting(_) => self.end_turn(Outcome::Cancelled),
+            // What is said to it now would come before the message.
+            Phase::Writing => {}
+            Phase::Given => self.cancel(),
+        }
+    }
+
+    /// Tells the program to end the turn, if it can be told, and sees to it that it does.
+    fn cancel(&mut self) {
+        let mut out = Out::default();
+        let is_told = self.dialect.cancel(&mut out);
+        let (now, graces) = (Instant::now(), self.setting.graces);
+        if let Some(turn) = &mut self.turn {
+            turn.ladder = Some(match is_told {
+                true => Ladder::cancel(now, graces),
+                false => Ladder::interrupt(now, graces),
+            });
+        }
+        self.take(out, None);
+    }
+
+    /// People have answered, or a command is there, which such a program has none of.
+    fn on_told(&mut self, told: Told) {
+        match told {
+            Told::Answer(answer) => self.on_answer(&answer),
+            Told::Command { name, .. } => {
+                self.status(format!(
+                    "{} takes no commands: \"{name}\" was left out",
+                    self.setting.name
+                ));
+            }
+        }
+    }
+
+    fn on_answer(&mut self, answer: &InteractionAnswer) {
+        let at = self.asked.iter().position(|asked| asked.interaction == answer.interaction_id);
+        let Some(at) = at else {
+            // The program that asked is gone, or did not want to know any more.
+            return tracing::debug!(interaction = %answer.interaction_id, "nobody waits for this answer");
+        };
+        let Asked { choices, permission, .. } = self.asked.swap_remove(at);
+        let choice = chosen(&choices, answer).unwrap_or_else(|| permission.denial());
+        self.decide(&permission, choice);
+    }
+
+    fn decide(&mut self, permission: &Permission, choice: Choice) {
+        let mut out = Out::default();
+        self.dialect.decide(&permission.key, choice, &mut out);
+        self.heard();
+        self.take(out, None);
+    }
+
+    /// The program has shown a sign of life, or been given reason to.
+    fn heard(&mut self) {
+        (self.silent, self.reported) = (Instant::now(), false);
+    }
+
+    /// Tells people something.
+    fn status(&mut self, message: impl Into<String>) {
+        let run = self.turn.as_ref().map(|turn| &turn.run);
+        self.outbox.push_back(AgentEvent::status(run, message.into()));
+    }
+
+    /// Ends what is being said.
+    fn flush(&mut self) {
+        let run = self.turn.as_ref().map(|turn| turn.run.clone());
+        let text = self.speech.take();
+        self.outbox.extend(text.map(|text| AgentEvent::Message { run, text }));
+    }
+
+    fn end_turn(&mut self, outcome: Outcome) {
+        self.flush();
+        self.take_stderr_tail();
+        // Nobody's answer counts any more.
+        self.asked.clear();
+        if let Some(Turn { run, .. }) = self.turn.take() {
+            self.outbox.push_back(AgentEvent::Ended { run, outcome });
+        }
+    }
+}
+
+fn ladder(turn: &Option<Turn>) -> Option<Instant> {
+    turn.as_ref()?.ladder?.deadline()
+}
+
+/// Resolves when the turn is cancelled and does not know it yet.
+async fn cancelled_now(signal: &mut watch::Receiver<Option<RunId>>, turn: Option<&Turn>) {
+    match turn {
+        Some(turn) if !turn.cancelled => session::cancelled(signal, &turn.run).await,
+        _ => std::future::pending().await,
+    }
+}
+
+async fn activity(running: Option<&mut Running>) -> Activity {
+    match running {
+        Some(running) => running.process.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn at(instant: Option<Instant>) {
+    match instant {
+        Some(instant) => sleep_until(instant).await,
+        None => std::future::pending().await,
+    }
+}
