@@ -5,6 +5,7 @@
 mod containers {
     mod bounds;
     mod chat;
+    mod dialects;
     mod ends;
     mod flood;
     mod keeping;

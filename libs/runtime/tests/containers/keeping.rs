@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use protocol::spec::Host;
+use protocol::spec::{AgentSpec, Host};
 use runtime::{Fate, Session, Stay};
 
 use super::support::Agent;
@@ -51,14 +51,18 @@ async fn another_configuration_gets_another_container() {
 }
 
 /// A session of a manager that is killed: it has no time to end anything.
-fn killed_after(yard: &Yard, turn: impl AsyncFnOnce(&mut Agent) + Send) {
+pub(crate) fn killed_after(
+    yard: &Yard,
+    spec: &AgentSpec,
+    turn: impl AsyncFnOnce(&mut Agent) + Send,
+) {
     std::thread::scope(|scope| {
         scope.spawn(|| {
             let manager =
                 tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             let place = yard.place(&yard.again(), "one", Stay::Keep);
             let agent = manager.block_on(async {
-                let (session, events) = Session::start_at(&shell(), place, None, HURRIED);
+                let (session, events) = Session::start_at(spec, place, None, HURRIED);
                 let mut agent = Agent { session, events, workdir: tempfile::tempdir().unwrap() };
                 turn(&mut agent).await;
                 agent
@@ -73,7 +77,7 @@ fn killed_after(yard: &Yard, turn: impl AsyncFnOnce(&mut Agent) + Send) {
 #[ignore = "needs an engine"]
 async fn a_container_that_outlives_its_manager_is_taken_over() {
     let yard = Yard::new();
-    killed_after(&yard, async |agent: &mut Agent| {
+    killed_after(&yard, &shell(), async |agent: &mut Agent| {
         agent.ask("counter=41").await;
     });
     let started =
@@ -96,7 +100,7 @@ async fn a_container_that_outlives_its_manager_is_taken_over() {
 #[ignore = "needs an engine"]
 async fn what_it_still_says_to_an_old_turn_is_no_answer_to_a_new_one() {
     let yard = Yard::new();
-    killed_after(&yard, async |agent: &mut Agent| {
+    killed_after(&yard, &shell(), async |agent: &mut Agent| {
         agent.prompt("for i in 1 2 3 4 5 6 7 8 9; do echo old $i; sleep 0.1; done").await;
         yard.busy().await;
     });
@@ -112,7 +116,7 @@ async fn what_it_still_says_to_an_old_turn_is_no_answer_to_a_new_one() {
 #[ignore = "needs an engine"]
 async fn what_is_at_a_turn_that_has_ended_is_stopped_first() {
     let yard = Yard::new();
-    killed_after(&yard, async |agent: &mut Agent| {
+    killed_after(&yard, &shell(), async |agent: &mut Agent| {
         agent.prompt("echo mine > /etc/mark; sleep 1000; echo old").await;
         yard.busy().await;
     });
@@ -171,7 +175,7 @@ async fn what_belongs_to_nothing_is_removed() {
 #[ignore = "needs an engine"]
 async fn what_nobody_has_taken_over_is_stopped_in_the_end() {
     let yard = Yard::new();
-    killed_after(&yard, async |agent: &mut Agent| {
+    killed_after(&yard, &shell(), async |agent: &mut Agent| {
         agent.ask("true").await;
     });
     let containers = yard.again();
