@@ -114,8 +114,8 @@ pub struct Times {
 /// What containers of agents may do.
 #[derive(Debug, Clone, Args)]
 pub struct Containers {
-    /// Address of the container engine [default: the first of Docker and Podman that answers]
-    #[arg(long, env = "DOCKER_HOST", value_name = "URL")]
+    /// Address of the container engine [default: $DOCKER_HOST, else the first of Docker and Podman that answers]
+    #[arg(long, env = "LONGSHORE_DOCKER_HOST", value_name = "URL")]
     pub docker_host: Option<String>,
     /// Directory that containers may mount, with all that is in it; may be given several times
     #[arg(long = "mount", env = "LONGSHORE_MOUNT", value_delimiter = '\n', value_name = "DIR")]

@@ -130,7 +130,8 @@ pub(crate) fn manager_config(
     config.viewer_grace = times.viewer_grace;
     config.idle_eviction = times.idle_eviction;
     // Set and empty counts as not set, as it does for the docker command.
-    config.engine = containers.docker_host.clone().filter(|address| !address.is_empty());
+    let ours = containers.docker_host.clone().or_else(|| std::env::var("DOCKER_HOST").ok());
+    config.engine = ours.filter(|address| !address.is_empty());
     config.mounts.clone_from(&containers.mounts);
     config.host_network = containers.host_network;
     config
