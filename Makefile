@@ -10,12 +10,12 @@ export RUSTDOCFLAGS := -D warnings
 # client links against.
 NEEDS := bc=bc busybox=busybox g++=g++ patch=patch pkg-config=pkg-config
 
-.PHONY: run test contract bench deps packages rust fmt clippy rust-test doc deny js python document fuzz chaos chaos-broken soak
+.PHONY: run test contract bench deps packages rust fmt clippy rust-test doc deny js docker-test python document fuzz chaos chaos-broken soak
 
 run:
 	$(CARGO) run --release -p longshore -- up
 
-test: deps fmt clippy rust-test doc js python document fuzz chaos chaos-broken deny
+test: deps fmt clippy rust-test doc js docker-test python document fuzz chaos chaos-broken deny
 	@echo "all checks passed"
 
 ## What the tests need
@@ -74,6 +74,12 @@ doc:
 js: target/debug/longshore tests/js/node_modules examples/node_modules
 	rm -rf target/contract-seen
 	cd tests/js && npm test && npm run coverage
+
+# With the engine that answers, or one of its own: see tests/docker/engine.sh.
+docker-test: target/debug/longshore tests/js/node_modules
+	$(CARGO) test -p runtime --test containers --locked --no-run
+	tests/docker/engine.sh $(CARGO) test -p runtime --test containers --locked -- --ignored
+	tests/docker/engine.sh node --test --test-timeout=120000 tests/docker/*.test.mjs
 
 python: target/debug/longshore $(VENV)/ready
 	$(VENV)/bin/python tests/python/test_conversation.py

@@ -1274,6 +1274,41 @@ export type Host =
     env?: Record<string, string>;
     /** Working directory; without one, the agent's own directory under the data directory. */
     cwd?: string;
+  }
+  /** A container of Docker or Podman on the manager's machine. */
+  | {
+    type: "docker";
+    /** The image that it is made from, such as `node:22`. It is pulled when the engine does not have it. */
+    image?: string;
+    /**
+     * Instead of an image: the name of a container that exists. It is started when it does not run, never changed and
+     * never removed, so nothing else may be set.
+     */
+    container?: string;
+    /** What it runs, with arguments; without it, what the image says. */
+    command?: Array<string>;
+    /** Added to the image's environment. */
+    env?: Record<string, string>;
+    /** What it sees of the manager's machine, besides the agent's own directory at `/workspace`. */
+    mounts?: Array<Mount>;
+    /** `none`, `host` if the manager allows it, or a network's name; without it, the engine's default. */
+    network?: string;
+    /** `user` or `user:group`, by name or number; without it, what the image says. */
+    user?: string;
+    /** Most memory, in MiB, from 6; swap is not given. */
+    memoryMib?: number;
+    /** Most time of processors, in thousandths of one, from 10. */
+    cpuMillis?: number;
+    /** Most processes and threads, from 1. */
+    pids?: number;
+    /** Whether it can change nothing but what is mounted. */
+    readOnly?: boolean;
+    /** Directories in memory, gone when it ends. */
+    tmpfs?: Array<string>;
+    /** Capabilities that it keeps, such as `NET_RAW`. All others are dropped. */
+    capabilities?: Array<string>;
+    /** Working directory; without it, `/workspace`. */
+    workdir?: string;
   };
 
 /** `insertHistory`: append messages that were said elsewhere. */
@@ -1593,6 +1628,16 @@ export interface MessageFilterResult {
 
 /** Chosen by the sender of a message, so that sending it again changes nothing. */
 export type MessageId = string;
+
+/** A directory or file of the manager's machine within a container. */
+export interface Mount {
+  /** Where it is; the manager has a list of what may be mounted. */
+  source: string;
+  /** Where the container sees it. */
+  target: string;
+  /** Whether it cannot be changed. */
+  readOnly?: boolean;
+}
 
 /** What to do with a name that is taken. */
 export type NameCollision =

@@ -111,6 +111,20 @@ pub struct Times {
     pub idle_eviction: Duration,
 }
 
+/// What containers of agents may do.
+#[derive(Debug, Clone, Args)]
+pub struct Containers {
+    /// Address of the container engine [default: $DOCKER_HOST, else the first of Docker and Podman that answers]
+    #[arg(long, env = "LONGSHORE_DOCKER_HOST", value_name = "URL")]
+    pub docker_host: Option<String>,
+    /// Directory that containers may mount, with all that is in it; may be given several times
+    #[arg(long = "mount", env = "LONGSHORE_MOUNT", value_delimiter = '\n', value_name = "DIR")]
+    pub mounts: Vec<PathBuf>,
+    /// Let containers share the network of this machine
+    #[arg(long, env = "LONGSHORE_HOST_NETWORK")]
+    pub host_network: bool,
+}
+
 /// `longshore up`
 #[derive(Debug, Clone, Args)]
 pub struct Up {
@@ -123,6 +137,9 @@ pub struct Up {
     /// How long what may take at the manager.
     #[command(flatten)]
     pub times: Times,
+    /// What containers may do.
+    #[command(flatten)]
+    pub containers: Containers,
     /// Make no agents of the agent programs that are on the PATH
     #[arg(long, env = "LONGSHORE_NO_DETECT")]
     pub no_detect: bool,
@@ -163,6 +180,9 @@ pub struct Manager {
     /// How long what may take at the manager.
     #[command(flatten)]
     pub times: Times,
+    /// What containers may do.
+    #[command(flatten)]
+    pub containers: Containers,
     /// Port that controllers connect to; 0 takes any free one
     #[arg(
         long,

@@ -83,7 +83,7 @@ pub async fn manager(
 
     let shutdown = stop::on_signal()?;
     directories.create()?;
-    let mut config = manager_config(&args.server, &args.times, &directories);
+    let mut config = manager_config(&args.server, &args.times, &args.containers, &directories);
     config.api_key = args.api_key.clone().map(|secret| secret.0);
     let manager = Manager::open(config).await?;
     let agents = ensure(&manager, specs.into_iter().chain(given(&args.agents))).await?;
@@ -120,6 +120,7 @@ pub(crate) fn controller_config(
 pub(crate) fn manager_config(
     server: &cli::Server,
     times: &cli::Times,
+    containers: &cli::Containers,
     directories: &Directories,
 ) -> ::manager::Config {
     let mut config = ::manager::Config::new(&directories.data);
@@ -128,6 +129,11 @@ pub(crate) fn manager_config(
     config.run_timeout = times.run_timeout;
     config.viewer_grace = times.viewer_grace;
     config.idle_eviction = times.idle_eviction;
+    // Set and empty counts as not set, as it does for the docker command.
+    let ours = containers.docker_host.clone().or_else(|| std::env::var("DOCKER_HOST").ok());
+    config.engine = ours.filter(|address| !address.is_empty());
+    config.mounts.clone_from(&containers.mounts);
+    config.host_network = containers.host_network;
     config
 }
 

@@ -133,8 +133,13 @@ impl Both {
         directories: &Directories,
     ) -> anyhow::Result<Self> {
         directories.create()?;
-        let manager =
-            Manager::open(tiers::manager_config(&args.server, &args.times, directories)).await?;
+        let manager = Manager::open(tiers::manager_config(
+            &args.server,
+            &args.times,
+            &args.containers,
+            directories,
+        ))
+        .await?;
         let controller =
             Controller::open(tiers::controller_config(&args.server, directories)).await?;
         let (manager_listener, manager_url) =

@@ -1,6 +1,6 @@
 //! All agents of the manager.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Component, Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
@@ -10,6 +10,7 @@ use protocol::agents::{AgentInfo, Origin, RunReason};
 use protocol::limits::MAX_QUEUED_RUNS;
 use protocol::spec::{AgentSpec, Host};
 use protocol::{AgentId, ConversationId, Timestamp};
+use runtime::{Containers, Fate};
 use store::{AgentRecord, ManagerDb, OpenInteraction, StoreError};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
@@ -38,6 +39,7 @@ pub(crate) struct Agents {
     passwords: Passwords,
     /// The agents' own directories are under it.
     directory: PathBuf,
+    containers: Containers,
     times: Times,
     runs: RunClaims,
     interactions: InteractionClaims,
@@ -64,9 +66,10 @@ impl Agents {
         db: ManagerDb,
         passwords: Passwords,
         directory: PathBuf,
+        containers: Containers,
         config: &Config,
     ) -> Result<Arc<Self>, StoreError> {
-        close_open_runs(&db).await?;
+        let interrupted = close_open_runs(&db).await?;
         let times = Times {
             run_timeout: config.run_timeout,
             viewer_grace: config.viewer_grace,
@@ -77,6 +80,7 @@ impl Agents {
             db,
             passwords,
             directory,
+            containers,
             times,
             runs: RunClaims::default(),
             interactions: InteractionClaims::default(),
@@ -90,6 +94,9 @@ impl Agents {
             agents.take_up(record).await?;
         }
         agents.resume().await?;
+        let fate = |agent: &str, session: &str| agents.fate(agent, session, &interrupted);
+        let stopping = agents.containers.tidy(fate).await;
+        agents.tasks.spawn(stopping.done());
         tokio::spawn(crate::janitor::run(Arc::downgrade(&agents), janitor, times.idle));
         Ok(agents)
     }
@@ -108,6 +115,21 @@ impl Agents {
             }
         }
         Ok(())
+    }
+
+    /// What becomes of a container of that agent and session. One that was given a turn in a conversation that was
+    /// `interrupted` may still be at it, and what it says to it would be taken for something else.
+    fn fate(&self, agent: &str, session: &str, interrupted: &HashSet<ConversationId>) -> Fate {
+        let Ok(conversation) = ConversationId::new(session) else { return Fate::Goes };
+        let all = self.all();
+        let mut of_agent = all.iter().filter(|known| known.id.as_str() == agent);
+        let belongs = of_agent.any(|known| matches!(known.spec().host, Some(Host::Docker(_))))
+            && all.iter().any(|known| known.conversations.knows(&conversation));
+        match (belongs, interrupted.contains(&conversation)) {
+            (false, _) => Fate::Goes,
+            (true, true) => Fate::Stops,
+            (true, false) => Fate::Stays,
+        }
     }
 
     pub(crate) fn db(&self) -> &ManagerDb {
@@ -156,6 +178,7 @@ impl Agents {
     /// Adds an agent, and makes its password: told once, kept as a hash.
     pub(crate) async fn create(&self, spec: AgentSpec) -> Result<(AgentId, String), Error> {
         spec.check().map_err(|error| Error::InvalidPayload(error.to_string()))?;
+        self.check_container(&spec).await?;
         let password = passwords::generate();
         let record = AgentRecord {
             agent_id: AgentId::random(),
@@ -173,6 +196,15 @@ impl Agents {
         self.take_up(record).await?;
         tracing::info!(agent = %id, name, "agent created");
         Ok((id, password))
+    }
+
+    /// Whether the agent's container, if it is to have one, is allowed.
+    async fn check_container(&self, spec: &AgentSpec) -> Result<(), Error> {
+        let (containers, spec) = (self.containers.clone(), spec.clone());
+        // Off the async workers: it looks at the disk.
+        let checked = tokio::task::spawn_blocking(move || containers.check(&spec)).await;
+        let checked = checked.map_err(|error| Error::from(anyhow::Error::from(error)))?;
+        checked.map_err(|error| Error::InvalidPayload(error.to_string()))
     }
 
     /// The agent of that name; created when there is none, then with its password.
@@ -208,6 +240,7 @@ impl Agents {
         self.dismiss(id);
         // One that has ended by itself need not be told.
         agent.conversations.control(Control::Delete).await.ok();
+        self.containers.remove(Some(id), None).await;
         tracing::info!(agent = %id, "agent deleted");
         Ok(())
     }
@@ -275,6 +308,11 @@ impl Agents {
         self.tasks.wait().await;
     }
 
+    /// Stops the containers that no session has: those that a manager before has left, and those that ended too late.
+    pub(crate) async fn stop_containers(&self, grace: Duration) {
+        self.containers.stop(grace).await;
+    }
+
     pub(crate) fn all(&self) -> Vec<Arc<Agent>> {
         self.agents.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
@@ -285,7 +323,8 @@ impl Agents {
         let name = AgentName { id: id.clone(), name: spec.name.clone() };
         let filters = Arc::new(Filters::new(&spec.filters));
         let permits = Arc::new(Semaphore::new(spec.parallel as usize));
-        let target = Target { name, spec: Arc::new(spec), workdir };
+        let target =
+            Target { name, spec: Arc::new(spec), workdir, containers: self.containers.clone() };
         let audience: Arc<Audience> = Arc::default();
         let setting = Setting {
             db: self.db.clone(),
@@ -328,14 +367,16 @@ impl Roster for Agents {
     }
 }
 
-/// What runs when the manager dies is not taken up again: nobody can know how far it got.
-async fn close_open_runs(db: &ManagerDb) -> Result<(), StoreError> {
+/// What runs when the manager dies is not taken up again: nobody can know how far it got. Gives the conversations.
+async fn close_open_runs(db: &ManagerDb) -> Result<HashSet<ConversationId>, StoreError> {
+    let mut interrupted = HashSet::new();
     for (conversation, run) in db.open_runs().await? {
         let ending = Ending::failed(RunReason::ServerRestart, None);
         db.append(&conversation, vec![ended(&run, None, ending, Timestamp::now())]).await?;
         tracing::warn!(%conversation, %run, "run was open, closed");
+        interrupted.insert(conversation);
     }
-    Ok(())
+    Ok(interrupted)
 }
 
 /// Agents that come over the wire may only be given working directories below the agents' own.

@@ -18,6 +18,12 @@ pub struct Config {
     pub agents: Vec<AgentSpec>,
     /// Besides their own directories, where agents that are added over the wire may have their working directory.
     pub working_directories: Vec<PathBuf>,
+    /// The container engine's address, `unix://` or `tcp://`. Without one, it is looked for where engines usually listen.
+    pub engine: Option<String>,
+    /// What containers may mount, besides their agents' own directories: these directories with all that is in them.
+    pub mounts: Vec<PathBuf>,
+    /// Whether containers may share the network of this machine.
+    pub host_network: bool,
     /// How long stopping may take. Running turns may go on for the first half of it, then they are cancelled.
     pub grace: Duration,
     /// How long a run may take.
@@ -39,6 +45,9 @@ impl Config {
             secret: None,
             agents: Vec::new(),
             working_directories: Vec::new(),
+            engine: None,
+            mounts: Vec::new(),
+            host_network: false,
             grace: Duration::from_secs(10),
             run_timeout: Duration::from_secs(60 * 60),
             viewer_grace: Duration::from_secs(30),
@@ -55,6 +64,9 @@ impl std::fmt::Debug for Config {
             .field("secret", &self.secret.as_ref().map(|_| "***"))
             .field("agents", &self.agents)
             .field("working_directories", &self.working_directories)
+            .field("engine", &self.engine)
+            .field("mounts", &self.mounts)
+            .field("host_network", &self.host_network)
             .field("grace", &self.grace)
             .field("run_timeout", &self.run_timeout)
             .field("viewer_grace", &self.viewer_grace)

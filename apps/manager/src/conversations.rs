@@ -288,6 +288,7 @@ impl Conversations {
             live.feed().close();
             live.control(Control::Delete).await.ok();
         }
+        self.setting.home.containers.remove(None, Some(id.as_str())).await;
         tracing::info!(conversation = %id, "conversation deleted");
         Ok(())
     }

@@ -9,6 +9,7 @@ use gateway::server::{self as http_server, socket_io};
 use protocol::AgentId;
 use protocol::catalogue::Namespace;
 use protocol::spec::AgentSpec;
+use runtime::{ContainerRules, Containers};
 use store::{ManagerDb, SecretKey};
 use tokio::net::TcpListener;
 use tokio::time::Instant;
@@ -28,6 +29,13 @@ const BUFFER: usize = 1_024;
 
 /// What the secret is used for here; another use gets another key.
 const RESUME: &str = "resume";
+
+/// The same: what containers of this manager are known by.
+const CONTAINERS: &str = "containers";
+
+/// How long containers may take to be gone when their sessions have not seen to it. It is on top of the grace period, as
+/// nobody else would.
+const LAST_CONTAINERS: Duration = Duration::from_secs(2);
 
 /// How long connections may take to end once the agents have. Their cursors outlive them, so nothing is lost
 /// with one whose peer does not read.
@@ -69,9 +77,11 @@ impl Manager {
             .context("open the manager's database")?;
         let passwords = Passwords::new().await?;
         let directory = data_dir.join("agents");
-        let agents = Agents::load(db.clone(), passwords.clone(), directory.clone(), &config)
-            .await
-            .context("take up the agents")?;
+        let containers = containers(&config, &secret);
+        let agents =
+            Agents::load(db.clone(), passwords.clone(), directory.clone(), containers, &config)
+                .await
+                .context("take up the agents")?;
         let resume_tokens = ResumeTokens::new(secret.derive(RESUME));
         let mut working_directories = config.working_directories;
         working_directories.push(directory);
@@ -135,7 +145,24 @@ impl Manager {
         if tokio::time::timeout_at(now + self.grace, ended).await.is_err() {
             tracing::warn!("agents were left at the end of the grace period");
         }
+        let left = (now + self.grace).saturating_duration_since(Instant::now());
+        let stopped = self.server.agents.stop_containers(left);
+        if tokio::time::timeout(left + LAST_CONTAINERS, stopped).await.is_err() {
+            tracing::warn!("containers may have been left");
+        }
     }
+}
+
+/// The containers of this manager. They are known by its key, which outlives it.
+fn containers(config: &Config, secret: &SecretKey) -> Containers {
+    let key = secret.derive(CONTAINERS);
+    Containers::new(ContainerRules {
+        manager: key[..8].iter().map(|byte| format!("{byte:02x}")).collect(),
+        engine: config.engine.clone(),
+        mounts: config.mounts.clone(),
+        secret: vec![config.data_dir.clone()],
+        host_network: config.host_network,
+    })
 }
 
 /// Only the owner may look into it.

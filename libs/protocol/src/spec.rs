@@ -1,11 +1,14 @@
 //! What an agent is: where it runs (host) and what its stdin and stdout mean (codec).
 
+mod docker;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use self::docker::{Docker, InvalidContainer, Mount};
 use crate::agents::FilterDirection;
 use crate::limits::PARALLEL_RUNS;
 use crate::names::{self, is_event_name};
@@ -350,6 +353,8 @@ pub enum Host {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         cwd: Option<PathBuf>,
     },
+    /// A container of Docker or Podman on the manager's machine.
+    Docker(Docker),
 }
 
 fn default_parallel() -> u32 {
@@ -413,6 +418,9 @@ pub enum InvalidSpec {
         /// What is wrong with its host.
         problem: &'static str,
     },
+    /// The container cannot be made as it is described.
+    #[error("container: {0}")]
+    Container(#[from] InvalidContainer),
     /// It may have no run at all, or too many at once.
     #[error("parallel is 1 to 64")]
     Parallel,
@@ -503,6 +511,9 @@ impl AgentSpec {
                 return Err(problem("a filter's name is 1 to 128 characters".to_owned()));
             }
             filter.regex().map_err(|error| problem(error.to_string()))?;
+        }
+        if let Some(Host::Docker(docker)) = &self.host {
+            docker.check()?;
         }
         match (&self.codec, &self.host) {
             (Codec::Echo, Some(_)) => {

@@ -12,8 +12,6 @@ pub use self::dialect::fuzzing::conversation;
 #[cfg(fuzzing)]
 pub use self::lines::fuzzing::turn;
 
-use std::path::PathBuf;
-
 use protocol::agents::RunReason;
 use protocol::spec::{AgentSpec, Codec};
 
@@ -22,11 +20,12 @@ use tokio::sync::mpsc;
 use crate::control::Told;
 use crate::event::{AgentEvent, Outcome};
 use crate::session::{Graces, Inbox, Stopped};
+use crate::site::Site;
 
 /// Runs a session until it is stopped.
 pub(crate) async fn run(
     spec: AgentSpec,
-    workdir: PathBuf,
+    site: Site,
     graces: Graces,
     resume: Option<String>,
     inbox: Inbox,
@@ -35,12 +34,12 @@ pub(crate) async fn run(
     let codec = spec.codec.clone();
     let ended = match codec {
         Codec::Echo => echo::run(inbox, told).await,
-        Codec::Lines { .. } => match lines::Setting::from_spec(spec, workdir, graces) {
+        Codec::Lines { .. } => match lines::Setting::from_spec(spec, &site, graces) {
             Ok(setting) => lines::run(setting, inbox, told).await,
             Err(problem) => refuse(&problem, inbox).await,
         },
         Codec::Acp {} | Codec::Claude {} | Codec::Codex { .. } | Codec::Oneshot { .. } => {
-            match dialect::Setting::from_spec(spec, workdir, graces) {
+            match dialect::Setting::from_spec(spec, &site, graces) {
                 Ok(setting) => speak(codec, setting, resume, inbox, told).await,
                 Err(problem) => refuse(&problem, inbox).await,
             }

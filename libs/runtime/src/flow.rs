@@ -30,7 +30,7 @@ struct Flow {
 }
 
 /// The session's end.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Speaker {
     sender: mpsc::Sender<AgentEvent>,
     flow: Arc<Flow>,

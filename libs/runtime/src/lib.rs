@@ -1,4 +1,4 @@
-//! Agents as processes.
+//! Agents as processes and in containers.
 //!
 //! A [`Session`] is one agent in one conversation: prompts go in, [`AgentEvent`]s come out. What
 //! is behind it is two independent choices of the agent's configuration: the host (where its
@@ -17,10 +17,13 @@ mod framing;
 pub mod fuzzing;
 mod host;
 mod session;
+mod site;
 mod size;
 
 pub use control::{Ask, InteractionAnswer};
 pub use event::{AgentEvent, Outcome};
 pub use flow::Events;
+pub use host::container::{ContainerRules, Containers, Fate, MountRefused, NotAllowed, Stopping};
 pub use session::{Graces, NotTold, Session, Stopped};
+pub use site::{Place, Stay};
 pub use size::parts;

@@ -14,6 +14,7 @@ use crate::codec;
 use crate::control::{InteractionAnswer, Told};
 use crate::event::AgentEvent;
 use crate::flow::{self, Events, Speaker};
+use crate::site::{Place, Site};
 
 /// Answers and commands that may wait for the agent to take them.
 const TOLD: usize = 256;
@@ -76,20 +77,35 @@ impl Session {
         resume: Option<String>,
         graces: Graces,
     ) -> (Self, Events) {
+        Self::start_at(spec, Place::new(workdir), resume, graces)
+    }
+
+    /// The same at a place where there may be containers.
+    #[must_use]
+    pub fn start_at(
+        spec: &AgentSpec,
+        place: Place,
+        resume: Option<String>,
+        graces: Graces,
+    ) -> (Self, Events) {
         // One turn at a time: a second prompt waits here until the worker is done with the first.
         let (prompts, inbox_prompts) = mpsc::channel(1);
         let (told, inbox_told) = mpsc::channel(TOLD);
         let (cancelled, inbox_cancelled) = watch::channel(None);
         let (events, receiver) = flow::channel();
         let stop = CancellationToken::new();
+        let site = Site::new(place.clone(), stop.clone(), inbox_cancelled.clone(), events.clone());
         let inbox = Inbox {
             prompts: inbox_prompts,
             cancelled: inbox_cancelled,
             stop: stop.clone(),
             events,
         };
-        let (spec, workdir) = (spec.clone(), workdir.to_owned());
-        let worker = tokio::spawn(codec::run(spec, workdir, graces, resume, inbox, inbox_told));
+        let spec = spec.clone();
+        let worker = tokio::spawn(async move {
+            codec::run(spec, site, graces, resume, inbox, inbox_told).await;
+            place.leave().await;
+        });
         (Self { prompts, told, cancelled, stop: stop.drop_guard(), worker }, receiver)
     }
 

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use protocol::spec::AgentSpec;
-use protocol::{AgentId, RunId};
-use runtime::{AgentEvent, Events, InteractionAnswer};
+use protocol::{AgentId, ConversationId, RunId};
+use runtime::{AgentEvent, Containers, Events, Graces, InteractionAnswer, Place, Session, Stay};
 use serde_json::value::RawValue;
 use tokio::task::JoinSet;
 
@@ -23,11 +23,32 @@ pub(crate) struct Target {
     pub(crate) name: AgentName,
     pub(crate) spec: Arc<AgentSpec>,
     pub(crate) workdir: PathBuf,
+    pub(crate) containers: Containers,
+}
+
+impl Target {
+    /// Starts a session for one run. A container that it has goes with it.
+    pub(crate) fn start_for_run(&self, run: &RunId) -> (Session, Events) {
+        self.start(run.as_str(), Stay::Remove, None)
+    }
+
+    /// Starts the session of a conversation. A container that it has stays until the conversation is deleted.
+    /// The agent takes up its own session `own`, if it can.
+    fn start_for(&self, conversation: &ConversationId, own: Option<String>) -> (Session, Events) {
+        self.start(conversation.as_str(), Stay::Keep, own)
+    }
+
+    fn start(&self, name: &str, stay: Stay, own: Option<String>) -> (Session, Events) {
+        let place = Place::new(&self.workdir);
+        let place = place.with_containers(&self.containers, &self.name.id, name, stay);
+        Session::start_at(&self.spec, place, own, Graces::default())
+    }
 }
 
 /// The sessions of one conversation.
 #[derive(Debug)]
 pub(super) struct Sessions {
+    conversation: ConversationId,
     /// The agents that have had a turn in it.
     targets: Vec<Target>,
     running: Vec<Running>,
@@ -41,7 +62,7 @@ pub(super) struct Sessions {
 #[derive(Debug)]
 struct Running {
     seat: Seat,
-    session: runtime::Session,
+    session: Session,
     events: Events,
 }
 
@@ -50,8 +71,9 @@ struct Running {
 pub(super) struct Gone(pub(super) Seat);
 
 impl Sessions {
-    pub(super) fn new(home: Target) -> Self {
+    pub(super) fn new(conversation: ConversationId, home: Target) -> Self {
         Self {
+            conversation,
             targets: vec![home],
             running: Vec::new(),
             turn: 0,
@@ -138,9 +160,11 @@ impl Sessions {
             return Some(at);
         }
         let target = self.target(seat)?;
-        // A run of its own has a session of its own.
-        let own = self.own.get(&seat.agent).filter(|_| seat.run.is_none()).cloned();
-        let (session, events) = runtime::Session::start(&target.spec, &target.workdir, own);
+        let (session, events) = match &seat.run {
+            // It has a session of its own.
+            Some(run) => target.start_for_run(run),
+            None => target.start_for(&self.conversation, self.own.get(&seat.agent).cloned()),
+        };
         self.running.push(Running { seat: seat.clone(), session, events });
         Some(self.running.len() - 1)
     }

@@ -98,7 +98,7 @@ impl Worker {
             card: inner.card.clone(),
             attendance: inner.attendance.clone(),
             audience: setting.audience,
-            sessions: Sessions::new(setting.home.clone()),
+            sessions: Sessions::new(inner.card.id.clone(), setting.home.clone()),
             home: setting.home,
             publisher: Publisher::new(inner.feed.clone()),
             expired: setting.expired,

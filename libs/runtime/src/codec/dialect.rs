@@ -21,11 +21,11 @@ mod rpc;
 mod speech;
 mod worker;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitStatus;
 use std::time::Duration;
 
-use protocol::spec::{AgentSpec, Approvals, Host};
+use protocol::spec::{AgentSpec, Approvals};
 use serde_json::{Map, Value};
 use tokio::sync::mpsc;
 
@@ -36,6 +36,7 @@ use crate::control::Told;
 use crate::event::Outcome;
 use crate::host::program::Program;
 use crate::session::{Graces, Inbox, Stopped};
+use crate::site::Site;
 
 /// A message of a program.
 type Message = Map<String, Value>;
@@ -100,17 +101,9 @@ impl Setting {
     ///
     /// # Errors
     /// What is wrong, for people.
-    pub(super) fn from_spec(
-        spec: AgentSpec,
-        workdir: PathBuf,
-        graces: Graces,
-    ) -> Result<Self, String> {
-        let Some(Host::Process { command, args, env, cwd }) = spec.host else {
-            return Err("no program is configured".to_owned());
-        };
-        let program = Program { command, args, env, cwd, workdir };
-        let name = Path::new(&program.command).file_name();
-        let name = name.map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+    pub(super) fn from_spec(spec: AgentSpec, site: &Site, graces: Graces) -> Result<Self, String> {
+        let program = Program::new(spec.host, site)?;
+        let name = program.name();
         let silence = Duration::from_secs(spec.silence_secs.into());
         let silence = Some(silence).filter(|silence| !silence.is_zero());
         Ok(Self { program, name, approvals: spec.approvals, silence, graces })

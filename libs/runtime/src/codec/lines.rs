@@ -30,10 +30,7 @@ mod turn;
 mod unasked;
 mod worker;
 
-use std::path::{Path, PathBuf};
-
-use protocol::spec::{AgentSpec, Host};
-
+use protocol::spec::AgentSpec;
 use tokio::sync::mpsc;
 
 use self::rules::Rules;
@@ -41,6 +38,7 @@ use self::worker::Worker;
 use crate::control::Told;
 use crate::host::program::Program;
 use crate::session::{Graces, Inbox, Stopped};
+use crate::site::Site;
 
 /// How a `lines` agent is set up.
 #[derive(Debug)]
@@ -55,23 +53,15 @@ impl Setting {
     ///
     /// # Errors
     /// What is wrong, for people.
-    pub(super) fn from_spec(
-        spec: AgentSpec,
-        workdir: PathBuf,
-        graces: Graces,
-    ) -> Result<Self, String> {
+    pub(super) fn from_spec(spec: AgentSpec, site: &Site, graces: Graces) -> Result<Self, String> {
         let rules = Rules::from_codec(&spec.codec).ok_or("the codec is not \"lines\"")?;
         let rules = rules.map_err(|error| format!("the sentinel is no pattern: {error}"))?;
-        let Some(Host::Process { command, args, env, cwd }) = spec.host else {
-            return Err("no program is configured".to_owned());
-        };
-        Ok(Self { program: Program { command, args, env, cwd, workdir }, rules, graces })
+        Ok(Self { program: Program::new(spec.host, site)?, rules, graces })
     }
 
     /// The program's name, for people.
     fn name(&self) -> String {
-        let command = Path::new(&self.program.command);
-        command.file_name().unwrap_or(command.as_os_str()).to_string_lossy().into_owned()
+        self.program.name()
     }
 }
 

@@ -1,29 +1,15 @@
-//! A program as a child process, in a process group of its own.
-//!
-//! What ends the program ends its children: signals go to the group, and what is left of the
-//! group when the program has exited is killed. Only a child that leaves the group escapes.
+//! A program that was started, wherever it runs.
 
 use std::io;
 use std::process::ExitStatus;
 use std::time::Duration;
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::Bytes;
 use protocol::agents::OutputStream;
-use rustix::io::ioctl_fionread;
-use rustix::process::{Pid, Signal, kill_process_group};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
-use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout};
-use tokio::time::{Instant, sleep_until, timeout};
+use rustix::process::Signal;
 
-/// Bytes read at once. A pipe holds 64 KiB; a quarter of it keeps an idle agent small.
-const READ: usize = 16 << 10;
-
-/// A pipe at its largest (`/proc/sys/fs/pipe-max-size`): no more than this can be left in it when
-/// the program has exited. What comes beyond it is from a child that escaped.
-const LEFT_IN_PIPE: usize = 1 << 20;
-
-/// How long a pipe may stay open, with nothing in it, after the program and its group are gone.
-const PIPE_CLOSES: Duration = Duration::from_millis(250);
+use super::child::Child;
+use super::container::Container;
 
 /// Something about a running program.
 #[derive(Debug)]
@@ -37,254 +23,97 @@ pub(crate) enum Activity {
     /// It has exited, its group is gone and its output is read. The last of its activities.
     Exited {
         status: ExitStatus,
-        /// Whether it has read anything of what was given to [`Process::write`] last.
+        /// Whether it has read anything of what was given to [`Process::write`] last, or may have.
         read: bool,
     },
 }
 
-/// Bytes of lines besides messages that may wait until a program reads them; the line that goes beyond it still waits.
-const MAX_BESIDES: usize = 8 << 20;
-
 /// A running program.
 #[derive(Debug)]
-pub(crate) struct Process {
-    child: Child,
-    /// Its process group, as long as it is certain that the number is not somebody else's.
-    group: Option<Pid>,
-    stdin: Option<ChildStdin>,
-    stdout: Pipe<ChildStdout>,
-    stderr: Pipe<ChildStderr>,
-    outgoing: Outgoing,
-    exited: Option<Exited>,
-}
-
-/// What is on its way into stdin.
-#[derive(Debug, Default)]
-struct Outgoing {
-    message: Option<Vec<u8>>,
-    /// Bytes written of the message that was given last.
-    written: usize,
-    /// Lines besides; written before a message or after it, and never within.
-    besides: BytesMut,
-    /// Bytes of them written since the message.
-    told: usize,
-}
-
-#[derive(Debug)]
-struct Exited {
-    status: ExitStatus,
-    read: bool,
-    /// When to stop waiting for its pipes to close.
-    until: Instant,
-    /// Bytes to read at most until then.
-    left: usize,
+pub(crate) enum Process {
+    Child(Box<Child>),
+    Container(Box<Container>),
 }
 
 impl Process {
-    pub(super) fn new(mut child: Child) -> Self {
-        let group = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
-        Self {
-            stdin: child.stdin.take(),
-            stdout: Pipe::new(child.stdout.take()),
-            stderr: Pipe::new(child.stderr.take()),
-            group,
-            child,
-            outgoing: Outgoing::default(),
-            exited: None,
-        }
-    }
-
     /// Writes to its stdin, while [`Process::next`] is awaited.
     pub(crate) fn write(&mut self, bytes: Vec<u8>) {
-        self.outgoing.message = Some(bytes);
-        (self.outgoing.written, self.outgoing.told) = (0, 0);
+        match self {
+            Self::Child(child) => child.write(bytes),
+            Self::Container(container) => container.write(bytes),
+        }
     }
 
     /// Writes a line to its stdin besides, while [`Process::next`] is awaited. Nobody is told whether it was; what is too much
     /// for a program that does not read is left out.
     pub(crate) fn tell(&mut self, line: &[u8]) {
-        if self.outgoing.besides.len() > MAX_BESIDES {
-            return tracing::warn!("a program does not read what it is told");
+        match self {
+            Self::Child(child) => child.tell(line),
+            Self::Container(container) => container.tell(line),
         }
-        self.outgoing.besides.extend_from_slice(line);
     }
 
     /// Closes its stdin; what has not been written is not going to be.
     pub(crate) fn close_stdin(&mut self) {
-        self.stdin = None;
+        match self {
+            Self::Child(child) => child.close_stdin(),
+            Self::Container(container) => container.close_stdin(),
+        }
     }
 
     /// Whether there is such a line that has not been written.
     pub(crate) fn is_telling(&self) -> bool {
-        !self.outgoing.besides.is_empty()
+        match self {
+            Self::Child(child) => child.is_telling(),
+            Self::Container(container) => container.is_telling(),
+        }
     }
 
     /// Whether it has exited, even if [`Process::next`] has not come to say so.
     pub(crate) fn has_exited(&mut self) -> bool {
-        self.exited.is_some() || matches!(self.child.try_wait(), Ok(Some(_)))
+        match self {
+            Self::Child(child) => child.has_exited(),
+            Self::Container(container) => container.has_exited(),
+        }
     }
 
-    /// Sends a signal to its process group.
+    /// Whether it ran before and may still be at what it was told then.
+    pub(crate) fn is_adopted(&self) -> bool {
+        match self {
+            Self::Child(_) => false,
+            Self::Container(container) => container.is_adopted(),
+        }
+    }
+
+    /// What is known of its end beyond the status, for people.
+    pub(crate) fn remark(&self) -> Option<&str> {
+        match self {
+            Self::Child(_) => None,
+            Self::Container(container) => container.remark(),
+        }
+    }
+
+    /// Sends a signal: to the process group of a child, to the first process of a container.
     pub(crate) fn signal(&self, signal: Signal) {
-        if let Some(group) = self.group
-            && let Err(error) = kill_process_group(group, signal)
-        {
-            // It is gone already; its exit is what counts.
-            tracing::debug!(%error, ?signal, "process group not signalled");
+        match self {
+            Self::Child(child) => child.signal(signal),
+            Self::Container(container) => container.signal(signal),
         }
     }
 
     /// What it does next. Cancel safe.
     pub(crate) async fn next(&mut self) -> Activity {
-        loop {
-            let activity = match &mut self.exited {
-                None => self.next_alive().await,
-                Some(exited) => next_left(exited, &mut self.stdout, &mut self.stderr).await,
-            };
-            if let Some(activity) = activity {
-                return activity;
-            }
+        match self {
+            Self::Child(child) => child.next().await,
+            Self::Container(container) => container.next().await,
         }
     }
 
     /// Ends it with all its children, with force if it does not within `grace`.
-    pub(crate) async fn end(mut self, grace: Duration) {
-        self.stdin = None;
-        self.signal(Signal::TERM);
-        if timeout(grace, self.exit()).await.is_err() {
-            self.signal(Signal::KILL);
-            self.exit().await;
-        }
-    }
-
-    /// Reads what it says, so that it is not stuck in saying it, until it has exited.
-    async fn exit(&mut self) {
-        while !matches!(self.next().await, Activity::Exited { .. }) {}
-    }
-
-    async fn next_alive(&mut self) -> Option<Activity> {
-        tokio::select! {
-            bytes = self.stdout.read() => output(OutputStream::Stdout, bytes),
-            bytes = self.stderr.read() => output(OutputStream::Stderr, bytes),
-            activity = write(self.stdin.as_mut(), &mut self.outgoing) => activity,
-            status = self.child.wait() => {
-                self.on_exit(status.unwrap_or_default())
-            }
-        }
-    }
-
-    /// The answer is about a message that it leaves behind.
-    fn on_exit(&mut self, status: ExitStatus) -> Option<Activity> {
-        // Its children go with it. The group's number is nobody else's yet: numbers are given in
-        // turn, and this one became free just now. Later that would be a guess, so it is forgotten.
-        self.signal(Signal::KILL);
-        self.group = None;
-        let read = self.unread() < (self.outgoing.written + self.outgoing.told) as u64;
-        self.stdin = None;
-        let until = Instant::now() + PIPE_CLOSES;
-        self.exited = Some(Exited { status, read, until, left: LEFT_IN_PIPE });
-        self.outgoing.message.take().map(|_| Activity::NotWritten(io::ErrorKind::BrokenPipe.into()))
-    }
-
-    /// How many bytes are in its stdin that nobody will read.
-    fn unread(&self) -> u64 {
-        self.stdin.as_ref().and_then(|stdin| ioctl_fionread(stdin).ok()).unwrap_or(0)
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        self.signal(Signal::KILL);
-    }
-}
-
-fn output(stream: OutputStream, bytes: Option<Bytes>) -> Option<Activity> {
-    bytes.map(|bytes| Activity::Output(stream, bytes))
-}
-
-/// What is left to say about a program that has exited.
-async fn next_left(
-    exited: &mut Exited,
-    stdout: &mut Pipe<ChildStdout>,
-    stderr: &mut Pipe<ChildStderr>,
-) -> Option<Activity> {
-    let end = Activity::Exited { status: exited.status, read: exited.read };
-    if exited.left == 0 || (stdout.is_closed() && stderr.is_closed()) {
-        return Some(end);
-    }
-    let activity = tokio::select! {
-        // What is in a pipe is read, however late it is.
-        biased;
-        bytes = stdout.read() => output(OutputStream::Stdout, bytes),
-        bytes = stderr.read() => output(OutputStream::Stderr, bytes),
-        () = sleep_until(exited.until) => Some(end),
-    };
-    if let Some(Activity::Output(_, bytes)) = &activity {
-        exited.left = exited.left.saturating_sub(bytes.len());
-    }
-    activity
-}
-
-/// Writes what there is, until a message is written or is not going to be.
-async fn write(stdin: Option<&mut ChildStdin>, outgoing: &mut Outgoing) -> Option<Activity> {
-    let Some(pipe) = stdin else { return std::future::pending().await };
-    while !outgoing.besides.is_empty() && outgoing.is_between_messages() {
-        match pipe.write(&outgoing.besides).await {
-            Ok(more) if more > 0 => {
-                outgoing.besides.advance(more);
-                outgoing.told += more;
-            }
-            // Its exit, if it is about to, says more.
-            _ => outgoing.besides.clear(),
-        }
-    }
-    let Some(message) = &outgoing.message else { return std::future::pending().await };
-    while outgoing.written < message.len() {
-        match pipe.write(&message[outgoing.written..]).await {
-            Ok(more) if more > 0 => outgoing.written += more,
-            result => {
-                outgoing.message = None;
-                let error = result.err().unwrap_or_else(|| io::ErrorKind::WriteZero.into());
-                return Some(Activity::NotWritten(error));
-            }
-        }
-    }
-    outgoing.message = None;
-    Some(Activity::Written)
-}
-
-impl Outgoing {
-    fn is_between_messages(&self) -> bool {
-        self.message.is_none() || self.written == 0
-    }
-}
-
-/// One of its outputs.
-#[derive(Debug)]
-struct Pipe<R> {
-    reader: Option<R>,
-    buffer: BytesMut,
-}
-
-impl<R: AsyncRead + Unpin> Pipe<R> {
-    fn new(reader: Option<R>) -> Self {
-        Self { reader, buffer: BytesMut::new() }
-    }
-
-    fn is_closed(&self) -> bool {
-        self.reader.is_none()
-    }
-
-    /// The next bytes, or nothing when it was closed just now. Waits for ever afterwards.
-    async fn read(&mut self) -> Option<Bytes> {
-        let Some(reader) = &mut self.reader else { return std::future::pending().await };
-        self.buffer.reserve(READ);
-        match reader.read_buf(&mut self.buffer).await {
-            Ok(1..) => Some(self.buffer.split().freeze()),
-            Ok(0) | Err(_) => {
-                self.reader = None;
-                None
-            }
+    pub(crate) async fn end(self, grace: Duration) {
+        match self {
+            Self::Child(child) => child.end(grace).await,
+            Self::Container(container) => container.end(grace).await,
         }
     }
 }

@@ -4,45 +4,130 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use tokio::process::Command;
+use protocol::spec::Host;
+use tokio::process;
 
+use super::child::Child;
+use super::container::{Leftover, Plan};
 use super::environment::environment;
 use super::process::Process;
+use crate::site::Site;
 
 /// What to start.
+#[derive(Debug)]
+pub(crate) enum Program {
+    Command(Command),
+    Container(Box<Plan>),
+}
+
+/// A program of the manager's machine.
 #[derive(Debug, Clone)]
-pub(crate) struct Program {
-    pub(crate) command: String,
-    pub(crate) args: Vec<String>,
-    pub(crate) env: BTreeMap<String, String>,
+pub(crate) struct Command {
+    command: String,
+    args: Vec<String>,
+    env: BTreeMap<String, String>,
     /// Where the configuration says that it runs; it has to be there.
-    pub(crate) cwd: Option<PathBuf>,
+    cwd: Option<PathBuf>,
     /// Where it runs otherwise; created.
-    pub(crate) workdir: PathBuf,
+    workdir: PathBuf,
 }
 
 /// The program could not be started.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot start {command}: {problem}")]
+#[error("cannot start {program}: {problem}")]
 pub(crate) struct StartError {
-    command: String,
+    program: String,
     problem: String,
 }
 
 impl Program {
-    /// Where it runs.
+    /// What an agent's configuration says.
+    ///
+    /// # Errors
+    /// What is wrong, for people.
+    pub(crate) fn new(host: Option<Host>, site: &Site) -> Result<Self, String> {
+        match host {
+            None => Err("no program is configured".to_owned()),
+            Some(Host::Process { command, args, env, cwd }) => {
+                let workdir = site.workdir().to_owned();
+                Ok(Self::Command(Command { command, args, env, cwd, workdir }))
+            }
+            Some(Host::Docker(docker)) => Ok(Self::Container(Box::new(Plan::new(docker, site)?))),
+        }
+    }
+
+    /// Its name, for people.
+    pub(crate) fn name(&self) -> String {
+        match self {
+            Self::Command(command) => file_name(&command.command),
+            Self::Container(plan) => plan.name(),
+        }
+    }
+
+    /// The same with other arguments.
+    pub(crate) fn with_args(&self, args: Vec<String>) -> Self {
+        match self {
+            Self::Command(command) => Self::Command(Command { args, ..command.clone() }),
+            Self::Container(plan) => Self::Container(Box::new(plan.with_args(args))),
+        }
+    }
+
+    /// The same for a program that is to see the end of its input.
+    pub(crate) fn with_ending_input(self) -> Self {
+        match self {
+            Self::Command(command) => Self::Command(command),
+            Self::Container(plan) => Self::Container(Box::new(plan.with_ending_input())),
+        }
+    }
+
+    /// Its arguments, as configured.
+    pub(crate) fn args(&self) -> &[String] {
+        match self {
+            Self::Command(command) => &command.args,
+            Self::Container(plan) => plan.args(),
+        }
+    }
+
+    /// Where it runs, as it sees it itself.
     pub(crate) fn directory(&self) -> &Path {
-        self.cwd.as_ref().unwrap_or(&self.workdir)
+        match self {
+            Self::Command(command) => command.cwd.as_ref().unwrap_or(&command.workdir),
+            Self::Container(plan) => plan.directory(),
+        }
     }
 
-    /// Starts it.
+    /// Starts it. For a container this takes as long as it takes to pull its image, unless the turn is cancelled or the
+    /// session stopped meanwhile; one that still runs is stopped first.
     pub(crate) async fn start(&self) -> Result<Process, StartError> {
-        self.try_start()
-            .await
-            .map_err(|problem| StartError { command: self.command.clone(), problem })
+        self.begin(Leftover::Stop).await
     }
 
-    async fn try_start(&self) -> Result<Process, String> {
+    /// The same, but a container that still runs when its session begins, because its manager was killed, is taken over
+    /// as it is. For programs that can be told anything at any time.
+    pub(crate) async fn start_or_adopt(&self) -> Result<Process, StartError> {
+        self.begin(Leftover::Adopt).await
+    }
+
+    async fn begin(&self, leftover: Leftover) -> Result<Process, StartError> {
+        let (program, started) = match self {
+            Self::Command(command) => (
+                command.command.clone(),
+                command.start().await.map(|child| Process::Child(Box::new(child))),
+            ),
+            Self::Container(plan) => (
+                plan.name(),
+                plan.start(leftover)
+                    .await
+                    .map(|container| Process::Container(Box::new(container)))
+                    .map_err(|problem| problem.to_string()),
+            ),
+        };
+        started.map_err(|problem| StartError { program, problem })
+    }
+}
+
+impl Command {
+    async fn start(&self) -> Result<Child, String> {
         let directory = match &self.cwd {
             // Checked here, as a failed start does not tell a missing directory from a missing program.
             Some(cwd) => tokio::fs::metadata(cwd).await.map(|_| cwd),
@@ -52,7 +137,7 @@ impl Program {
             let directory = self.cwd.as_ref().unwrap_or(&self.workdir);
             format!("working directory {}: {error}", directory.display())
         })?;
-        let mut command = Command::new(&self.command);
+        let mut command = process::Command::new(&self.command);
         command
             .args(&self.args)
             .env_clear()
@@ -67,6 +152,12 @@ impl Program {
         let started = tokio::task::spawn_blocking(move || command.spawn()).await;
         let child =
             started.map_err(|error| error.to_string())?.map_err(|error| error.to_string())?;
-        Ok(Process::new(child))
+        Ok(Child::new(child))
     }
+}
+
+/// The last part of a path.
+pub(super) fn file_name(path: &str) -> String {
+    let path = Path::new(path);
+    path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
 }

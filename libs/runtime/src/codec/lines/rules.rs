@@ -107,10 +107,12 @@ impl Rules {
     }
 
     /// Whether a program that was just started is waited for before it is written to. It is if
-    /// it may prompt: its first prompt would be taken for the end of the first turn otherwise.
-    pub(super) fn wait_for_greeting(&self) -> Option<Patience> {
-        self.has_sentinel()
-            .then_some(Patience { after: Some(self.greeting), before: Some(self.greeting) })
+    /// it may prompt: its first prompt would be taken for the end of the first turn otherwise. One that ran before is,
+    /// too: it may still say what it was asked then.
+    pub(super) fn wait_for_greeting(&self, ran_before: bool) -> Option<Patience> {
+        let patience = if ran_before { self.quiet } else { self.greeting };
+        let patience = Patience { after: Some(patience), before: Some(patience) };
+        (ran_before || self.has_sentinel()).then_some(patience)
     }
 
     pub(super) fn wait_for_answer(&self) -> Patience {

@@ -7,7 +7,7 @@ use protocol::{InteractionId, RunId};
 use tokio::time::Instant;
 
 use super::answer::{Answer, Deltas};
-use super::rules::{Meaning, Rules, Silence};
+use super::rules::{Meaning, Patience, Rules, Silence};
 use crate::codec::ladder::Ladder;
 use crate::control::{Control, Told};
 use crate::event::{AgentEvent, Outcome};
@@ -19,8 +19,9 @@ pub(super) enum Phase {
     /// There is no program to give the message to. It is started at an instant, if one is set;
     /// otherwise once its predecessor has said its last.
     Waiting { text: String, until: Option<Instant> },
-    /// The program was just started, and may prompt before it takes the message.
-    Greeting { text: String },
+    /// The program was just started, and may prompt before it takes the message; or it was taken over, and may not be
+    /// done with what it was told before.
+    Greeting { text: String, patience: Patience },
     /// The message is being written.
     Writing,
     /// The message could not be written, or not all of it.
@@ -82,7 +83,7 @@ impl Turn {
     pub(super) fn deadline(&self, rules: &Rules) -> Option<Instant> {
         match &self.phase {
             Phase::Waiting { until, .. } => *until,
-            Phase::Greeting { .. } => self.silence.end(rules.wait_for_greeting()?),
+            Phase::Greeting { patience, .. } => self.silence.end(*patience),
             Phase::Listening if !self.asked.is_empty() && !self.cancelled => None,
             Phase::Listening if self.cancelled => self.silence.end(rules.wait_for_reaction()),
             Phase::Listening => self.silence.end(rules.wait_for_answer()),

@@ -14,7 +14,6 @@ use crate::codec::restart::End;
 use crate::event::Outcome;
 use crate::framing::Framing;
 use crate::host::process::Activity;
-use crate::host::program::Program;
 
 impl<D: Dialect> Worker<D> {
     /// Brings a turn that waits a step further.
@@ -54,8 +53,9 @@ impl<D: Dialect> Worker<D> {
     async fn start(&mut self) {
         let resume = self.session.clone();
         let configured = &self.setting.program;
-        let args = self.dialect.arguments(&configured.args, resume.as_deref());
-        let program = Program { args, ..configured.clone() };
+        let args = self.dialect.arguments(configured.args(), resume.as_deref());
+        let program = configured.with_args(args);
+        let program = if D::PER_TURN { program.with_ending_input() } else { program };
         let process = match program.start().await {
             Ok(process) => process,
             Err(error) => {
@@ -126,9 +126,10 @@ impl<D: Dialect> Worker<D> {
             self.hear(line);
         }
         self.take_stderr_tail();
-        let Some(Running { ready, resumes, .. }) = self.running.take() else { return };
+        let Some(Running { ready, resumes, process, .. }) = self.running.take() else { return };
         self.refused = None;
-        let how = format!("{} {}", self.setting.name, describe(status));
+        let how = process.remark().map_or_else(|| describe(status), str::to_owned);
+        let how = format!("{} {how}", self.setting.name);
         let now = Instant::now();
         if !ready && resumes {
             // That is how some say that there is no such session.

@@ -50,7 +50,7 @@ impl Worker {
 
     /// Starts the program; without one the turn is over.
     async fn start(&mut self) -> bool {
-        match self.setting.program.start().await {
+        match self.setting.program.start_or_adopt().await {
             Ok(process) => {
                 self.take_in(process);
                 true
@@ -88,7 +88,7 @@ impl Worker {
             }
             // The turn starts one, when it is time.
             None if self.turn.is_some() => self.telling = Some(told),
-            None => match self.setting.program.start().await {
+            None => match self.setting.program.start_or_adopt().await {
                 Ok(mut process) => {
                     process.tell(&told.line());
                     self.take_in(process);
@@ -103,13 +103,14 @@ impl Worker {
     /// Gives the message to the program, or waits for its first prompt with it.
     pub(super) fn greet(&mut self, now: Instant) {
         let (Some(turn), Some(running)) = (&mut self.turn, &mut self.running) else { return };
-        let (Phase::Waiting { text, .. } | Phase::Greeting { text }) = &mut turn.phase else {
+        let (Phase::Waiting { text, .. } | Phase::Greeting { text, .. }) = &mut turn.phase else {
             return;
         };
         let mut text = std::mem::take(text);
         turn.silence = Silence::begin(now);
-        if !running.greeted && self.setting.rules.wait_for_greeting().is_some() {
-            turn.phase = Phase::Greeting { text };
+        let patience = self.setting.rules.wait_for_greeting(running.process.is_adopted());
+        if let Some(patience) = patience.filter(|_| !running.greeted) {
+            turn.phase = Phase::Greeting { text, patience };
             return;
         }
         turn.again = running.served.then(|| text.clone());
@@ -142,12 +143,13 @@ impl Worker {
     pub(super) fn on_exit(&mut self, status: ExitStatus, read: bool) {
         self.take_tail();
         self.take_stderr_tail();
-        self.running = None;
+        let gone = self.running.take();
+        let remark = gone.and_then(|gone| gone.process.remark().map(str::to_owned));
         self.unasked.flush(&mut self.outbox);
         if !read {
             self.take_back();
         }
-        let how = format!("{} {}", self.name, describe(status));
+        let how = format!("{} {}", self.name, remark.unwrap_or_else(|| describe(status)));
         let in_turn =
             self.turn.as_ref().filter(|turn| !matches!(turn.phase, Phase::Waiting { .. }));
         let (end, outcome) = match in_turn {
