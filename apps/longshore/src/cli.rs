@@ -290,7 +290,7 @@ pub struct AgentAdd {
     /// Name, unique within the manager [default: that of the preset]
     #[arg(required_unless_present = "preset")]
     pub name: Option<String>,
-    /// A program that longshore knows: claude, codex, gemini, opencode, aider, bash, or acp:<command> for any other that
+    /// A program that longshore knows: claude, codex, gemini, opencode, aider, bash, or acp:COMMAND for any other that
     /// speaks the Agent Client Protocol
     #[arg(long, value_name = "PROGRAM", conflicts_with_all = ["sentinel", "one_line", "quiet_ms", "empty_ms", "greeting_ms"])]
     pub preset: Option<Preset>,

@@ -69,7 +69,7 @@ impl FromStr for Preset {
             let words = shlex::split(command).ok_or("the command has an open quote")?;
             let words: Vec<&str> = words.iter().map(String::as_str).collect();
             if words.is_empty() {
-                return Err("expected acp:<command>, such as 'acp:opencode acp'".to_owned());
+                return Err("expected acp:COMMAND, such as 'acp:opencode acp'".to_owned());
             }
             let mut preset = Self::new(Codec::Acp {}, &words);
             let file = Path::new(&preset.command).file_name().map(OsStr::to_string_lossy);
@@ -102,7 +102,7 @@ impl FromStr for Preset {
             ),
             _ => {
                 let known = KNOWN.join(", ");
-                return Err(format!("there are: {known}, bash, acp:<command>"));
+                return Err(format!("there are: {known}, bash, acp:COMMAND"));
             }
         })
     }
