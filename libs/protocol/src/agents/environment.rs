@@ -1,0 +1,38 @@
+//! Variables of an agent's environment. Their values go in and never come out.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::ids::AgentId;
+
+/// `changeEnvironment`: from a controller only, for its REST interface.
+#[derive(Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ChangeEnvironment {
+    /// The agent.
+    pub agent_id: AgentId,
+    /// By name: a value, or `null` to remove the variable. A name is `[A-Za-z_][A-Za-z0-9_]{0,127}`, a value has 64 KiB at
+    /// most and no NUL.
+    pub changes: BTreeMap<String, Option<String>>,
+}
+
+impl std::fmt::Debug for ChangeEnvironment {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ChangeEnvironment")
+            .field("agent_id", &self.agent_id)
+            .field("names", &self.changes.keys())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Acknowledgement of `changeEnvironment`, given when it is on disk. Programs that run keep the environment that they have.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Environment {
+    /// The agent.
+    pub agent_id: AgentId,
+    /// The names of all its variables.
+    pub names: Vec<String>,
+}

@@ -1,0 +1,23 @@
+//! Samples about an agent's environment.
+
+use std::collections::BTreeMap;
+
+use super::agent;
+use crate::agents::{ChangeEnvironment, Environment};
+use crate::catalogue::shape::Sampled;
+
+impl Sampled for ChangeEnvironment {
+    fn samples() -> Vec<(&'static str, Self)> {
+        let changes = BTreeMap::from([
+            ("API_KEY".into(), Some("correct horse".into())),
+            ("OLD_KEY".into(), None),
+        ]);
+        vec![("one set, one removed", Self { agent_id: agent(), changes })]
+    }
+}
+
+impl Sampled for Environment {
+    fn samples() -> Vec<(&'static str, Self)> {
+        vec![("names", Self { agent_id: agent(), names: vec!["API_KEY".into()] })]
+    }
+}
