@@ -147,11 +147,10 @@ export interface CancelRun {
 export interface ChangeEnvironment {
   /** The agent. */
   agentId: AgentId;
-  /**
-   * By name: a value, or `null` to remove the variable. A name is `[A-Za-z_][A-Za-z0-9_]{0,127}`, a value has 64 KiB at
-   * most and no NUL.
-   */
-  changes: Record<string, string>;
+  /** Values by name. A name is `[A-Za-z_][A-Za-z0-9_]{0,127}`, a value has 64 KiB at most and no NUL. */
+  set?: Record<string, string>;
+  /** Names of variables that are to be there no more. */
+  remove?: Array<string>;
 }
 
 /** `chat`: say something to an agent. */
@@ -408,7 +407,7 @@ export interface ContainerStats {
   agentId: AgentId;
   /** Whether there is anything to measure. */
   status: ContainerStatus;
-  /** What it uses; `null` when nothing runs. */
+  /** What it uses; absent when nothing runs. */
   stats?: Stats;
   /** When it was measured. */
   timestamp: Timestamp;
@@ -2242,7 +2241,7 @@ export interface StartRun {
 
 /** What programs use. */
 export interface Stats {
-  /** Processor time since the measurement before, as percent of one processor; `null` in the first. */
+  /** Processor time since the measurement before, as percent of one processor; absent in the first. */
   cpuPercent?: number;
   /** Memory that is resident, in bytes. What processes share is counted for each. */
   memoryBytes: number;
@@ -2274,7 +2273,7 @@ export interface TerminalClosed {
   agentId: AgentId;
   /** The terminal. */
   sessionId: SessionId;
-  /** How its program exited; `null` when it was killed, or nobody knows. */
+  /** How its program exited; absent when it was killed, or nobody knows. */
   exitCode?: number;
   /** Why. */
   reason: TerminalEnd;

@@ -13,17 +13,21 @@ use crate::ids::AgentId;
 pub struct ChangeEnvironment {
     /// The agent.
     pub agent_id: AgentId,
-    /// By name: a value, or `null` to remove the variable. A name is `[A-Za-z_][A-Za-z0-9_]{0,127}`, a value has 64 KiB at
-    /// most and no NUL.
-    pub changes: BTreeMap<String, Option<String>>,
+    /// Values by name. A name is `[A-Za-z_][A-Za-z0-9_]{0,127}`, a value has 64 KiB at most and no NUL.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub set: BTreeMap<String, String>,
+    /// Names of variables that are to be there no more.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remove: Vec<String>,
 }
 
 impl std::fmt::Debug for ChangeEnvironment {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("ChangeEnvironment")
             .field("agent_id", &self.agent_id)
-            .field("names", &self.changes.keys())
-            .finish_non_exhaustive()
+            .field("set", &self.set.keys())
+            .field("remove", &self.remove)
+            .finish()
     }
 }
 

@@ -156,7 +156,8 @@ pub struct TerminalClosed {
     pub agent_id: AgentId,
     /// The terminal.
     pub session_id: SessionId,
-    /// How its program exited; `null` when it was killed, or nobody knows.
+    /// How its program exited; absent when it was killed, or nobody knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exit_code: Option<i32>,
     /// Why.
     pub reason: TerminalEnd,

@@ -43,7 +43,8 @@ pub struct ContainerStats {
     pub agent_id: AgentId,
     /// Whether there is anything to measure.
     pub status: ContainerStatus,
-    /// What it uses; `null` when nothing runs.
+    /// What it uses; absent when nothing runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stats: Option<Stats>,
     /// When it was measured.
     pub timestamp: Timestamp,
@@ -60,7 +61,8 @@ pub struct ContainerStatus {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Stats {
-    /// Processor time since the measurement before, as percent of one processor; `null` in the first.
+    /// Processor time since the measurement before, as percent of one processor; absent in the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpu_percent: Option<f64>,
     /// Memory that is resident, in bytes. What processes share is counted for each.
     pub memory_bytes: u64,

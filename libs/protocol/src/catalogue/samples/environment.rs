@@ -8,11 +8,9 @@ use crate::catalogue::shape::Sampled;
 
 impl Sampled for ChangeEnvironment {
     fn samples() -> Vec<(&'static str, Self)> {
-        let changes = BTreeMap::from([
-            ("API_KEY".into(), Some("correct horse".into())),
-            ("OLD_KEY".into(), None),
-        ]);
-        vec![("one set, one removed", Self { agent_id: agent(), changes })]
+        let set = BTreeMap::from([("API_KEY".into(), "correct horse".into())]);
+        let remove = vec!["OLD_KEY".into()];
+        vec![("one set, one removed", Self { agent_id: agent(), set, remove })]
     }
 }
 
