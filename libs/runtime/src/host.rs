@@ -1,5 +1,7 @@
 //! Where an agent's program runs.
 
-mod environment;
+pub(crate) mod environment;
+pub(crate) mod families;
 pub(crate) mod process;
+pub(crate) mod processes;
 pub(crate) mod program;

@@ -4,6 +4,7 @@
 //! group when the program has exited is killed. Only a child that leaves the group escapes.
 
 use std::io;
+use std::path::Path;
 use std::process::ExitStatus;
 use std::time::Duration;
 
@@ -14,6 +15,8 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout};
 use tokio::time::{Instant, sleep_until, timeout};
+
+use super::families::{self, Counted, Family};
 
 /// Bytes read at once. A pipe holds 64 KiB; a quarter of it keeps an idle agent small.
 const READ: usize = 16 << 10;
@@ -53,6 +56,8 @@ pub(crate) struct Process {
     stderr: Pipe<ChildStderr>,
     outgoing: Outgoing,
     exited: Option<Exited>,
+    /// Counts its group among the agent's, for statistics.
+    counted: Option<Counted>,
 }
 
 /// What is on its way into stdin.
@@ -78,9 +83,11 @@ struct Exited {
 }
 
 impl Process {
-    pub(super) fn new(mut child: Child) -> Self {
+    /// `home` is the own directory of its agent.
+    pub(super) fn new(mut child: Child, home: &Path) -> Self {
         let group = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
         Self {
+            counted: group.map(|group| families::enter(home, Family::Group(group))),
             stdin: child.stdin.take(),
             stdout: Pipe::new(child.stdout.take()),
             stderr: Pipe::new(child.stderr.take()),
@@ -167,6 +174,7 @@ impl Process {
         // turn, and this one became free just now. Later that would be a guess, so it is forgotten.
         self.signal(Signal::KILL);
         self.group = None;
+        self.counted = None;
         let read = self.unread() < (self.outgoing.written + self.outgoing.told) as u64;
         self.stdin = None;
         let until = Instant::now() + PIPE_CLOSES;

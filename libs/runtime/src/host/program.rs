@@ -62,6 +62,6 @@ impl Program {
         let started = tokio::task::spawn_blocking(move || command.spawn()).await;
         let child =
             started.map_err(|error| error.to_string())?.map_err(|error| error.to_string())?;
-        Ok(Process::new(child))
+        Ok(Process::new(child, &self.workdir))
     }
 }
