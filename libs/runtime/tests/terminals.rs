@@ -34,7 +34,10 @@ impl Open {
         let home = tempfile::tempdir().unwrap();
         let shell = Shell { program: "/bin/sh".to_owned(), size: SIZE };
         let terminal = place(home.path()).terminal(shell).await.unwrap();
-        Self { home, terminal, shown: String::new() }
+        let mut open = Self { home, terminal, shown: String::new() };
+        // What is typed before that is shown twice.
+        open.shows("$ ").await;
+        open
     }
 
     fn types(&mut self, line: &str) {

@@ -13,7 +13,7 @@ use crate::ids::AgentId;
 pub struct ChangeEnvironment {
     /// The agent.
     pub agent_id: AgentId,
-    /// Values by name. A name is `[A-Za-z_][A-Za-z0-9_]{0,127}`, a value has 64 KiB at most and no NUL.
+    /// Values by name. A name has 1 to 128 bytes without `=`, a value 64 KiB at most, and neither a NUL.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub set: BTreeMap<String, String>,
     /// Names of variables that are to be there no more.
