@@ -118,7 +118,7 @@ impl Task {
         };
         listener.started();
         let began = Instant::now();
-        let (session, events) = Session::start(&self.target.spec, &self.target.workdir);
+        let (session, events) = Session::start(&self.target.current(), &self.target.workdir);
         let (ending, usage) = self.turn(&session, events, &order, &mut listener).await;
         session.stop().await;
         drop(permit);

@@ -69,10 +69,11 @@ impl Manager {
             .context("open the manager's database")?;
         let passwords = Passwords::new().await?;
         let directory = data_dir.join("agents");
-        let agents = Agents::load(db.clone(), passwords.clone(), directory.clone(), &config)
-            .await
-            .context("take up the agents")?;
         let resume_tokens = ResumeTokens::new(secret.derive(RESUME));
+        let agents =
+            Agents::load(db.clone(), passwords.clone(), directory.clone(), secret, &config)
+                .await
+                .context("take up the agents")?;
         let mut working_directories = config.working_directories;
         working_directories.push(directory);
         let server =

@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 
 use super::entries::AgentName;
 use super::runs::Seat;
+use crate::environment::Environment;
 
 /// Events taken from a session at once: one transaction for many of them.
 pub(super) const BATCH: usize = 256;
@@ -20,8 +21,17 @@ pub(super) const BATCH: usize = 256;
 #[derive(Debug, Clone)]
 pub(crate) struct Target {
     pub(crate) name: AgentName,
+    /// Without the variables of its environment.
     pub(crate) spec: Arc<AgentSpec>,
     pub(crate) workdir: PathBuf,
+    pub(crate) environment: Environment,
+}
+
+impl Target {
+    /// What to start now.
+    pub(crate) fn current(&self) -> Arc<AgentSpec> {
+        self.environment.fill(&self.spec)
+    }
 }
 
 /// The sessions of one conversation.
@@ -121,7 +131,7 @@ impl Sessions {
             return Some(at);
         }
         let target = self.target(seat)?;
-        let (session, events) = runtime::Session::start(&target.spec, &target.workdir);
+        let (session, events) = runtime::Session::start(&target.current(), &target.workdir);
         self.running.push(Running { seat: seat.clone(), session, events });
         Some(self.running.len() - 1)
     }
