@@ -12,12 +12,14 @@ use gateway::BoxFuture;
 use link::{Signal, WhenDown};
 use protocol::agents::{
     ConversationAction, ConversationUpdate, ForConversation, HistoryEnd, LoginSuccess, RoutingHead,
+    TerminalClosed, TerminalInfo,
 };
 use protocol::names::agents::{
-    CONVERSATION_UPDATE, ERROR, HISTORY_END, LEAVE_CONVERSATION, LOGIN_ERROR, LOGIN_SUCCESS,
-    LOGOUT_SUCCESS,
+    CONTAINER_STATS, CONVERSATION_UPDATE, ERROR, FILE_UPDATE_NOTIFICATION, HISTORY_END,
+    LEAVE_CONVERSATION, LOGIN_ERROR, LOGIN_SUCCESS, LOGOUT_SUCCESS, TERMINAL_CLOSED,
+    TERMINAL_CREATED, TERMINAL_OUTPUT,
 };
-use protocol::{AgentId, ClientId, ConversationId, Seq};
+use protocol::{AgentId, ClientId, ConnectionId, ConversationId, Seq};
 use serde_json::value::RawValue;
 use store::ControllerDb;
 use tokio::sync::{mpsc, oneshot};
@@ -160,8 +162,46 @@ impl Worker {
         }
     }
 
+    /// An event about a terminal, files or programs. Whether it was one.
+    fn show(remote: &Remote, name: &str, payload: &Arc<RawValue>) -> bool {
+        let head = RoutingHead::read(payload.get()).ok();
+        let agent = head.as_ref().and_then(|head| head.agent_id.as_deref()).unwrap_or_default();
+        let nobody = HashMap::new();
+        match name {
+            TERMINAL_OUTPUT => {
+                if let Ok(output) = serde_json::from_str(payload.get()) {
+                    remote.screens.shown(&output);
+                }
+            }
+            TERMINAL_CREATED => {
+                if let Ok(info) = serde_json::from_str::<TerminalInfo>(payload.get()) {
+                    let besides = remote.screens.viewers(&info.session_id);
+                    remote.people.tell_others(agent, name, payload, |_| false, besides);
+                }
+            }
+            TERMINAL_CLOSED => {
+                if let Ok(closed) = serde_json::from_str::<TerminalClosed>(payload.get()) {
+                    let watching = remote.screens.closed(&closed.session_id, payload);
+                    let knows = |connection: &ConnectionId| watching.contains(connection);
+                    remote.people.tell_others(agent, name, payload, knows, nobody);
+                }
+            }
+            FILE_UPDATE_NOTIFICATION => {
+                let sender = head.as_ref().and_then(|head| head.sender.as_deref());
+                let did_it = |connection: &ConnectionId| Some(connection.as_str()) == sender;
+                remote.people.tell_others(agent, name, payload, did_it, nobody);
+            }
+            CONTAINER_STATS => remote.screens.measured(agent, name, payload),
+            _ => return false,
+        }
+        true
+    }
+
     /// An event for viewers: for one of them, for those who are logged in to an agent, or for a conversation's.
     fn relay(&mut self, remote: &Remote, name: &str, payload: Arc<RawValue>) {
+        if Self::show(remote, name, &payload) {
+            return;
+        }
         let head = RoutingHead::read(payload.get());
         if let Ok(RoutingHead { connection_id: Some(connection), .. }) = &head {
             return remote.watchers.tell_one(connection, name, Arc::clone(&payload));
