@@ -6,7 +6,7 @@ import { before, test } from 'node:test'
 
 import { Proxy } from './lib/proxy.mjs'
 import { Scene, converse } from './lib/scene.mjs'
-import { apart, addAgent, eventually, script } from './lib/server.mjs'
+import { addAgent, apart, eventually, manager, script } from './lib/server.mjs'
 import { Viewer, assertOrderly } from './lib/viewer.mjs'
 
 let scene
@@ -155,8 +155,8 @@ test('ids, sizes, shells and inputs that will not do', async () => {
     ...[{ cols: 0 }, { rows: 0 }, { cols: 65_536 }, { cols: -1 }, { cols: 1.5 }, { sessionId: '' }, { sessionId: 'a b' }].map((x) => [x, 'INVALID_PAYLOAD']),
     ...[{ shell: '' }, { shell: 'a\0b' }, { shell: 'x'.repeat(1e6) }, { sessionId: 'x'.repeat(1e6) }].map((x) => [x, 'INVALID_PAYLOAD']),
     [{ shell: '/no/such/shell' }, 'AGENT_UNAVAILABLE'],
-    [{ agentId: echo }, 'UNSUPPORTED'],
   ])
+  assert.equal((await v.denied('createTerminal', echo)).code, 'UNSUPPORTED')
   await codes('resizeTerminal', [[{ cols: 0, rows: 1 }], [{ cols: 65_536, rows: 1 }], [{ cols: 1 }]].map(([x]) => [{ sessionId, ...x }, 'INVALID_PAYLOAD']))
   await codes('terminalInput', [
     [{ sessionId, data: 'x'.repeat((64 << 10) + 1) }, 'PAYLOAD_TOO_LARGE'],
@@ -208,24 +208,23 @@ test('a terminal that floods keeps chats from nothing, and who does not read ski
   // It reads nothing from the network.
   stalled.socket.io.engine.transport.ws._socket.pause()
 
-  await type(a, agentId, sessionId, 'yes flood')
-  await a.until((v) => assertSize(v) > 4e6)
+  // Looks at the newest event only: there are many.
+  const ends = (v) => v.until(() => v.events.at(-1).payload?.data?.includes('\ndone'), 'the end of the flood')
+  await type(a, agentId, sessionId, 'yes flood | head -c 12000000; echo do""ne')
+  await until(a, sessionId, '\nflood')
+  const ended = Promise.all([ends(a), ends(b)])
   const times = []
-  for (let i = 0; i < 20; i += 1) {
+  for (let i = 0; i < 10; i += 1) {
     const began = performance.now()
     await converse(b, agentId, undefined, `line ${i}`)
     times.push(performance.now() - began)
   }
-  await a.forward('terminalInput', agentId, { sessionId, data: '\x03' })
-  await type(a, agentId, sessionId, 'echo do""ne')
-  await until(a, sessionId, '\ndone')
+  await ended
   stalled.socket.io.engine.transport.ws._socket.resume()
-  await until(stalled, sessionId, '\ndone')
+  await ends(stalled)
 
-  function assertSize(v) {
-    return shown(v, sessionId).reduce((sum, o) => sum + o.data.length, 0)
-  }
-  assert.ok(times.sort((x, y) => x - y)[10] < 2_000, `median ${times[10]} ms`)
+  // 50 ms of each are the agent's quiet time; the rest is mostly this process reading the flood.
+  assert.ok(times.sort((x, y) => x - y)[5] < 1_000, `median ${times[5]} ms`)
   assertOrderly(b, b.events.find((e) => e.event === 'loginSuccess').payload.conversationId)
   const outputs = shown(stalled, sessionId)
   const jumps = outputs.filter((o, i) => i && o.offset !== outputs[i - 1].offset + Buffer.byteLength(outputs[i - 1].data))
@@ -245,13 +244,9 @@ test('bytes that are no text, and characters that come in pieces', async () => {
 })
 
 test('the link is cut and comes back: the same terminal, nothing twice', async () => {
-  let proxy
-  const m = await (async () => {
-    const all = await apart({ endpoint: (url) => url })
-    proxy = await Proxy.before(all.manager.info.manager)
-    await all.controller.rest('PATCH', `/api/clients/${all.clientId}`, { endpoint: proxy.url })
-    return all
-  })()
+  const m = await apart()
+  const proxy = await Proxy.before(m.manager.info.manager)
+  await m.controller.rest('PATCH', `/api/clients/${m.clientId}`, { endpoint: proxy.url })
   const { agentId } = await eventually(() => addAgent(m.controller, m.clientId, { name: 'cut', ...spec() }))
   const v = await new Viewer(m.controller.controller, { token: m.controller.token }).connected()
   await v.ok('setClient', { clientId: m.clientId })
@@ -269,11 +264,8 @@ test('the link is cut and comes back: the same terminal, nothing twice', async (
   assertSeamless(shown(v, sessionId), 0)
   const restarted = v.events.length
   await m.manager.kill()
-  const closed = await (async () => {
-    const { manager } = await import('./lib/server.mjs')
-    await manager({ dataDir: m.manager.dataDir, port: m.manager.port })
-    return v.tells('terminalClosed', { sessionId })
-  })()
+  await manager({ dataDir: m.manager.dataDir, port: m.manager.port })
+  const closed = await v.tells('terminalClosed', { sessionId })
   assert.deepEqual([closed.reason, closed.exitCode], ['lost', undefined])
   assert.equal(v.events.slice(restarted).filter((e) => e.event === 'terminalClosed').length, 1)
 })

@@ -26,14 +26,14 @@ fn spec() -> AgentSpec {
 }
 
 fn place(home: &Path) -> Place {
-    Place::of(&spec(), home).unwrap()
+    Place::of(&spec(), home).expect("it has a host")
 }
 
 impl Open {
     async fn shell() -> Self {
-        let home = tempfile::tempdir().unwrap();
+        let home = tempfile::tempdir().expect("a directory");
         let shell = Shell { program: "/bin/sh".to_owned(), size: SIZE };
-        let terminal = place(home.path()).terminal(shell).await.unwrap();
+        let terminal = place(home.path()).terminal(shell).await.expect("a shell starts");
         let mut open = Self { home, terminal, shown: String::new() };
         // What is typed before that is shown twice.
         open.shows("$ ").await;
@@ -76,7 +76,7 @@ impl Open {
     fn number(&self, mark: &str) -> Pid {
         let (_, rest) = self.shown.split_once(&format!("\n{mark}")).expect(mark);
         let number: String = rest.chars().take_while(char::is_ascii_digit).collect();
-        Pid::from_raw(number.parse().unwrap()).unwrap()
+        number.parse().ok().and_then(Pid::from_raw).expect("a process id")
     }
 }
 
