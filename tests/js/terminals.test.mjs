@@ -276,6 +276,7 @@ test('at the manager: a viewer that may only look, and a connection of one’s o
   const { agentId, password } = await v.ok('createAgent', { spec: { name: 'direct-terminal', ...spec() } })
   assert.equal((await v.refused('createTerminal', { agentId })).code, 'UNAUTHORIZED')
   await v.ok('login', { agentId, password, observe: true })
+  const { names } = await v.ok('changeEnvironment', { agentId, set: { COLOUR: 'green' } })
   const guest = { viewerId: 'vw_g', connectionId: 'cn_g', readOnly: true }
 
   const { sessionId } = await v.ok('createTerminal', { agentId })
@@ -294,6 +295,7 @@ test('at the manager: a viewer that may only look, and a connection of one’s o
   await v.ok('readFile', { agentId, path: 'f' }, guest).catch((error) => assert.match(String(error), /FILE_NOT_FOUND/))
   await v.ok('logout', { agentId })
 
+  assert.deepEqual(names, ['COLOUR', 'PS1', 'SHELL'])
   assert.equal((await v.refused('terminalInput', { sessionId, data: 'x' })).code, 'TERMINAL_NOT_FOUND')
   await v.ok('login', { agentId, password, observe: true })
   const from = v.events.length

@@ -52,7 +52,7 @@ async fn a_terminal_ends_when_nobody_has_watched_it_for_a_while() {
     let mut other = manager.logged_in("lines").await;
     let session = terminal(&mut maker, &manager).await;
 
-    drop(maker);
+    maker.disconnect();
 
     let closed = other.named("terminalClosed").await.payload;
     assert_eq!((&closed["sessionId"], &closed["reason"]), (&session, &json!("unwatched")));
@@ -68,7 +68,7 @@ async fn a_terminal_that_is_watched_again_in_time_goes_on() {
     let session = terminal(&mut maker, &manager).await;
     types(&mut maker, &session, "echo be''fore").await;
     until(&mut maker, "\nbefore").await;
-    drop(maker);
+    maker.disconnect();
 
     let mut other = manager.logged_in("lines").await;
     let join = json!({ "agentId": manager.agent("lines"), "sessionId": session });
