@@ -147,7 +147,7 @@ export interface CancelRun {
 export interface ChangeEnvironment {
   /** The agent. */
   agentId: AgentId;
-  /** Values by name. A name is `[A-Za-z_][A-Za-z0-9_]{0,127}`, a value has 64 KiB at most and no NUL. */
+  /** Values by name. A name has 1 to 128 bytes without `=`, a value 64 KiB at most, and neither a NUL. */
   set?: Record<string, string>;
   /** Names of variables that are to be there no more. */
   remove?: Array<string>;
