@@ -123,7 +123,7 @@ impl People {
     /// Tells everybody who is logged in to an agent, but not those, and others besides.
     pub(super) fn tell_others(
         &self,
-        agent: &str,
+        agent: &AgentId,
         event: &str,
         payload: &Arc<RawValue>,
         but: impl Fn(&ConnectionId) -> bool,

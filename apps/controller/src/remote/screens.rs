@@ -133,7 +133,7 @@ impl Screens {
     }
 
     /// Tells what an agent's programs use.
-    pub(super) fn measured(&self, agent: &str, event: &str, payload: &Arc<RawValue>) {
+    pub(super) fn measured(&self, agent: &AgentId, event: &str, payload: &Arc<RawValue>) {
         let event: Arc<str> = event.into();
         for watcher in self.lock().stats.get(agent).into_iter().flat_map(HashMap::values) {
             watcher.outbox.send(Message::Relayed(Arc::clone(&event), Arc::clone(payload)));

@@ -11,8 +11,8 @@ use futures_util::stream::FuturesUnordered;
 use gateway::BoxFuture;
 use link::{Signal, WhenDown};
 use protocol::agents::{
-    ConversationAction, ConversationUpdate, ForConversation, HistoryEnd, LoginSuccess, RoutingHead,
-    TerminalClosed, TerminalInfo,
+    ContainerStats, ConversationAction, ConversationUpdate, FileUpdateNotification,
+    ForConversation, HistoryEnd, LoginSuccess, RoutingHead, TerminalClosed, TerminalInfo,
 };
 use protocol::names::agents::{
     CONTAINER_STATS, CONVERSATION_UPDATE, ERROR, FILE_UPDATE_NOTIFICATION, HISTORY_END,
@@ -164,34 +164,39 @@ impl Worker {
 
     /// An event about a terminal, files or programs. Whether it was one.
     fn show(remote: &Remote, name: &str, payload: &Arc<RawValue>) -> bool {
-        let head = RoutingHead::read(payload.get()).ok();
-        let agent = head.as_ref().and_then(|head| head.agent_id.as_deref()).unwrap_or_default();
-        let nobody = HashMap::new();
+        let json = payload.get();
+        let (people, screens, nobody) = (&remote.people, &remote.screens, HashMap::new);
         match name {
             TERMINAL_OUTPUT => {
-                if let Ok(output) = serde_json::from_str(payload.get()) {
-                    remote.screens.shown(&output);
+                if let Ok(output) = serde_json::from_str(json) {
+                    screens.shown(&output);
                 }
             }
             TERMINAL_CREATED => {
-                if let Ok(info) = serde_json::from_str::<TerminalInfo>(payload.get()) {
-                    let besides = remote.screens.viewers(&info.session_id);
-                    remote.people.tell_others(agent, name, payload, |_| false, besides);
+                if let Ok(info) = serde_json::from_str::<TerminalInfo>(json) {
+                    let besides = screens.viewers(&info.session_id);
+                    people.tell_others(&info.agent_id, name, payload, |_| false, besides);
                 }
             }
             TERMINAL_CLOSED => {
-                if let Ok(closed) = serde_json::from_str::<TerminalClosed>(payload.get()) {
-                    let watching = remote.screens.closed(&closed.session_id, payload);
+                if let Ok(closed) = serde_json::from_str::<TerminalClosed>(json) {
+                    let watching = screens.closed(&closed.session_id, payload);
                     let knows = |connection: &ConnectionId| watching.contains(connection);
-                    remote.people.tell_others(agent, name, payload, knows, nobody);
+                    people.tell_others(&closed.agent_id, name, payload, knows, nobody());
                 }
             }
             FILE_UPDATE_NOTIFICATION => {
-                let sender = head.as_ref().and_then(|head| head.sender.as_deref());
-                let did_it = |connection: &ConnectionId| Some(connection.as_str()) == sender;
-                remote.people.tell_others(agent, name, payload, did_it, nobody);
+                if let Ok(update) = serde_json::from_str::<FileUpdateNotification>(json) {
+                    let did_it =
+                        |connection: &ConnectionId| Some(connection) == update.sender.as_ref();
+                    people.tell_others(&update.agent_id, name, payload, did_it, nobody());
+                }
             }
-            CONTAINER_STATS => remote.screens.measured(agent, name, payload),
+            CONTAINER_STATS => {
+                if let Ok(stats) = serde_json::from_str::<ContainerStats>(json) {
+                    screens.measured(&stats.agent_id, name, payload);
+                }
+            }
             _ => return false,
         }
         true

@@ -60,9 +60,6 @@ pub struct RoutingHead<'a> {
     /// The one connection that it is for.
     #[serde(borrow, default, deserialize_with = "text")]
     pub connection_id: Option<Cow<'a, str>>,
-    /// The one connection that it is not for: it is about what that one did.
-    #[serde(borrow, default, deserialize_with = "text")]
-    pub sender: Option<Cow<'a, str>>,
     /// Present exactly on stored events.
     #[serde(default)]
     pub seq: Option<Seq>,
