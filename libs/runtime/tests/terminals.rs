@@ -201,7 +201,7 @@ async fn what_runs_in_a_terminal_is_measured() {
 
     let first = meter.measure().unwrap();
     open.types("i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done; echo do''ne");
-    open.shows("\ndone").await;
+    open.shows("done\r\n").await;
     let second = meter.measure().unwrap();
 
     assert_eq!((first.cpu_percent, first.processes), (None, 1));
