@@ -28,6 +28,8 @@ const ALONE: &[(&str, &[&str])] = &[
     ("schemars", &["protocol"]),
     ("sqlx", &["store"]),
     ("bollard", &["runtime"]),
+    ("cap-std", &["runtime"]),
+    ("pty-process", &["runtime"]),
     ("argon2", &["manager"]),
     ("socketioxide", &["gateway"]),
     ("socketioxide-core", &["gateway"]),

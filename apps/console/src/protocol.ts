@@ -167,6 +167,16 @@ export interface CancelRun {
   agentId?: AgentId;
 }
 
+/** `changeEnvironment`: from a controller only, for its REST interface. */
+export interface ChangeEnvironment {
+  /** The agent. */
+  agentId: AgentId;
+  /** Values by name. A name has 1 to 128 bytes without `=`, a value 64 KiB at most, and neither a NUL. */
+  set?: Record<string, string>;
+  /** Names of variables that are to be there no more. */
+  remove?: Array<string>;
+}
+
 /** `chat`: say something to an agent. */
 export interface Chat {
   /** The agent; may be left to `forward`. */
@@ -459,6 +469,24 @@ export interface Connected {
 /** One socket; new each time. */
 export type ConnectionId = string;
 
+/** `containerStats`: what the agent's programs use, those in its terminals included. */
+export interface ContainerStats {
+  /** The agent. */
+  agentId: AgentId;
+  /** Whether there is anything to measure. */
+  status: ContainerStatus;
+  /** What it uses; absent when nothing runs. */
+  stats?: Stats;
+  /** When it was measured. */
+  timestamp: Timestamp;
+}
+
+/** Whether an agent has programs that run. */
+export interface ContainerStatus {
+  /** At least one does. */
+  running: boolean;
+}
+
 /** What happened to a conversation. */
 export type ConversationAction =
   /** It was made. */
@@ -562,8 +590,59 @@ export interface CreateConversation {
   readOnly?: boolean;
 }
 
+/** `createDirectory` */
+export interface CreateDirectory {
+  /** The agent; may be left to `forward`. */
+  agentId?: AgentId;
+  /** The directory. The one that it is in must be there. */
+  path: string;
+}
+
+/** `createFile`: make a file where there is none. */
+export interface CreateFile {
+  /** The agent; may be left to `forward`. */
+  agentId?: AgentId;
+  /** The file. */
+  path: string;
+  /** What it has; nothing without. */
+  content?: string;
+  /** How that stands for bytes; text without. */
+  encoding?: Encoding;
+}
+
+/** `createTerminal`: start a shell in the agent's environment, and watch it. */
+export interface CreateTerminal {
+  /** The agent; may be left to `forward`. */
+  agentId?: AgentId;
+  /** The terminal's id, which no terminal has had before; without one, the server makes one. */
+  sessionId?: SessionId;
+  /** The program: a path, or a name looked up on the PATH. Without one, the agent's `SHELL`, else `/bin/sh`. */
+  shell?: string;
+  /** Columns, 1 to 1,000; 80 without. */
+  cols?: number;
+  /** Rows, 1 to 1,000; 24 without. */
+  rows?: number;
+}
+
+/** `deleteFile`: remove a file, a link or a directory. */
+export interface DeleteFile {
+  /** The agent; may be left to `forward`. */
+  agentId?: AgentId;
+  /** What is removed. */
+  path: string;
+  /** A directory with all that is in it. */
+  recursive?: boolean;
+}
+
 /** Answer of a command that has nothing to say: `{}`. */
 export type Done = Record<string, never>;
+
+/** How `content` stands for bytes. */
+export type Encoding =
+  /** As UTF-8. */
+  | "text"
+  /** As base64 with padding. */
+  | "base64";
 
 /** `enhanceChat`: have the agent word a message better. Nothing is stored; the answer is a `chatEnhanceResult`. */
 export interface EnhanceChat {
@@ -577,6 +656,14 @@ export interface EnhanceChat {
 
 /** One stored message. */
 export type EntryId = string;
+
+/** Acknowledgement of `changeEnvironment`, given when it is on disk. Programs that run keep the environment that they have. */
+export interface Environment {
+  /** The agent. */
+  agentId: AgentId;
+  /** The names of all its variables. */
+  names: Array<string>;
+}
 
 /** `chatEvent` of an ephemeral run. */
 export type EphemeralChatEvent = {
@@ -772,6 +859,20 @@ export type ErrorCode =
   | "ALREADY_JOINED"
   /** The conversation is not followed. */
   | "NOT_JOINED"
+  /** No terminal of that id is open. */
+  | "TERMINAL_NOT_FOUND"
+  /** A terminal has or had this id. */
+  | "TERMINAL_EXISTS"
+  /** There is no such file or directory. */
+  | "FILE_NOT_FOUND"
+  /** There is a file or directory of that name already. */
+  | "FILE_EXISTS"
+  /** The file is not what it was expected to be: somebody else has written it. */
+  | "FILE_CHANGED"
+  /** The agent's host does not have this. */
+  | "UNSUPPORTED"
+  /** As many exist as may. */
+  | "LIMIT_REACHED"
   /** Another one has this name. */
   | "NAME_TAKEN"
   /** The conversation takes no more entries. */
@@ -792,6 +893,87 @@ export type ErrorCode =
   | "SERVER_STOPPING"
   /** A defect of the server; its log has the cause. */
   | "INTERNAL";
+
+/** Acknowledgement of `readFile`. */
+export interface FileContent {
+  /** The part. */
+  content: string;
+  /** How it stands for bytes. */
+  encoding: Encoding;
+  /** The part's first byte. */
+  offset: number;
+  /** How many bytes the part has. A part of a text ends before a character that it would cut. */
+  bytes: number;
+  /** How many bytes the file has. */
+  size: number;
+  /** Names what the file is now, for `expectedVersion`. */
+  version: string;
+  /** Whether there is more behind the part. */
+  hasMore: boolean;
+}
+
+/** Something in a directory. */
+export interface FileInfo {
+  /** Its name. Bytes that are no UTF-8 are U+FFFD; such a file cannot be addressed. */
+  name: string;
+  /** What it is. */
+  kind: FileKind;
+  /** Bytes. */
+  size: number;
+  /** When it was written last, where that is known. */
+  modifiedAt?: Timestamp;
+}
+
+/** What something in a directory is. */
+export type FileKind =
+  /** It has content. */
+  | "file"
+  /** It has files. */
+  | "directory"
+  /** It leads elsewhere; it is followed as long as that is in the workspace. */
+  | "link"
+  /** A device, a pipe or a socket. Neither read nor written. */
+  | "other";
+
+/** `fileUpdate`: say that a file has changed, so that others look at it again. */
+export interface FileUpdate {
+  /** The agent; may be left to `forward`. */
+  agentId?: AgentId;
+  /** The file. It need not be there any more. */
+  filePath: string;
+}
+
+/** `fileUpdateNotification`: somebody else has changed a file, or says that it has changed. */
+export interface FileUpdateNotification {
+  /** The agent. */
+  agentId: AgentId;
+  /** The file, as whoever changed it called it. */
+  filePath: string;
+  /** Whoever did it. */
+  viewerId?: ViewerId;
+  /** Whoever did it by name. */
+  user?: string;
+  /** The connection that did it, which is not told. */
+  sender?: ConnectionId;
+  /** When. */
+  timestamp: Timestamp;
+}
+
+/** Acknowledgement of `writeFile` and `createFile`, given when the file is on disk. */
+export interface FileWritten {
+  /** How many bytes the file has. */
+  size: number;
+  /** Names what the file is now, for `expectedVersion`. */
+  version: string;
+}
+
+/** Acknowledgement of `listFiles`. */
+export interface Files {
+  /** What is there, by name. */
+  files: Array<FileInfo>;
+  /** With more: what the next page begins behind. */
+  next?: string;
+}
 
 /** A rule for messages, checked on each line of text by itself. */
 export interface Filter {
@@ -844,6 +1026,14 @@ export interface ForConversation {
   agentId?: AgentId;
   /** The conversation. */
   conversationId: ConversationId;
+}
+
+/** `leaveTerminal`, `closeTerminal`: a command about one terminal. */
+export interface ForTerminal {
+  /** The agent; not needed. */
+  agentId?: AgentId;
+  /** The terminal. */
+  sessionId: SessionId;
 }
 
 /**
@@ -967,6 +1157,102 @@ export type Forward =
     payload: GenerateTicketBody;
     agentId?: AgentId;
   }
+  /** Start a shell in the agent's environment */
+  | {
+    event: "createTerminal";
+    payload?: CreateTerminal;
+    agentId?: AgentId;
+  }
+  /** Watch a terminal */
+  | {
+    event: "joinTerminal";
+    payload: JoinTerminal;
+    agentId?: AgentId;
+  }
+  /** Watch a terminal no more */
+  | {
+    event: "leaveTerminal";
+    payload: ForTerminal;
+    agentId?: AgentId;
+  }
+  /** Type into a terminal that one watches */
+  | {
+    event: "terminalInput";
+    payload: TerminalInput;
+    agentId?: AgentId;
+  }
+  /** Give a terminal that one watches another size */
+  | {
+    event: "resizeTerminal";
+    payload: ResizeTerminal;
+    agentId?: AgentId;
+  }
+  /** End a terminal that one watches, with all that runs in it */
+  | {
+    event: "closeTerminal";
+    payload: ForTerminal;
+    agentId?: AgentId;
+  }
+  /** List an agent's terminals */
+  | {
+    event: "listTerminals";
+    payload?: ListTerminals;
+    agentId?: AgentId;
+  }
+  /** List a directory of the agent's workspace */
+  | {
+    event: "listFiles";
+    payload?: ListFiles;
+    agentId?: AgentId;
+  }
+  /** Read a part of a file of the agent's workspace */
+  | {
+    event: "readFile";
+    payload: ReadFile;
+    agentId?: AgentId;
+  }
+  /** Write a file of the agent's workspace */
+  | {
+    event: "writeFile";
+    payload: WriteFile;
+    agentId?: AgentId;
+  }
+  /** Make a file in the agent's workspace */
+  | {
+    event: "createFile";
+    payload: CreateFile;
+    agentId?: AgentId;
+  }
+  /** Make a directory in the agent's workspace */
+  | {
+    event: "createDirectory";
+    payload: CreateDirectory;
+    agentId?: AgentId;
+  }
+  /** Remove a file or directory from the agent's workspace */
+  | {
+    event: "deleteFile";
+    payload: DeleteFile;
+    agentId?: AgentId;
+  }
+  /** Move a file or directory within the agent's workspace */
+  | {
+    event: "moveFile";
+    payload: MoveFile;
+    agentId?: AgentId;
+  }
+  /** Say that a file has changed */
+  | {
+    event: "fileUpdate";
+    payload: FileUpdate;
+    agentId?: AgentId;
+  }
+  /** Choose what to be told about an agent */
+  | {
+    event: "subscribe";
+    payload: Subscribe;
+    agentId?: AgentId;
+  }
   /** List the manager's agents */
   | {
     event: "listAgents";
@@ -995,6 +1281,22 @@ export type ForwardAnswer =
   | Inserted
   | HelperAccepted
   | HelperAccepted
+  | TerminalInfo
+  | TerminalInfo
+  | Done
+  | Done
+  | Done
+  | Done
+  | Terminals
+  | Files
+  | FileContent
+  | FileWritten
+  | FileWritten
+  | Done
+  | Done
+  | Done
+  | Done
+  | Subscribed
   | Agents;
 
 /** `login` inside `forward`: follow a conversation. The controller adds what proves that it may. */
@@ -1097,6 +1399,31 @@ export type ForwardedEvent =
   | {
     event: "queueUpdate";
     payload: QueueUpdate;
+  }
+  /** A terminal was made */
+  | {
+    event: "terminalCreated";
+    payload: TerminalInfo;
+  }
+  /** Something was printed in a terminal */
+  | {
+    event: "terminalOutput";
+    payload: TerminalOutput;
+  }
+  /** A terminal has ended */
+  | {
+    event: "terminalClosed";
+    payload: TerminalClosed;
+  }
+  /** Somebody else has changed a file */
+  | {
+    event: "fileUpdateNotification";
+    payload: FileUpdateNotification;
+  }
+  /** What an agent's programs use */
+  | {
+    event: "containerStats";
+    payload: ContainerStats;
   }
   /** The better wording of a message */
   | {
@@ -1449,6 +1776,19 @@ export interface JoinConversation {
   limit?: number;
 }
 
+/** `joinTerminal`: watch a terminal. What is left of its output comes first, then what is new. */
+export interface JoinTerminal {
+  /** The agent; may be left to `forward`. */
+  agentId?: AgentId;
+  /** The terminal. */
+  sessionId: SessionId;
+  /**
+   * Begin here: one `offset` plus the bytes of its `data`, of the output that the caller has. Without it, or with one
+   * that the terminal has not reached, begin with the oldest that is kept.
+   */
+  offset?: number;
+}
+
 /** Acknowledgement of `joinConversation`. The replay follows. */
 export interface Joined {
   /** The conversation. */
@@ -1482,6 +1822,24 @@ export interface ListConversations {
   limit?: number;
   /** Go on where the list before ended: its `next`. */
   cursor?: string;
+}
+
+/** `listFiles`: what is in a directory, by name, in pages. */
+export interface ListFiles {
+  /** The agent; may be left to `forward`. */
+  agentId?: AgentId;
+  /** The directory; without one, the workspace itself. */
+  path?: string;
+  /** Begin behind this name: `next` of the page before. */
+  after?: string;
+  /** At most this many, 1 to 1,000; 1,000 without. */
+  limit?: number;
+}
+
+/** `listTerminals`: those of one agent. */
+export interface ListTerminals {
+  /** The agent; may be left to `forward`. */
+  agentId?: AgentId;
 }
 
 /**
@@ -1639,6 +1997,18 @@ export interface Mount {
   readOnly?: boolean;
 }
 
+/** `moveFile`: give a file or a directory another place in the workspace. */
+export interface MoveFile {
+  /** The agent; may be left to `forward`. */
+  agentId?: AgentId;
+  /** Where it is. */
+  from: string;
+  /** Where it is to be. The directory must be there. */
+  to: string;
+  /** Replace what is there. */
+  overwrite?: boolean;
+}
+
 /** What to do with a name that is taken. */
 export type NameCollision =
   /** Refuse it, with `NAME_TAKEN`. */
@@ -1757,6 +2127,10 @@ export interface Origin {
   user?: string;
   /** The agent that `forward` named, for a payload that names none. */
   agentId?: AgentId;
+  /** The terminal that a `createTerminal` makes whose payload names none. */
+  sessionId?: SessionId;
+  /** The viewer may look at terminals and files and not touch them. */
+  readOnly?: boolean;
   /**
    * Names this command: when it comes again, because the connection was lost before it was acknowledged, it is not
    * done again and gets the same answer.
@@ -1850,6 +2224,20 @@ export interface QueuedRun {
   user?: string;
 }
 
+/** `readFile`: a part of a file. */
+export interface ReadFile {
+  /** The agent; may be left to `forward`. */
+  agentId?: AgentId;
+  /** The file. */
+  path: string;
+  /** Begin at this byte; at the first without. */
+  offset?: number;
+  /** At most this many bytes, 1 to 1 MiB; 1 MiB without. */
+  limit?: number;
+  /** How it is wanted. Without it, as text where it is UTF-8, else as base64. */
+  encoding?: Encoding;
+}
+
 /** `remoteDisconnected`, `remoteReconnected`: the selected manager went away or is back. */
 export interface Remote {
   /** The client concerned. */
@@ -1884,6 +2272,18 @@ export interface RenameConversation {
   newName: string;
   /** What to do when the name is taken. */
   onNameCollision?: NameCollision;
+}
+
+/** `resizeTerminal` */
+export interface ResizeTerminal {
+  /** The agent; not needed. */
+  agentId?: AgentId;
+  /** The terminal. */
+  sessionId: SessionId;
+  /** Columns, 1 to 1,000. */
+  cols: number;
+  /** Rows, 1 to 1,000. */
+  rows: number;
 }
 
 /** `respondInteraction`: answer, or decline to. The first answer counts. */
@@ -2024,6 +2424,9 @@ export interface SearchConversations {
 /** Position of an entry in its conversation's log: 1, 2, 3 … without holes. 0 stands before the first. */
 export type Seq = number;
 
+/** One terminal. */
+export type SessionId = string;
+
 /** `setClient`: select the manager that `forward` goes to. */
 export interface SetClient {
   /** A registered client. */
@@ -2052,6 +2455,112 @@ export interface StartRun {
   cancelOnDisconnect?: boolean;
 }
 
+/** What programs use. */
+export interface Stats {
+  /** Processor time since the measurement before, as percent of one processor; absent in the first. */
+  cpuPercent?: number;
+  /** Memory that is resident, in bytes. What processes share is counted for each. */
+  memoryBytes: number;
+  /** How much they may use, in bytes, where that is limited. */
+  memoryLimitBytes?: number;
+  /** How many processes there are. */
+  processes: number;
+}
+
+/** `subscribe`: be told exactly these topics about an agent from now on. Without any, nothing more. */
+export interface Subscribe {
+  /** The agent; may be left to `forward`. */
+  agentId?: AgentId;
+  /** What about. */
+  topics: Array<Topic>;
+}
+
+/** Acknowledgement of `subscribe`. */
+export interface Subscribed {
+  /** The agent. */
+  agentId: AgentId;
+  /** What about, from now on. */
+  topics: Array<Topic>;
+}
+
+/** `terminalClosed`: the terminal has ended. Nothing of it follows. */
+export interface TerminalClosed {
+  /** The agent. */
+  agentId: AgentId;
+  /** The terminal. */
+  sessionId: SessionId;
+  /** How its program exited; absent when it was killed, or nobody knows. */
+  exitCode?: number;
+  /** Why. */
+  reason: TerminalEnd;
+  /** When. */
+  timestamp: Timestamp;
+}
+
+/** Why a terminal has ended. */
+export type TerminalEnd =
+  /** Its program has exited. */
+  | "exited"
+  /** Somebody closed it. */
+  | "closed"
+  /** Nobody watched it for a while. */
+  | "unwatched"
+  /** Its agent was deleted. */
+  | "agentDeleted"
+  /** The manager stops. */
+  | "serverStopping"
+  /** The manager has been restarted and does not know it any more. */
+  | "lost";
+
+/** A terminal: what `createTerminal` and `joinTerminal` answer, what `terminalCreated` tells. */
+export interface TerminalInfo {
+  /** The agent. */
+  agentId: AgentId;
+  /** The terminal. */
+  sessionId: SessionId;
+  /** The program in it. */
+  shell: string;
+  /** Columns. */
+  cols: number;
+  /** Rows. */
+  rows: number;
+  /** When it was made. */
+  createdAt: Timestamp;
+  /** How far its output has got: the `offset` of what comes next. */
+  offset: number;
+}
+
+/** `terminalInput`: type. */
+export interface TerminalInput {
+  /** The agent; not needed. */
+  agentId?: AgentId;
+  /** The terminal. */
+  sessionId: SessionId;
+  /** What is typed, 64 KiB at most; Enter is `\r`. */
+  data: string;
+}
+
+/** `terminalOutput`: something was printed. */
+export interface TerminalOutput {
+  /** The agent. */
+  agentId: AgentId;
+  /** The terminal. */
+  sessionId: SessionId;
+  /**
+   * How many bytes of UTF-8 were printed before this. When it is not where the output before ended, the viewer was too
+   * slow and what is between is lost to it.
+   */
+  offset: number;
+  /** Text and control sequences. Bytes that are no UTF-8 are U+FFFD. */
+  data: string;
+}
+
+/** Acknowledgement of `listTerminals`. */
+export interface Terminals {
+  /** The terminals that are open, the oldest first. */
+  terminals: Array<TerminalInfo>;
+}
+
 /** `ticketBodyResult` */
 export interface TicketBodyResult {
   /** The agent. */
@@ -2074,6 +2583,11 @@ export interface TicketBodyResult {
 
 /** RFC 3339, UTC, with milliseconds; the same live and replayed. */
 export type Timestamp = string;
+
+/** Something to be told about. */
+export type Topic =
+  /** What the agent's programs use, as `containerStats`. */
+  | "containerStats";
 
 /** What a run cost, as the agent counts it. */
 export interface Usage {
@@ -2102,6 +2616,20 @@ export interface WireError {
   retryAfterMs?: number;
   /** The command that it answers, where there is no acknowledgement. */
   event?: string;
+}
+
+/** `writeFile`: put a file in the place of the one that is there, or where none is. All of it or nothing. */
+export interface WriteFile {
+  /** The agent; may be left to `forward`. */
+  agentId?: AgentId;
+  /** The file. */
+  path: string;
+  /** What it has from now on, 4 MiB at most. */
+  content: string;
+  /** How that stands for bytes; text without. */
+  encoding?: Encoding;
+  /** The file must be this: `version` of what was read or written last. Whatever is there is replaced without it. */
+  expectedVersion?: string;
 }
 
 /** The acknowledgement of every command. */
@@ -2171,6 +2699,16 @@ export interface AgentsServerToClientEvents {
   conversationUpdate: (payload: ConversationUpdate) => void;
   /** The open runs of a conversation. */
   queueUpdate: (payload: QueueUpdate) => void;
+  /** A terminal was made. */
+  terminalCreated: (payload: TerminalInfo) => void;
+  /** Something was printed in a terminal. */
+  terminalOutput: (payload: TerminalOutput) => void;
+  /** A terminal has ended. */
+  terminalClosed: (payload: TerminalClosed) => void;
+  /** Somebody else has changed a file. */
+  fileUpdateNotification: (payload: FileUpdateNotification) => void;
+  /** What an agent's programs use. */
+  containerStats: (payload: ContainerStats) => void;
   /** The better wording of a message. */
   chatEnhanceResult: (payload: ChatEnhanceResult) => void;
   /** The text of a ticket. */
@@ -2221,6 +2759,38 @@ export interface AgentsCommandMap {
   enhanceChat: { payload: EnhanceChat; data: HelperAccepted };
   /** Have the agent write the text of a ticket. */
   generateTicketBody: { payload: GenerateTicketBody; data: HelperAccepted };
+  /** Start a shell in the agent's environment. */
+  createTerminal: { payload: CreateTerminal; data: TerminalInfo };
+  /** Watch a terminal. */
+  joinTerminal: { payload: JoinTerminal; data: TerminalInfo };
+  /** Watch a terminal no more. */
+  leaveTerminal: { payload: ForTerminal; data: Done };
+  /** Type into a terminal that one watches. */
+  terminalInput: { payload: TerminalInput; data: Done };
+  /** Give a terminal that one watches another size. */
+  resizeTerminal: { payload: ResizeTerminal; data: Done };
+  /** End a terminal that one watches, with all that runs in it. */
+  closeTerminal: { payload: ForTerminal; data: Done };
+  /** List an agent's terminals. */
+  listTerminals: { payload: ListTerminals; data: Terminals };
+  /** List a directory of the agent's workspace. */
+  listFiles: { payload: ListFiles; data: Files };
+  /** Read a part of a file of the agent's workspace. */
+  readFile: { payload: ReadFile; data: FileContent };
+  /** Write a file of the agent's workspace. */
+  writeFile: { payload: WriteFile; data: FileWritten };
+  /** Make a file in the agent's workspace. */
+  createFile: { payload: CreateFile; data: FileWritten };
+  /** Make a directory in the agent's workspace. */
+  createDirectory: { payload: CreateDirectory; data: Done };
+  /** Remove a file or directory from the agent's workspace. */
+  deleteFile: { payload: DeleteFile; data: Done };
+  /** Move a file or directory within the agent's workspace. */
+  moveFile: { payload: MoveFile; data: Done };
+  /** Say that a file has changed. */
+  fileUpdate: { payload: FileUpdate; data: Done };
+  /** Choose what to be told about an agent. */
+  subscribe: { payload: Subscribe; data: Subscribed };
   /** List the manager's agents. */
   listAgents: { payload: ListAgents; data: Agents };
   /** Add an agent. */
@@ -2233,6 +2803,8 @@ export interface AgentsCommandMap {
   stopAgent: { payload: ForAgent; data: Done };
   /** End an agent's runs and its program, and start anew. */
   restartAgent: { payload: ForAgent; data: Done };
+  /** Set and remove variables of an agent's environment. */
+  changeEnvironment: { payload: ChangeEnvironment; data: Environment };
   /** Say who is present by way of a controller. */
   presence: { payload: Presence; data: Done };
 }
@@ -2285,6 +2857,38 @@ export interface ForwardCommandMap {
   enhanceChat: { payload: EnhanceChat; data: HelperAccepted };
   /** Have the agent write the text of a ticket. */
   generateTicketBody: { payload: GenerateTicketBody; data: HelperAccepted };
+  /** Start a shell in the agent's environment. */
+  createTerminal: { payload: CreateTerminal; data: TerminalInfo };
+  /** Watch a terminal. */
+  joinTerminal: { payload: JoinTerminal; data: TerminalInfo };
+  /** Watch a terminal no more. */
+  leaveTerminal: { payload: ForTerminal; data: Done };
+  /** Type into a terminal that one watches. */
+  terminalInput: { payload: TerminalInput; data: Done };
+  /** Give a terminal that one watches another size. */
+  resizeTerminal: { payload: ResizeTerminal; data: Done };
+  /** End a terminal that one watches, with all that runs in it. */
+  closeTerminal: { payload: ForTerminal; data: Done };
+  /** List an agent's terminals. */
+  listTerminals: { payload: ListTerminals; data: Terminals };
+  /** List a directory of the agent's workspace. */
+  listFiles: { payload: ListFiles; data: Files };
+  /** Read a part of a file of the agent's workspace. */
+  readFile: { payload: ReadFile; data: FileContent };
+  /** Write a file of the agent's workspace. */
+  writeFile: { payload: WriteFile; data: FileWritten };
+  /** Make a file in the agent's workspace. */
+  createFile: { payload: CreateFile; data: FileWritten };
+  /** Make a directory in the agent's workspace. */
+  createDirectory: { payload: CreateDirectory; data: Done };
+  /** Remove a file or directory from the agent's workspace. */
+  deleteFile: { payload: DeleteFile; data: Done };
+  /** Move a file or directory within the agent's workspace. */
+  moveFile: { payload: MoveFile; data: Done };
+  /** Say that a file has changed. */
+  fileUpdate: { payload: FileUpdate; data: Done };
+  /** Choose what to be told about an agent. */
+  subscribe: { payload: Subscribe; data: Subscribed };
   /** List the manager's agents. */
   listAgents: { payload: ListAgents; data: Agents };
 }

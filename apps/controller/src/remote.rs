@@ -4,6 +4,7 @@ mod follows;
 mod notices;
 pub(crate) mod people;
 mod retries;
+pub(crate) mod screens;
 mod watchers;
 mod worker;
 
@@ -25,6 +26,7 @@ use tokio::task::JoinHandle;
 use crate::error::Error;
 use notices::{Notice, Reach};
 use people::People;
+use screens::Screens;
 use watchers::Watchers;
 pub(crate) use watchers::Watching;
 use worker::Worker;
@@ -43,6 +45,7 @@ pub(crate) struct Remote {
     requests: mpsc::Sender<Request>,
     watchers: Watchers,
     people: People,
+    screens: Screens,
     /// Unbounded, because who goes cannot wait: a connection adds one for each conversation that it comes to or leaves.
     notices: mpsc::UnboundedSender<Notice>,
     reach: watch::Sender<Reach>,
@@ -104,6 +107,7 @@ impl Remote {
             requests,
             watchers: Watchers::new(client.clone()),
             people: People::default(),
+            screens: Screens::default(),
             notices,
             reach,
             task: Mutex::default(),
@@ -148,6 +152,11 @@ impl Remote {
     /// Its viewers.
     pub(crate) fn people(&self) -> &People {
         &self.people
+    }
+
+    /// What its viewers watch besides conversations.
+    pub(crate) fn screens(&self) -> &Screens {
+        &self.screens
     }
 
     /// Tells a connection about this remote's state until what this gives is dropped.

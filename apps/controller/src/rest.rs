@@ -32,7 +32,10 @@ pub(crate) fn router(server: Arc<Server>) -> Router {
             get(clients::get).patch(clients::change).delete(clients::delete),
         )
         .route("/clients/{client}/agents", get(agents::list).post(agents::add))
-        .route("/clients/{client}/agents/{agent}", get(agents::get).delete(agents::delete))
+        .route(
+            "/clients/{client}/agents/{agent}",
+            get(agents::get).patch(agents::change).delete(agents::delete),
+        )
         .route("/clients/{client}/agents/{agent}/{action}", post(agents::act))
         .route("/clients/{client}/agents/{agent}/conversations", get(conversations::list))
         .route(

@@ -2,6 +2,7 @@
 
 mod forward;
 mod membership;
+mod watch;
 
 use std::sync::Arc;
 
@@ -12,7 +13,7 @@ use link::CallError;
 use protocol::agents::JoinConversation;
 use protocol::clients::{ClientSet, Connected, SetClient};
 use protocol::names::clients::{CLIENT_SET, CONNECTED, FORWARD, SET_CLIENT};
-use protocol::{Ack, ConnectionId, ConversationId, Timestamp, WireError};
+use protocol::{Ack, AgentId, ConnectionId, ConversationId, Timestamp, WireError};
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
@@ -20,6 +21,7 @@ use crate::error::Error;
 use crate::remote::{Followed, Placed, Watching};
 use crate::server::{Identity, Server};
 use membership::{Membership, Stay};
+use watch::Watch;
 
 /// Commands that a connection may have under way at the manager. With so many, the next ones wait with the connection.
 const UNDER_WAY: usize = 1_024;
@@ -38,6 +40,10 @@ enum Then {
     Join(Stay, Box<Followed>, Box<JoinConversation>),
     /// The viewer is not in it any more.
     Leave(Stay, ConversationId),
+    /// The viewer watches the terminal from here on.
+    Watch(Watch),
+    /// The viewer is told what the agent's programs use.
+    Subscribe(AgentId),
 }
 
 /// A connection, and what it has selected and follows.
@@ -137,10 +143,16 @@ impl Viewer {
         let said = answer.as_ref().ok().and_then(|answer| read(answer));
         let done = matches!(said, Some(Ok(_)));
         let refusal = said.and_then(Result::err).map(|error| error.code);
-        match answer {
-            Ok(answer) => pass(reply, answer),
-            Err(error) => reply.err(Error::from(error).into()),
-        }
+        let then = match then {
+            // What is shown comes behind the acknowledgement.
+            Then::Watch(watch) => {
+                let answered = answer.as_deref().ok().map(ToOwned::to_owned);
+                acknowledge(reply, answer);
+                return self.on_watch(watch, answered.as_deref());
+            }
+            then => then,
+        };
+        acknowledge(reply, answer);
         let Some((_, membership)) = &mut self.selected else { return };
         let told = match then {
             Then::Join(stay, followed, join) if done => {
@@ -155,9 +167,20 @@ impl Viewer {
                 None
             }
             Then::Leave(stay, id) => membership.not_left(&stay, &id, refusal),
-            Then::Nothing => None,
+            Then::Subscribe(agent) if !done => {
+                membership.unsubscribe(&agent);
+                None
+            }
+            Then::Nothing | Then::Watch(_) | Then::Subscribe(_) => None,
         };
         self.told = told.or(self.told.take());
+    }
+}
+
+fn acknowledge(reply: Reply, answer: Result<Box<RawValue>, CallError>) {
+    match answer {
+        Ok(answer) => pass(reply, answer),
+        Err(error) => reply.err(Error::from(error).into()),
     }
 }
 

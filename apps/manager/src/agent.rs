@@ -8,13 +8,18 @@ use gateway::Outbox;
 use protocol::agents::{AgentInfo, AgentState};
 use protocol::spec::AgentSpec;
 use protocol::{AgentId, ConnectionId};
+use runtime::Place;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::audience::Audience;
 use crate::conversation::Target;
 use crate::conversations::Conversations;
+use crate::error::Error;
 use crate::filters::Filters;
+use crate::pace::Rate;
+use crate::terminals::Terminals;
+use crate::watchers::Watchers;
 
 /// An agent and its conversations.
 #[derive(Debug)]
@@ -32,6 +37,12 @@ pub(crate) struct Agent {
     pub(crate) stopped: AtomicBool,
     /// Ends the isolated runs of now when the agent is stopped.
     pub(crate) halt: Mutex<CancellationToken>,
+    /// Bounds what others are told about changes to files and terminals.
+    pub(crate) changes: Rate,
+    /// One change of its files at a time, so that of two who write at the same version the second is told.
+    pub(crate) writing: tokio::sync::Mutex<()>,
+    pub(crate) terminals: Arc<Terminals>,
+    pub(crate) watchers: Arc<Watchers>,
     /// One change of what the agent is to do at a time.
     pub(crate) controlling: tokio::sync::Mutex<()>,
 }
@@ -46,6 +57,11 @@ pub(crate) struct Presence {
 impl Agent {
     pub(crate) fn spec(&self) -> &AgentSpec {
         &self.target.spec
+    }
+
+    /// Where its program runs.
+    pub(crate) fn place(&self) -> Result<Place, Error> {
+        Ok(Place::of(&self.target.current(), &self.target.workdir)?)
     }
 
     pub(crate) fn set_stopped(&self, stopped: bool) {
@@ -109,5 +125,7 @@ impl Presence {
 impl Drop for Presence {
     fn drop(&mut self) {
         self.agent.audience.leave(&self.connection);
+        self.agent.terminals.lose(&self.agent.id, &self.connection);
+        self.agent.watchers.lose(&self.connection);
     }
 }

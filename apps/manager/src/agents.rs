@@ -1,17 +1,17 @@
 //! All agents of the manager.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Component, Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 use std::time::Duration;
 
-use protocol::agents::{AgentInfo, Origin, RunReason};
+use protocol::agents::{AgentInfo, Origin, RunReason, TerminalEnd};
 use protocol::limits::MAX_QUEUED_RUNS;
 use protocol::spec::{AgentSpec, Host};
 use protocol::{AgentId, ConversationId, Timestamp};
-use runtime::{Containers, Fate};
-use store::{AgentRecord, ManagerDb, OpenInteraction, StoreError};
+use runtime::{Containers, Fate, Unsupported};
+use store::{AgentRecord, ManagerDb, OpenInteraction, SecretKey, StoreError};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -25,9 +25,12 @@ use crate::conversation::{
     AgentName, Control, Ending, InteractionClaims, Roster, RunClaims, Setting, Target, ended,
 };
 use crate::conversations::Conversations;
+use crate::environment::Environment;
 use crate::error::Error;
 use crate::filters::Filters;
+use crate::pace::Rate;
 use crate::passwords::{self, Passwords};
+use crate::terminals::Terminals;
 
 /// The agents: in the store, and running.
 ///
@@ -45,12 +48,24 @@ pub(crate) struct Agents {
     interactions: InteractionClaims,
     agents: RwLock<HashMap<AgentId, Arc<Agent>>>,
     tasks: TaskTracker,
+    terminals: Arc<Terminals>,
+    /// What is done with files at once.
+    files: Arc<Semaphore>,
+    /// Seals the values of agents' environments.
+    key: SecretKey,
     expired: mpsc::UnboundedSender<(AgentId, ConversationId)>,
     /// The server goes down: runs beside conversations end.
     stopping: CancellationToken,
     /// Itself, for conversations to find other agents.
     me: Weak<Self>,
 }
+
+/// What is done with files at once, of all agents: each takes one of the threads that may wait for the disk.
+const FILES: usize = 8;
+/// Changes to an agent's files and terminals in a second, on average and at once: everybody who is logged in to it is
+/// told of each, and who does not read must have gone before that is too much to wait.
+const CHANGES: u32 = 100;
+const CHANGES_AT_ONCE: u32 = 500;
 
 /// How long what may take.
 #[derive(Debug, Clone, Copy)]
@@ -67,6 +82,7 @@ impl Agents {
         passwords: Passwords,
         directory: PathBuf,
         containers: Containers,
+        key: SecretKey,
         config: &Config,
     ) -> Result<Arc<Self>, StoreError> {
         let interrupted = close_open_runs(&db).await?;
@@ -75,6 +91,8 @@ impl Agents {
             viewer_grace: config.viewer_grace,
             idle: config.idle_eviction,
         };
+        let tasks = TaskTracker::new();
+        let terminals = Arc::new(Terminals::new(times.viewer_grace, tasks.clone()));
         let (expired, janitor) = mpsc::unbounded_channel();
         let agents = Arc::new_cyclic(|me| Self {
             db,
@@ -85,13 +103,17 @@ impl Agents {
             runs: RunClaims::default(),
             interactions: InteractionClaims::default(),
             agents: RwLock::default(),
-            tasks: TaskTracker::new(),
+            tasks,
+            terminals,
+            files: Arc::new(Semaphore::new(FILES)),
+            key,
             expired,
             stopping: CancellationToken::new(),
             me: me.clone(),
         });
-        for record in agents.db.agents().await? {
-            agents.take_up(record).await?;
+        for mut record in agents.db.agents().await? {
+            let environment = agents.environment(&mut record).await?;
+            agents.take_up(record, environment).await?;
         }
         agents.resume().await?;
         let fate = |agent: &str, session: &str| agents.fate(agent, session, &interrupted);
@@ -151,6 +173,15 @@ impl Agents {
         &self.stopping
     }
 
+    pub(crate) fn terminals(&self) -> &Arc<Terminals> {
+        &self.terminals
+    }
+
+    /// What bounds how much is done with files at once.
+    pub(crate) fn files(&self) -> &Arc<Semaphore> {
+        &self.files
+    }
+
     pub(crate) fn run_timeout(&self) -> Duration {
         self.times.run_timeout
     }
@@ -179,6 +210,11 @@ impl Agents {
     pub(crate) async fn create(&self, spec: AgentSpec) -> Result<(AgentId, String), Error> {
         spec.check().map_err(|error| Error::InvalidPayload(error.to_string()))?;
         self.check_container(&spec).await?;
+        let mut spec = spec;
+        let variables =
+            spec.host.as_mut().map(|host| std::mem::take(host.env_mut())).unwrap_or_default();
+        let environment = Environment::new(variables);
+        environment.check()?;
         let password = passwords::generate();
         let record = AgentRecord {
             agent_id: AgentId::random(),
@@ -188,12 +224,13 @@ impl Agents {
             created_at: Timestamp::now(),
         };
         let (id, name) = (record.agent_id.clone(), record.spec.name.clone());
-        match self.db.create_agent(record.clone()).await {
+        let sealed = environment.sealed(&self.key, &id);
+        match self.db.create_agent(record.clone(), sealed).await {
             Ok(()) => {}
             Err(StoreError::Conflict) => return Err(Error::NameTaken(name)),
             Err(cause) => return Err(cause.into()),
         }
-        self.take_up(record).await?;
+        self.take_up(record, environment).await?;
         tracing::info!(agent = %id, name, "agent created");
         Ok((id, password))
     }
@@ -237,12 +274,49 @@ impl Agents {
         }
         self.agents.write().unwrap_or_else(PoisonError::into_inner).remove(id);
         agent.conversations.forget();
+        self.terminals.close(Some(id), TerminalEnd::AgentDeleted).await;
+        agent.watchers.close();
         self.dismiss(id);
         // One that has ended by itself need not be told.
         agent.conversations.control(Control::Delete).await.ok();
         self.containers.remove(Some(id), None).await;
         tracing::info!(agent = %id, "agent deleted");
         Ok(())
+    }
+
+    /// Sets and removes variables of an agent's environment; the names of all that there are then.
+    pub(crate) async fn change_environment(
+        &self,
+        id: &AgentId,
+        set: BTreeMap<String, String>,
+        remove: Vec<String>,
+    ) -> Result<Vec<String>, Error> {
+        let agent = self.find(id)?;
+        let _turn = agent.controlling.lock().await;
+        if agent.spec().host.is_none() {
+            return Err(Unsupported::BuiltIn.into());
+        }
+        let environment = &agent.target.environment;
+        let set = Environment::new(set);
+        set.check()?;
+        let changed = environment.changed(&set, &remove);
+        changed.check()?;
+        self.db.change_environment(id, set.sealed(&self.key, id), remove).await?;
+        environment.replace(changed);
+        Ok(environment.names())
+    }
+
+    /// The variables of an agent's environment. A manager before this one had them in the specification, in the clear: they
+    /// are sealed now.
+    async fn environment(&self, record: &mut AgentRecord) -> Result<Environment, StoreError> {
+        let id = &record.agent_id;
+        let sealed = self.db.environment(id).await?;
+        let environment = Environment::open(&self.key, id, &sealed)?;
+        let plain = record.spec.host.as_mut().map(|host| std::mem::take(host.env_mut()));
+        let Some(plain) = plain.filter(|plain| !plain.is_empty()) else { return Ok(environment) };
+        let plain = Environment::new(plain);
+        self.db.change_environment(id, plain.sealed(&self.key, id), Vec::new()).await?;
+        Ok(environment.changed(&plain, &[]))
     }
 
     /// Lets a stopped agent take messages again.
@@ -303,6 +377,7 @@ impl Agents {
                 agent.conversations.control(Control::Shutdown { deadline }).await
             });
         }
+        self.terminals.close(None, TerminalEnd::ServerStopping).await;
         while endings.join_next().await.is_some() {}
         self.tasks.close();
         self.tasks.wait().await;
@@ -317,14 +392,18 @@ impl Agents {
         self.agents.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
 
-    async fn take_up(&self, record: AgentRecord) -> Result<(), StoreError> {
+    async fn take_up(
+        &self,
+        record: AgentRecord,
+        environment: Environment,
+    ) -> Result<(), StoreError> {
         let AgentRecord { agent_id: id, spec, password_hash, stopped, .. } = record;
         let workdir = self.directory.join(id.as_str());
         let name = AgentName { id: id.clone(), name: spec.name.clone() };
         let filters = Arc::new(Filters::new(&spec.filters));
         let permits = Arc::new(Semaphore::new(spec.parallel as usize));
-        let target =
-            Target { name, spec: Arc::new(spec), workdir, containers: self.containers.clone() };
+        let (spec, containers) = (Arc::new(spec), self.containers.clone());
+        let target = Target { name, spec, workdir, environment, containers };
         let audience: Arc<Audience> = Arc::default();
         let setting = Setting {
             db: self.db.clone(),
@@ -350,6 +429,10 @@ impl Agents {
             audience,
             stopped: AtomicBool::new(stopped),
             halt: Mutex::default(),
+            changes: Rate::new(CHANGES, CHANGES_AT_ONCE),
+            writing: tokio::sync::Mutex::default(),
+            terminals: self.terminals.clone(),
+            watchers: Arc::default(),
             controlling: tokio::sync::Mutex::default(),
         };
         let mut agents = self.agents.write().unwrap_or_else(PoisonError::into_inner);

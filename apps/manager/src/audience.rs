@@ -7,10 +7,11 @@ use gateway::Outbox;
 use protocol::agents::{ConversationAction, ConversationUpdate, Origin};
 use protocol::names::agents::CONVERSATION_UPDATE;
 use protocol::{ConnectionId, Epoch, Timestamp};
+use serde::Serialize;
 
 use crate::conversation::Card;
 
-/// Who is told when the agent's list of conversations changes. Behind a lock that is held to tell outboxes, which never
+/// Who is told what is about the agent, such as that its list of conversations changes. Behind a lock that is held to tell outboxes, which never
 /// wait.
 #[derive(Debug, Default)]
 pub(crate) struct Audience(Mutex<HashMap<ConnectionId, Outbox>>);
@@ -39,6 +40,20 @@ impl Audience {
     pub(crate) fn tell(&self, update: &ConversationUpdate) {
         for outbox in self.lock().values() {
             outbox.event(CONVERSATION_UPDATE, update);
+        }
+    }
+
+    /// Tells an event to all connections but those.
+    pub(crate) fn tell_others(
+        &self,
+        name: &'static str,
+        event: &impl Serialize,
+        but: impl Fn(&ConnectionId) -> bool,
+    ) {
+        for (connection, outbox) in self.lock().iter() {
+            if !but(connection) {
+                outbox.event(name, event);
+            }
         }
     }
 

@@ -91,6 +91,14 @@ impl Call {
         &self.origin
     }
 
+    /// Whether whoever gave it may do more than look.
+    pub(crate) fn may_change(&self) -> Result<(), Error> {
+        if self.origin.read_only {
+            return Err(Error::Forbidden("You may look, and not change anything"));
+        }
+        Ok(())
+    }
+
     pub(crate) fn is_direct(&self) -> bool {
         self.is_direct
     }

@@ -1,11 +1,14 @@
 //! The commands of namespace `/agents`: with their checks, their effects and their answers.
 
 mod cancel_run;
+mod change_environment;
 mod chat;
 mod create_agent;
+mod create_terminal;
 mod custom;
 mod delete_agent;
 mod edit_conversation;
+mod files;
 mod get_history;
 mod helper;
 mod join_conversation;
@@ -18,6 +21,8 @@ mod restart_agent;
 mod search_conversations;
 mod start_agent;
 mod stop_agent;
+mod subscribe;
+mod terminal;
 
 use protocol::names::agents as names;
 
@@ -50,6 +55,23 @@ pub(crate) fn run(connection: &mut Connection, call: Call) {
         names::ENHANCE_CHAT => helper::enhance_chat(connection, call),
         names::GENERATE_TICKET_BODY => helper::generate_ticket_body(connection, call),
         names::GET_HISTORY => get_history::run(connection, call),
+        names::CREATE_TERMINAL => create_terminal::run(connection, call),
+        names::JOIN_TERMINAL => terminal::join(connection, call),
+        names::LEAVE_TERMINAL => terminal::leave(connection, call),
+        names::TERMINAL_INPUT => terminal::input(connection, call),
+        names::RESIZE_TERMINAL => terminal::resize(connection, call),
+        names::CLOSE_TERMINAL => terminal::close(connection, call),
+        names::LIST_TERMINALS => terminal::list(connection, call),
+        names::LIST_FILES => files::list(connection, call),
+        names::READ_FILE => files::read(connection, call),
+        names::WRITE_FILE => files::write(connection, call),
+        names::CREATE_FILE => files::create(connection, call),
+        names::CREATE_DIRECTORY => files::create_directory(connection, call),
+        names::DELETE_FILE => files::delete(connection, call),
+        names::MOVE_FILE => files::rename(connection, call),
+        names::FILE_UPDATE => files::update(connection, call),
+        names::SUBSCRIBE => subscribe::run(connection, call),
+        names::CHANGE_ENVIRONMENT => change_environment::run(connection, call),
         names::LIST_AGENTS => list_agents::run(connection, call),
         names::CREATE_AGENT => create_agent::run(connection, call),
         names::DELETE_AGENT => delete_agent::run(connection, call),

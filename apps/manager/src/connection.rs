@@ -82,7 +82,7 @@ impl Connection {
                 },
             }
         }
-        // Whoever was present is no longer, whatever is still under way.
+        // Whoever was present is no longer, whatever is still under way. With each login end the seats at terminals.
         self.members.clear();
         while self.jobs.join_next().await.is_some() {}
     }

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use protocol::{AgentId, ConversationId, ErrorCode, InteractionId, WireError};
+use protocol::{AgentId, ConversationId, ErrorCode, InteractionId, SessionId, WireError};
+use runtime::{FileError, StartError, Unsupported};
 use store::StoreError;
 
 /// Why a command was refused. Each variant is one code on the wire.
@@ -44,6 +45,21 @@ pub(crate) enum Error {
     InteractionNotFound(InteractionId),
     #[error("The interaction has been answered")]
     AlreadyAnswered,
+    #[error("Terminal not found: {0}")]
+    TerminalNotFound(SessionId),
+    #[error("A terminal has or had this id: {0}")]
+    TerminalExists(SessionId),
+    /// What there are as many of as may be.
+    #[error("There are as many {0} as may be")]
+    LimitReached(&'static str),
+    #[error(transparent)]
+    Unsupported(#[from] Unsupported),
+    #[error(transparent)]
+    NotStarted(#[from] StartError),
+    #[error(transparent)]
+    File(#[from] FileError),
+    #[error("Too many changes. Try again later.")]
+    TooManyChanges { retry_after: Duration },
     #[error("Already joined conversation: {0}")]
     AlreadyJoined(ConversationId),
     #[error("Not joined to conversation: {0}")]
@@ -116,11 +132,37 @@ impl Error {
             Self::NotJoined(_) => ErrorCode::NotJoined,
             Self::NameTaken(_) | Self::ConversationNameTaken(_) => ErrorCode::NameTaken,
             Self::QueueFull => ErrorCode::QueueFull,
-            Self::TooManyAttempts { .. } | Self::Busy => ErrorCode::RateLimited,
-            Self::AgentStopped | Self::AgentBusy => ErrorCode::AgentUnavailable,
+            Self::TerminalNotFound(_) => ErrorCode::TerminalNotFound,
+            Self::TerminalExists(_) => ErrorCode::TerminalExists,
+            Self::LimitReached(_) => ErrorCode::LimitReached,
+            Self::Unsupported(_) => ErrorCode::Unsupported,
+            Self::File(error) => file_code(error),
+            Self::TooManyAttempts { .. } | Self::TooManyChanges { .. } | Self::Busy => {
+                ErrorCode::RateLimited
+            }
+            Self::AgentStopped | Self::AgentBusy | Self::NotStarted(_) => {
+                ErrorCode::AgentUnavailable
+            }
             Self::Stopping => ErrorCode::ServerStopping,
             Self::StoreUnavailable => ErrorCode::StoreUnavailable,
             Self::Internal => ErrorCode::Internal,
+        }
+    }
+}
+
+fn file_code(error: &FileError) -> ErrorCode {
+    match error {
+        FileError::Path(_)
+        | FileError::IsDirectory
+        | FileError::NotDirectory
+        | FileError::NotText
+        | FileError::NotBase64 => ErrorCode::InvalidPayload,
+        FileError::NotFound => ErrorCode::FileNotFound,
+        FileError::Exists => ErrorCode::FileExists,
+        FileError::Changed => ErrorCode::FileChanged,
+        FileError::TooLarge => ErrorCode::PayloadTooLarge,
+        FileError::Denied | FileError::NotEmpty | FileError::Special | FileError::System(_) => {
+            ErrorCode::Forbidden
         }
     }
 }
@@ -129,7 +171,9 @@ impl From<Error> for WireError {
     fn from(error: Error) -> Self {
         let wire = Self::new(error.code(), error.to_string());
         match error {
-            Error::TooManyAttempts { retry_after } => wire.retry_after(retry_after),
+            Error::TooManyAttempts { retry_after } | Error::TooManyChanges { retry_after } => {
+                wire.retry_after(retry_after)
+            }
             Error::Busy => wire.retry_after(BUSY_RETRY),
             _ => wire,
         }

@@ -78,11 +78,17 @@ impl Manager {
         let passwords = Passwords::new().await?;
         let directory = data_dir.join("agents");
         let containers = containers(&config, &secret);
-        let agents =
-            Agents::load(db.clone(), passwords.clone(), directory.clone(), containers, &config)
-                .await
-                .context("take up the agents")?;
         let resume_tokens = ResumeTokens::new(secret.derive(RESUME));
+        let agents = Agents::load(
+            db.clone(),
+            passwords.clone(),
+            directory.clone(),
+            containers,
+            secret,
+            &config,
+        )
+        .await
+        .context("take up the agents")?;
         let mut working_directories = config.working_directories;
         working_directories.push(directory);
         let server =

@@ -1,16 +1,13 @@
 //! A conversation's tail, shared by the one who writes it and the connections that read it.
 
-use std::collections::VecDeque;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use protocol::{AgentId, ConversationId, Epoch, Seq};
-use tokio::sync::Notify;
-
+use crate::bell::{Bell, Follower};
 use crate::history::History;
 use crate::item::Item;
 use crate::tail::{Cursor, Limits, Read, Tail};
+use protocol::{AgentId, ConversationId, Epoch, Seq};
 
 /// A tail and those who want to know when it grows. Behind one short, synchronous lock: the writer appends, readers
 /// copy shared items out; nothing is awaited under it.
@@ -24,7 +21,7 @@ pub struct Feed {
 #[derive(Debug)]
 struct Inner {
     tail: Tail,
-    followers: Vec<Arc<Follower>>,
+    followers: Vec<Arc<Follower<ConversationId>>>,
     closed: bool,
 }
 
@@ -157,12 +154,8 @@ impl Feed {
     }
 
     /// Registers a connection's bell. It rings once at once.
-    pub(crate) fn follow(self: &Arc<Self>, bell: &Arc<Bell>) -> Following {
-        let follower = Arc::new(Follower {
-            conversation: self.conversation.clone(),
-            rung: AtomicBool::new(false),
-            bell: Arc::clone(bell),
-        });
+    pub(crate) fn follow(self: &Arc<Self>, bell: &Arc<Bell<ConversationId>>) -> Following {
+        let follower = Follower::new(self.conversation.clone(), bell);
         follower.ring();
         self.lock().followers.push(Arc::clone(&follower));
         Following { feed: Arc::clone(self), follower }
@@ -202,7 +195,7 @@ impl Inner {
 #[derive(Debug)]
 pub(crate) struct Following {
     feed: Arc<Feed>,
-    follower: Arc<Follower>,
+    follower: Arc<Follower<ConversationId>>,
 }
 
 impl Following {
@@ -212,7 +205,7 @@ impl Following {
 
     /// Says that the ring was heard: the next news rings again. To be called before reading.
     pub(crate) fn heard(&self) {
-        self.follower.rung.store(false, Ordering::SeqCst);
+        self.follower.heard();
     }
 
     /// Rings the own bell, to come back later.
@@ -233,50 +226,10 @@ impl Drop for Following {
 
 /// Rings a follower's bell from elsewhere.
 #[derive(Debug, Clone)]
-pub(crate) struct Ringer(Arc<Follower>);
+pub(crate) struct Ringer(Arc<Follower<ConversationId>>);
 
 impl Ringer {
     pub(crate) fn ring(&self) {
         self.0.ring();
-    }
-}
-
-#[derive(Debug)]
-struct Follower {
-    conversation: ConversationId,
-    rung: AtomicBool,
-    bell: Arc<Bell>,
-}
-
-impl Follower {
-    fn ring(&self) {
-        if !self.rung.swap(true, Ordering::SeqCst) {
-            self.bell.ring(self.conversation.clone());
-        }
-    }
-}
-
-/// A connection's list of conversations with news. Each is in it at most once, so it is as long as what is followed.
-#[derive(Debug, Default)]
-pub(crate) struct Bell {
-    ready: Mutex<VecDeque<ConversationId>>,
-    notify: Notify,
-}
-
-impl Bell {
-    fn ring(&self, conversation: ConversationId) {
-        self.ready.lock().unwrap_or_else(PoisonError::into_inner).push_back(conversation);
-        self.notify.notify_one();
-    }
-
-    /// The next conversation with news. Cancel safe.
-    pub(crate) async fn next(&self) -> ConversationId {
-        loop {
-            let next = self.ready.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
-            match next {
-                Some(conversation) => return conversation,
-                None => self.notify.notified().await,
-            }
-        }
     }
 }

@@ -2,8 +2,9 @@
 //!
 //! [`listen`] and [`server`] accept connections and end those that do not read; [`namespace`] lets clients in and hands
 //! their commands on in wire order, as the bytes that came; an [`outbox`] is the one writer of a connection and feeds it from
-//! [`feed`]s, shared [`tail`]s of logs, and from [`history`] further back. Who is allowed what is not decided here.
+//! [`feed`]s, shared [`tail`]s of logs, from [`history`] further back, and from [`scroll`]s, what terminals have shown. Who is allowed what is not decided here.
 
+mod bell;
 pub mod feed;
 pub mod history;
 pub mod item;
@@ -11,6 +12,7 @@ pub mod listen;
 mod live;
 pub mod namespace;
 pub mod outbox;
+pub mod scroll;
 pub mod server;
 pub mod sink;
 pub mod tail;
@@ -20,5 +22,6 @@ pub use history::{BoxFuture, History, NoHistory, Page};
 pub use item::Item;
 pub use namespace::{Command, Commands, Connection, Handshake, Reply, Service, mount};
 pub use outbox::{Message, Outbox, Start, raw};
+pub use scroll::Scroll;
 pub use sink::Envelope;
 pub use tail::Limits;

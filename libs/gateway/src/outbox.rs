@@ -6,18 +6,20 @@
 mod filter;
 mod follow;
 mod task;
+mod watch;
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use protocol::{ConversationId, Epoch, Seq, ViewerId};
+use protocol::{ConversationId, Epoch, Seq, SessionId, ViewerId};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use crate::feed::Feed;
+use crate::scroll::Scroll;
 pub use task::spawn;
 
 /// Messages that may wait for the socket. With so many waiting the connection is closed: its reader does not read.
@@ -53,6 +55,10 @@ pub enum Message {
     Follow(Arc<Feed>, Start),
     /// Stop following.
     Unfollow(ConversationId),
+    /// Watch a terminal: its output from that offset on, or from the oldest that is kept, then its end. Again: begin again.
+    Watch(Arc<Scroll>, Option<u64>),
+    /// Stop watching.
+    Unwatch(SessionId),
 }
 
 /// Handle of a connection's outbox.

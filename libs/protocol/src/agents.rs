@@ -3,15 +3,23 @@
 mod commands;
 mod conversations;
 mod entries;
+mod environment;
 mod events;
+mod files;
 mod head;
 mod interactions;
 mod isolated;
+mod terminals;
+mod watching;
 
 pub use commands::*;
 pub use conversations::*;
 pub use entries::*;
+pub use environment::*;
 pub use events::*;
+pub use files::*;
 pub use head::*;
 pub use interactions::*;
 pub use isolated::*;
+pub use terminals::*;
+pub use watching::*;

@@ -39,6 +39,20 @@ pub enum ErrorCode {
     AlreadyJoined,
     /// The conversation is not followed.
     NotJoined,
+    /// No terminal of that id is open.
+    TerminalNotFound,
+    /// A terminal has or had this id.
+    TerminalExists,
+    /// There is no such file or directory.
+    FileNotFound,
+    /// There is a file or directory of that name already.
+    FileExists,
+    /// The file is not what it was expected to be: somebody else has written it.
+    FileChanged,
+    /// The agent's host does not have this.
+    Unsupported,
+    /// As many exist as may.
+    LimitReached,
     /// Another one has this name.
     NameTaken,
     /// The conversation takes no more entries.

@@ -134,6 +134,8 @@ id!(/// One socket; new each time.
     ConnectionId, "cn");
 id!(/// Whoever follows conversations over one or more connections; stable.
     ViewerId, "vw");
+id!(/// One terminal.
+    SessionId, "tm");
 id!(/// One life of a log. It changes when the log is cleared or its store was replaced.
     Epoch, "ep");
 

@@ -18,6 +18,6 @@ pub mod time;
 pub use error::{Ack, ErrorCode, WireError};
 pub use ids::{
     AgentId, ClientId, ConnectionId, ConversationId, CorrelationId, EntryId, Epoch, InteractionId,
-    InvalidId, MessageId, RunId, Seq, ViewerId,
+    InvalidId, MessageId, RunId, Seq, SessionId, ViewerId,
 };
 pub use time::Timestamp;

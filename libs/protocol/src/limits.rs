@@ -16,6 +16,28 @@ pub const MAX_LISTED: usize = 1_000;
 pub const MAX_INSERTED: usize = 500;
 /// Present connections up to which each that comes or goes is told to the others.
 pub const MAX_ANNOUNCED: usize = 64;
+/// Longest input to a terminal in one command, in bytes.
+pub const MAX_INPUT: usize = 64 << 10;
+/// Most columns or rows of a terminal.
+pub const MAX_SIDE: u32 = 1_000;
+/// Output that is kept of a terminal for those who come or lag behind, in bytes.
+pub const SCROLLBACK: usize = 256 << 10;
+/// Terminals that an agent may have.
+pub const MAX_TERMINALS_OF_AGENT: usize = 8;
+/// Terminals that a manager may have.
+pub const MAX_TERMINALS: usize = 64;
+/// Longest path of a file, in bytes.
+pub const MAX_PATH: usize = 4_096;
+/// Largest part of a file that is read at once, in bytes.
+pub const MAX_READ: usize = 1 << 20;
+/// Largest file that is written, in bytes.
+pub const MAX_WRITE: usize = 4 << 20;
+/// Files in one page of a directory.
+pub const PAGE_FILES: usize = 1_000;
+/// Variables of an agent's environment that can be set.
+pub const MAX_VARIABLES: usize = 256;
+/// Longest value of such a variable, in bytes.
+pub const MAX_VALUE: usize = 64 << 10;
 /// Interactions of one conversation that may be open.
 pub const MAX_INTERACTIONS: usize = 100;
 /// Runs in sessions of their own that an agent may have at once, unless it is configured otherwise.

@@ -331,7 +331,7 @@ pub enum OneshotMeaning {
 }
 
 /// Where an agent's program runs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(
     tag = "type",
     rename_all = "camelCase",
@@ -355,6 +355,41 @@ pub enum Host {
     },
     /// A container of Docker or Podman on the manager's machine.
     Docker(Docker),
+}
+
+impl Host {
+    /// The variables of its environment, besides those that every program has.
+    #[must_use]
+    pub fn env(&self) -> &BTreeMap<String, String> {
+        match self {
+            Self::Process { env, .. } => env,
+            Self::Docker(docker) => &docker.env,
+        }
+    }
+
+    /// The same, to be changed.
+    pub fn env_mut(&mut self) -> &mut BTreeMap<String, String> {
+        match self {
+            Self::Process { env, .. } => env,
+            Self::Docker(docker) => &mut docker.env,
+        }
+    }
+}
+
+impl std::fmt::Debug for Host {
+    /// Values of the environment may be secrets.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Process { command, args, env, cwd } => f
+                .debug_struct("Process")
+                .field("command", command)
+                .field("args", args)
+                .field("env", &env.keys())
+                .field("cwd", cwd)
+                .finish(),
+            Self::Docker(docker) => docker.fmt(f),
+        }
+    }
 }
 
 fn default_parallel() -> u32 {
@@ -525,5 +560,21 @@ impl AgentSpec {
             }
             _ => Ok(()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_of_the_environment_are_not_printed() {
+        let mut spec = AgentSpec::lines("agent", "cat", Vec::new());
+        let host = spec.host.as_mut().unwrap();
+        host.env_mut().insert("API_KEY".into(), "visible".into());
+
+        let text = format!("{spec:?}");
+
+        assert!(text.contains("API_KEY") && !text.contains("visible"), "{text}");
     }
 }

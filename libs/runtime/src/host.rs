@@ -2,7 +2,9 @@
 
 mod child;
 pub(crate) mod container;
-mod environment;
+pub(crate) mod environment;
+pub(crate) mod families;
 mod outgoing;
 pub(crate) mod process;
+pub(crate) mod processes;
 pub(crate) mod program;

@@ -14,7 +14,7 @@ use crate::codec;
 use crate::control::{InteractionAnswer, Told};
 use crate::event::AgentEvent;
 use crate::flow::{self, Events, Speaker};
-use crate::site::{Place, Site};
+use crate::site::{Home, Site};
 
 /// Answers and commands that may wait for the agent to take them.
 const TOLD: usize = 256;
@@ -77,14 +77,14 @@ impl Session {
         resume: Option<String>,
         graces: Graces,
     ) -> (Self, Events) {
-        Self::start_at(spec, Place::new(workdir), resume, graces)
+        Self::start_at(spec, Home::new(workdir), resume, graces)
     }
 
-    /// The same at a place where there may be containers.
+    /// The same with a home where there may be containers.
     #[must_use]
     pub fn start_at(
         spec: &AgentSpec,
-        place: Place,
+        home: Home,
         resume: Option<String>,
         graces: Graces,
     ) -> (Self, Events) {
@@ -94,7 +94,7 @@ impl Session {
         let (cancelled, inbox_cancelled) = watch::channel(None);
         let (events, receiver) = flow::channel();
         let stop = CancellationToken::new();
-        let site = Site::new(place.clone(), stop.clone(), inbox_cancelled.clone(), events.clone());
+        let site = Site::new(home.clone(), stop.clone(), inbox_cancelled.clone(), events.clone());
         let inbox = Inbox {
             prompts: inbox_prompts,
             cancelled: inbox_cancelled,
@@ -104,7 +104,7 @@ impl Session {
         let spec = spec.clone();
         let worker = tokio::spawn(async move {
             codec::run(spec, site, graces, resume, inbox, inbox_told).await;
-            place.leave().await;
+            home.leave().await;
         });
         (Self { prompts, told, cancelled, stop: stop.drop_guard(), worker }, receiver)
     }

@@ -10,9 +10,9 @@ use crate::event::AgentEvent;
 use crate::flow::Speaker;
 use crate::host::container::Containers;
 
-/// Where a session's program runs.
+/// Where a session is at home.
 #[derive(Debug, Clone)]
-pub struct Place {
+pub struct Home {
     workdir: PathBuf,
     lodging: Option<Lodging>,
 }
@@ -35,7 +35,7 @@ pub(crate) struct Lodging {
     pub(crate) stay: Stay,
 }
 
-impl Place {
+impl Home {
     /// With that working directory, which is created, unless the agent's configuration names another.
     #[must_use]
     pub fn new(workdir: &Path) -> Self {
@@ -65,10 +65,10 @@ impl Place {
     }
 }
 
-/// A place, and what to know about a session while its program is being started.
+/// Its home, and what to know about a session while its program is being started.
 #[derive(Debug, Clone)]
 pub(crate) struct Site {
-    place: Place,
+    home: Home,
     stop: CancellationToken,
     cancelled: watch::Receiver<Option<RunId>>,
     speaker: Speaker,
@@ -76,20 +76,20 @@ pub(crate) struct Site {
 
 impl Site {
     pub(crate) fn new(
-        place: Place,
+        home: Home,
         stop: CancellationToken,
         cancelled: watch::Receiver<Option<RunId>>,
         speaker: Speaker,
     ) -> Self {
-        Self { place, stop, cancelled, speaker }
+        Self { home, stop, cancelled, speaker }
     }
 
     pub(crate) fn workdir(&self) -> &Path {
-        &self.place.workdir
+        &self.home.workdir
     }
 
     pub(crate) fn lodging(&self) -> Option<&Lodging> {
-        self.place.lodging.as_ref()
+        self.home.lodging.as_ref()
     }
 
     /// Tells people how the start goes on. Waits while the conversation is busy.

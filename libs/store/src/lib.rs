@@ -14,6 +14,6 @@ pub use error::StoreError;
 pub use manager::ManagerDb;
 pub use record::{
     AgentRecord, Appended, Change, ConversationRecord, Entry, Hit, Keep, NewEntry, OpenInteraction,
-    Page, name_key,
+    Page, SealedEnvironment, name_key,
 };
 pub use secret::{SecretKey, hash_token, token};

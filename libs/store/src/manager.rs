@@ -11,13 +11,13 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use protocol::AgentId;
-use sqlx::SqlitePool;
+use sqlx::{Row, SqlitePool};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use crate::StoreError;
 use crate::file::Database;
-use crate::record::AgentRecord;
+use crate::record::{AgentRecord, SealedEnvironment};
 use crate::writer::{self, Job};
 
 /// Agents, conversations and the log. Cheap to clone.
@@ -74,12 +74,42 @@ impl ManagerDb {
         agents.iter().map(rows::agent).collect()
     }
 
-    /// Adds an agent.
+    /// Adds an agent, with the variables of its environment that are not to be in its specification.
     ///
     /// # Errors
     /// [`StoreError::Conflict`] when its name or id is taken.
-    pub async fn create_agent(&self, agent: AgentRecord) -> Result<(), StoreError> {
-        self.write(|reply| Job::CreateAgent(Box::new(agent), reply)).await
+    pub async fn create_agent(
+        &self,
+        agent: AgentRecord,
+        environment: SealedEnvironment,
+    ) -> Result<(), StoreError> {
+        self.write(|reply| Job::CreateAgent(Box::new(agent), environment, reply)).await
+    }
+
+    /// The variables of an agent's environment.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub async fn environment(&self, agent: &AgentId) -> Result<SealedEnvironment, StoreError> {
+        let rows = sqlx::query("SELECT name, value FROM environment WHERE agent_id = ?")
+            .bind(agent.as_str())
+            .fetch_all(&self.readers)
+            .await?;
+        rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
+    }
+
+    /// Sets and removes variables of an agent's environment. Its specification has none from then on: they must be among
+    /// those that are set, or are gone.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when there is no such agent.
+    pub async fn change_environment(
+        &self,
+        agent: &AgentId,
+        set: SealedEnvironment,
+        remove: Vec<String>,
+    ) -> Result<(), StoreError> {
+        self.write(|reply| Job::ChangeEnvironment(agent.clone(), set, remove, reply)).await
     }
 
     /// Deletes an agent with its conversations; whether there was one.

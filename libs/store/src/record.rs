@@ -1,5 +1,6 @@
 //! What is stored.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use protocol::agents::{EntryHead, EntryKind};
@@ -29,6 +30,9 @@ impl std::fmt::Debug for AgentRecord {
             .finish_non_exhaustive()
     }
 }
+
+/// Variables of an agent's environment by name, each value sealed for its place.
+pub type SealedEnvironment = BTreeMap<String, Vec<u8>>;
 
 /// A conversation.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,6 +2,7 @@
 
 mod append;
 mod conversations;
+mod environment;
 
 use std::fs::File;
 
@@ -11,7 +12,7 @@ use sqlx::{ConnectOptions, Connection, SqliteConnection, SqlitePool};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-use crate::record::{AgentRecord, Appended, ConversationRecord, Keep, NewEntry};
+use crate::record::{AgentRecord, Appended, ConversationRecord, Keep, NewEntry, SealedEnvironment};
 use crate::{StoreError, file};
 use append::Heads;
 
@@ -26,7 +27,8 @@ type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
 /// A write.
 pub(crate) enum Job {
     Append(Group),
-    CreateAgent(Box<AgentRecord>, Reply<()>),
+    CreateAgent(Box<AgentRecord>, SealedEnvironment, Reply<()>),
+    ChangeEnvironment(AgentId, SealedEnvironment, Vec<String>, Reply<()>),
     DeleteAgent(AgentId, Reply<bool>),
     SetStopped(AgentId, bool, Reply<()>),
     CreateConversation(Box<ConversationRecord>, Reply<()>),
@@ -52,7 +54,8 @@ impl Job {
             Self::DeleteAgent(_, reply) | Self::DeleteConversation(_, reply) => {
                 drop(reply.send(Err(error)));
             }
-            Self::CreateAgent(_, reply)
+            Self::CreateAgent(_, _, reply)
+            | Self::ChangeEnvironment(_, _, _, reply)
             | Self::SetStopped(_, _, reply)
             | Self::CreateConversation(_, reply)
             | Self::RenameConversation(_, _, reply)
@@ -167,8 +170,12 @@ impl Writer {
         };
         let connection = &mut taken;
         match job {
-            Job::CreateAgent(agent, reply) => {
-                let result = create_agent(connection, &agent).await;
+            Job::ChangeEnvironment(agent, set, remove, reply) => {
+                let result = environment::change(connection, &agent, &set, &remove).await;
+                self.done(taken, reply, result);
+            }
+            Job::CreateAgent(agent, environment, reply) => {
+                let result = create_agent(connection, &agent, &environment).await;
                 self.done(taken, reply, result);
             }
             Job::DeleteAgent(agent, reply) => {
@@ -235,8 +242,10 @@ fn answer(groups: Vec<Group>, results: Vec<Result<Appended, StoreError>>) {
 async fn create_agent(
     connection: &mut SqliteConnection,
     agent: &AgentRecord,
+    environment: &SealedEnvironment,
 ) -> Result<(), StoreError> {
     let spec = serde_json::to_string(&agent.spec).expect("a specification is JSON");
+    let mut transaction = connection.begin().await?;
     sqlx::query("INSERT INTO agents (agent_id, name, spec, password_hash, stopped, created_at) VALUES (?, ?, ?, ?, ?, ?)")
         .bind(agent.agent_id.as_str())
         .bind(&agent.spec.name)
@@ -244,8 +253,10 @@ async fn create_agent(
         .bind(&agent.password_hash)
         .bind(agent.stopped)
         .bind(millis(agent.created_at))
-        .execute(connection)
+        .execute(&mut *transaction)
         .await?;
+    environment::insert(&mut transaction, &agent.agent_id, environment).await?;
+    transaction.commit().await?;
     Ok(())
 }
 

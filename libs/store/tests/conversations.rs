@@ -6,7 +6,10 @@
 use protocol::agents::{EntryKind, Role};
 use protocol::spec::AgentSpec;
 use protocol::{AgentId, Epoch, InteractionId, RunId, Seq, Timestamp};
-use store::{AgentRecord, Change, ConversationRecord, Hit, Keep, ManagerDb, NewEntry, StoreError};
+use store::{
+    AgentRecord, Change, ConversationRecord, Hit, Keep, ManagerDb, NewEntry, SealedEnvironment,
+    StoreError,
+};
 use tempfile::TempDir;
 
 async fn open() -> (TempDir, ManagerDb, AgentId) {
@@ -20,7 +23,7 @@ async fn open() -> (TempDir, ManagerDb, AgentId) {
         stopped: false,
         created_at: Timestamp::now(),
     };
-    db.create_agent(record).await.unwrap();
+    db.create_agent(record, SealedEnvironment::default()).await.unwrap();
     (directory, db, agent_id)
 }
 

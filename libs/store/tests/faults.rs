@@ -12,7 +12,10 @@ use std::time::{Duration, Instant};
 use protocol::agents::EntryKind;
 use protocol::spec::AgentSpec;
 use protocol::{AgentId, Seq, Timestamp};
-use store::{AgentRecord, Appended, Change, ConversationRecord, ManagerDb, NewEntry, StoreError};
+use store::{
+    AgentRecord, Appended, Change, ConversationRecord, ManagerDb, NewEntry, SealedEnvironment,
+    StoreError,
+};
 use tests::shim::Shim;
 
 async fn log(db: &ManagerDb) -> ConversationRecord {
@@ -24,7 +27,7 @@ async fn log(db: &ManagerDb) -> ConversationRecord {
             stopped: false,
             created_at: Timestamp::now(),
         };
-        db.create_agent(record).await.unwrap();
+        db.create_agent(record, SealedEnvironment::default()).await.unwrap();
     }
     let agent = AgentId::new("a").unwrap();
     if let Some(log) = db.conversations(&agent).await.unwrap().pop() {

@@ -8,7 +8,10 @@ use std::path::Path;
 use protocol::agents::EntryKind;
 use protocol::spec::AgentSpec;
 use protocol::{AgentId, ConversationId, MessageId, RunId, Seq, Timestamp};
-use store::{AgentRecord, Appended, Change, ConversationRecord, ManagerDb, NewEntry, StoreError};
+use store::{
+    AgentRecord, Appended, Change, ConversationRecord, ManagerDb, NewEntry, SealedEnvironment,
+    StoreError,
+};
 
 async fn open(directory: &Path) -> ManagerDb {
     ManagerDb::open(&directory.join("manager.db")).await.unwrap()
@@ -23,7 +26,7 @@ async fn agent(db: &ManagerDb, name: &str) -> AgentId {
         stopped: false,
         created_at: Timestamp::now(),
     };
-    db.create_agent(record).await.unwrap();
+    db.create_agent(record, SealedEnvironment::default()).await.unwrap();
     agent_id
 }
 
@@ -227,7 +230,10 @@ async fn agents_have_names_of_their_own_and_take_their_logs_with_them() {
     db.append(&log.conversation_id, vec![entry("x")]).await.unwrap();
     let again = AgentRecord { agent_id: AgentId::random(), ..db.agents().await.unwrap().remove(0) };
 
-    assert!(matches!(db.create_agent(again).await, Err(StoreError::Conflict)));
+    assert!(matches!(
+        db.create_agent(again, SealedEnvironment::default()).await,
+        Err(StoreError::Conflict)
+    ));
     db.set_agent_stopped(&agent_id, true).await.unwrap();
     assert!(db.agents().await.unwrap()[0].stopped);
     assert!(db.delete_agent(&agent_id).await.unwrap());

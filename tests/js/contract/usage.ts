@@ -65,6 +65,16 @@ export function line(forwarded: ForwardedEvent): string {
       return `${forwarded.payload.topic}: ${JSON.stringify(forwarded.payload.payload)}`
     case 'agentChanged':
       return `${forwarded.payload.agentName} instead of ${forwarded.payload.previousAgentId}`
+    case 'terminalCreated':
+      return `${forwarded.payload.shell} in ${forwarded.payload.cols} columns`
+    case 'terminalOutput':
+      return `${forwarded.payload.offset} ${forwarded.payload.data}`
+    case 'terminalClosed':
+      return `${forwarded.payload.reason} with ${forwarded.payload.exitCode ?? 'no code'}`
+    case 'fileUpdateNotification':
+      return `${forwarded.payload.user ?? '?'} changed ${forwarded.payload.filePath}`
+    case 'containerStats':
+      return `${forwarded.payload.stats?.cpuPercent ?? 0} % in ${forwarded.payload.stats?.processes ?? 0} processes`
     case 'chatEnhanceResult':
       return forwarded.payload.enhancedText ?? forwarded.payload.error?.message ?? ''
     case 'ticketBodyResult':

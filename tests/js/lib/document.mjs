@@ -16,6 +16,7 @@ const ajv = new Ajv2020({
   allErrors: false,
   formats: {
     'date-time': (text) => /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/.test(text) && !Number.isNaN(Date.parse(text)),
+    int32: { type: 'number', validate: Number.isSafeInteger },
     int64: { type: 'number', validate: Number.isSafeInteger },
     double: true,
   },

@@ -120,6 +120,26 @@ impl People {
         }
     }
 
+    /// Tells everybody who is logged in to an agent, but not those, and others besides.
+    pub(super) fn tell_others(
+        &self,
+        agent: &AgentId,
+        event: &str,
+        payload: &Arc<RawValue>,
+        but: impl Fn(&ConnectionId) -> bool,
+        besides: HashMap<ConnectionId, Outbox>,
+    ) {
+        let event: Arc<str> = event.into();
+        let mut told = besides;
+        let inner = self.lock();
+        let logged_in = inner.logged_in.get(agent).into_iter().flatten();
+        told.extend(logged_in.map(|(connection, outbox)| (connection.clone(), outbox.clone())));
+        drop(inner);
+        for (_, outbox) in told.into_iter().filter(|(connection, _)| !but(connection)) {
+            outbox.send(Message::Relayed(Arc::clone(&event), Arc::clone(payload)));
+        }
+    }
+
     /// The conversation is gone, and everybody who is logged in to its agent is told so.
     pub(super) fn deleted(&self, agent: &AgentId, conversation: &ConversationId) {
         self.forget(conversation);

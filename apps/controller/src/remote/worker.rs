@@ -11,13 +11,15 @@ use futures_util::stream::FuturesUnordered;
 use gateway::BoxFuture;
 use link::{Signal, WhenDown};
 use protocol::agents::{
-    ConversationAction, ConversationUpdate, ForConversation, HistoryEnd, LoginSuccess, RoutingHead,
+    ContainerStats, ConversationAction, ConversationUpdate, FileUpdateNotification,
+    ForConversation, HistoryEnd, LoginSuccess, RoutingHead, TerminalClosed, TerminalInfo,
 };
 use protocol::names::agents::{
-    CONVERSATION_UPDATE, ERROR, HISTORY_END, LEAVE_CONVERSATION, LOGIN_ERROR, LOGIN_SUCCESS,
-    LOGOUT_SUCCESS,
+    CONTAINER_STATS, CONVERSATION_UPDATE, ERROR, FILE_UPDATE_NOTIFICATION, HISTORY_END,
+    LEAVE_CONVERSATION, LOGIN_ERROR, LOGIN_SUCCESS, LOGOUT_SUCCESS, TERMINAL_CLOSED,
+    TERMINAL_CREATED, TERMINAL_OUTPUT,
 };
-use protocol::{AgentId, ClientId, ConversationId, Seq};
+use protocol::{AgentId, ClientId, ConnectionId, ConversationId, Seq};
 use serde_json::value::RawValue;
 use store::ControllerDb;
 use tokio::sync::{mpsc, oneshot};
@@ -160,8 +162,51 @@ impl Worker {
         }
     }
 
+    /// An event about a terminal, files or programs. Whether it was one.
+    fn show(remote: &Remote, name: &str, payload: &Arc<RawValue>) -> bool {
+        let json = payload.get();
+        let (people, screens, nobody) = (&remote.people, &remote.screens, HashMap::new);
+        match name {
+            TERMINAL_OUTPUT => {
+                if let Ok(output) = serde_json::from_str(json) {
+                    screens.shown(&output);
+                }
+            }
+            TERMINAL_CREATED => {
+                if let Ok(info) = serde_json::from_str::<TerminalInfo>(json) {
+                    let besides = screens.viewers(&info.session_id);
+                    people.tell_others(&info.agent_id, name, payload, |_| false, besides);
+                }
+            }
+            TERMINAL_CLOSED => {
+                if let Ok(closed) = serde_json::from_str::<TerminalClosed>(json) {
+                    let watching = screens.closed(&closed.session_id, payload);
+                    let knows = |connection: &ConnectionId| watching.contains(connection);
+                    people.tell_others(&closed.agent_id, name, payload, knows, nobody());
+                }
+            }
+            FILE_UPDATE_NOTIFICATION => {
+                if let Ok(update) = serde_json::from_str::<FileUpdateNotification>(json) {
+                    let did_it =
+                        |connection: &ConnectionId| Some(connection) == update.sender.as_ref();
+                    people.tell_others(&update.agent_id, name, payload, did_it, nobody());
+                }
+            }
+            CONTAINER_STATS => {
+                if let Ok(stats) = serde_json::from_str::<ContainerStats>(json) {
+                    screens.measured(&stats.agent_id, name, payload);
+                }
+            }
+            _ => return false,
+        }
+        true
+    }
+
     /// An event for viewers: for one of them, for those who are logged in to an agent, or for a conversation's.
     fn relay(&mut self, remote: &Remote, name: &str, payload: Arc<RawValue>) {
+        if Self::show(remote, name, &payload) {
+            return;
+        }
         let head = RoutingHead::read(payload.get());
         if let Ok(RoutingHead { connection_id: Some(connection), .. }) = &head {
             return remote.watchers.tell_one(connection, name, Arc::clone(&payload));

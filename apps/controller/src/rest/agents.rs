@@ -1,19 +1,24 @@
 //! `/api/clients/{clientId}/agents`: passed on to the manager, whose agents they are.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
-use protocol::agents::{AgentCreated, AgentInfo, Agents, CreateAgent, Done, ForAgent, ListAgents};
+use protocol::agents::{
+    AgentCreated, AgentInfo, Agents, ChangeEnvironment, CreateAgent, Done, Environment, ForAgent,
+    ListAgents,
+};
 use protocol::names::agents::{
-    CREATE_AGENT, DELETE_AGENT, LIST_AGENTS, RESTART_AGENT, START_AGENT, STOP_AGENT,
+    CHANGE_ENVIRONMENT, CREATE_AGENT, DELETE_AGENT, LIST_AGENTS, RESTART_AGENT, START_AGENT,
+    STOP_AGENT,
 };
 use protocol::spec::AgentSpec;
 use protocol::{Ack, AgentId, ClientId, ErrorCode, WireError};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use super::answer::{Body, Failure, List};
 use crate::error::Error;
@@ -46,6 +51,44 @@ pub(super) async fn add(
     let created: AgentCreated = ask(&server, &client, CREATE_AGENT, &CreateAgent { spec }).await?;
     server.db.set_credentials(&client, &created.agent_id, &created.password).await?;
     Ok((StatusCode::CREATED, Json(created)))
+}
+
+/// What can be changed of an agent.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Changes {
+    /// Variables of its environment by name; `null` removes one. Values are never shown.
+    #[serde(default)]
+    environment: BTreeMap<String, Option<String>>,
+}
+
+/// An agent after a change.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Changed {
+    agent_id: AgentId,
+    /// The names of the variables of its environment.
+    environment: Vec<String>,
+}
+
+/// Applied to what the agent starts from now on; a restart applies it to all.
+pub(super) async fn change(
+    State(server): State<Arc<Server>>,
+    Path((client, agent)): Path<(String, String)>,
+    Body(changes): Body<Changes>,
+) -> Result<Json<Changed>, Failure> {
+    let agent_id = AgentId::new(&agent).map_err(|_| not_found(&agent))?;
+    let (mut set, mut remove) = (BTreeMap::new(), Vec::new());
+    for (name, value) in changes.environment {
+        match value {
+            Some(value) => _ = set.insert(name, value),
+            None => remove.push(name),
+        }
+    }
+    let change = ChangeEnvironment { agent_id, set, remove };
+    let Environment { agent_id, names } =
+        ask(&server, &client_id(&client)?, CHANGE_ENVIRONMENT, &change).await?;
+    Ok(Json(Changed { agent_id, environment: names }))
 }
 
 /// That it is gone already is as good.

@@ -49,12 +49,19 @@ fn status(code: ErrorCode) -> StatusCode {
         | ErrorCode::AgentNotFound
         | ErrorCode::ConversationNotFound
         | ErrorCode::RunNotFound
-        | ErrorCode::InteractionNotFound => StatusCode::NOT_FOUND,
+        | ErrorCode::InteractionNotFound
+        | ErrorCode::TerminalNotFound
+        | ErrorCode::FileNotFound => StatusCode::NOT_FOUND,
         ErrorCode::NameTaken
         | ErrorCode::RunExists
         | ErrorCode::AlreadyAnswered
         | ErrorCode::AlreadyJoined
-        | ErrorCode::NotJoined => StatusCode::CONFLICT,
+        | ErrorCode::NotJoined
+        | ErrorCode::TerminalExists
+        | ErrorCode::FileExists
+        | ErrorCode::FileChanged
+        | ErrorCode::Unsupported
+        | ErrorCode::LimitReached => StatusCode::CONFLICT,
         ErrorCode::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         ErrorCode::RateLimited | ErrorCode::QueueFull => StatusCode::TOO_MANY_REQUESTS,
         ErrorCode::RemoteUnavailable

@@ -8,9 +8,10 @@ use protocol::agents::{ForAgent, JoinConversation, LoginError, LogoutSuccess, Or
 use protocol::catalogue::{self, ForwardLogin, Namespace};
 use protocol::clients::Forward;
 use protocol::names::agents::{
-    CANCEL_RUN, CHAT, JOIN_CONVERSATION, LEAVE_CONVERSATION, LIST_AGENTS, LIST_CONVERSATIONS,
-    LOGIN, LOGIN_ERROR, LOGIN_SUCCESS, LOGOUT, LOGOUT_SUCCESS, PROMOTE_RUN, RESPOND_INTERACTION,
-    SEARCH_CONVERSATIONS, START_RUN,
+    CANCEL_RUN, CHAT, CLOSE_TERMINAL, CREATE_TERMINAL, JOIN_CONVERSATION, JOIN_TERMINAL,
+    LEAVE_CONVERSATION, LEAVE_TERMINAL, LIST_AGENTS, LIST_CONVERSATIONS, LOGIN, LOGIN_ERROR,
+    LOGIN_SUCCESS, LOGOUT, LOGOUT_SUCCESS, PROMOTE_RUN, RESIZE_TERMINAL, RESPOND_INTERACTION,
+    SEARCH_CONVERSATIONS, START_RUN, SUBSCRIBE, TERMINAL_INPUT,
 };
 use protocol::names::is_event_name;
 use protocol::{AgentId, ConversationId, ErrorCode, MessageId, WireError};
@@ -22,19 +23,23 @@ use crate::error::Error;
 use crate::remote::Remote;
 
 /// Commands that say otherwise whom they are for, or are for all.
-const WITHOUT_AGENT: [&str; 6] = [
+const WITHOUT_AGENT: [&str; 10] = [
     CANCEL_RUN,
     PROMOTE_RUN,
     RESPOND_INTERACTION,
     LIST_AGENTS,
     LIST_CONVERSATIONS,
     SEARCH_CONVERSATIONS,
+    LEAVE_TERMINAL,
+    TERMINAL_INPUT,
+    RESIZE_TERMINAL,
+    CLOSE_TERMINAL,
 ];
 
 /// What of a payload decides where it goes.
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase")]
-struct Address {
+pub(super) struct Address {
     #[serde(default)]
     agent_id: Option<AgentId>,
     #[serde(default)]
@@ -61,6 +66,11 @@ impl Viewer {
             LOGIN => self.login(&remote, forward, command.reply).await,
             LOGOUT => self.logout(forward, command.reply),
             JOIN_CONVERSATION => self.join(&remote, forward, command.reply).await,
+            CREATE_TERMINAL | JOIN_TERMINAL => {
+                self.watch_terminal(&remote, forward, command.reply).await;
+            }
+            LEAVE_TERMINAL => self.leave_terminal(&remote, forward, command.reply).await,
+            SUBSCRIBE => self.subscribe(&remote, forward, command.reply).await,
             event if catalogue::forwardable(event) => {
                 self.pass_on(&remote, forward, command.reply).await;
             }
@@ -78,8 +88,7 @@ impl Viewer {
             viewer_id: Some(self.identity.viewer.clone()),
             connection_id: Some(self.connection.clone()),
             user: Some(self.identity.user.clone()),
-            agent_id: None,
-            command_id: None,
+            ..Origin::default()
         }
     }
 
@@ -137,7 +146,7 @@ impl Viewer {
 
     /// The agent that a command is for: the one that it names, the one whose conversation it names, or the one of the
     /// last login.
-    fn agent(&self, forward: &Forward, address: &Address) -> Option<AgentId> {
+    pub(super) fn agent(&self, forward: &Forward, address: &Address) -> Option<AgentId> {
         let named = forward.agent_id.as_ref().or(address.agent_id.as_ref());
         let (_, membership) = self.selected.as_ref()?;
         let agent = named.or_else(|| match &address.conversation_id {
@@ -175,7 +184,7 @@ impl Viewer {
     }
 
     /// Logs in to the agent when nobody has yet, then passes the payload on as it came.
-    async fn pass_on(&mut self, remote: &Arc<Remote>, forward: Forward, reply: Reply) {
+    pub(super) async fn pass_on(&mut self, remote: &Arc<Remote>, forward: Forward, reply: Reply) {
         let address = match payload::<Address>(&forward) {
             Ok(address) => address,
             Err(error) => return reply.err(error),
@@ -218,7 +227,7 @@ impl Viewer {
     }
 
     /// Sends the payload as it came, with its origin.
-    async fn send(
+    pub(super) async fn send(
         &mut self,
         remote: &Remote,
         forward: Forward,
@@ -229,7 +238,11 @@ impl Viewer {
     ) {
         // With a name it may be sent again without being done again.
         let command_id = (when_down == WhenDown::Wait).then(MessageId::random);
-        let origin = gateway::raw(&Origin { agent_id, command_id, ..self.origin() });
+        let session_id = match &then {
+            Then::Watch(watch) => Some(watch.session.clone()),
+            _ => None,
+        };
+        let origin = gateway::raw(&Origin { agent_id, session_id, command_id, ..self.origin() });
         let empty = || RawValue::from_string("{}".to_owned()).expect("an object is JSON");
         let payload = forward.payload.unwrap_or_else(empty);
         match remote.begin(&forward.event, &[&payload, &origin], when_down).await {
@@ -250,7 +263,9 @@ fn parse(command: &Command) -> Result<Forward, WireError> {
     if forward.event.is_empty() { Err(required()) } else { Ok(forward) }
 }
 
-fn payload<'a, T: Deserialize<'a> + Default>(forward: &'a Forward) -> Result<T, WireError> {
+pub(super) fn payload<'a, T: Deserialize<'a> + Default>(
+    forward: &'a Forward,
+) -> Result<T, WireError> {
     let Some(payload) = &forward.payload else { return Ok(T::default()) };
     serde_json::from_str(payload.get())
         .map_err(|error| WireError::new(ErrorCode::InvalidPayload, error.to_string()))

@@ -3,13 +3,18 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Weak};
 
-use gateway::{Feed, Message, Outbox, Start};
-use protocol::agents::{Attendee, ForConversation, JoinConversation, Origin};
-use protocol::names::agents::{CONVERSATION_UPDATE, JOIN_CONVERSATION, LEAVE_CONVERSATION};
-use protocol::{AgentId, ConnectionId, ConversationId, ErrorCode};
+use gateway::{Feed, Message, Outbox, Scroll, Start};
+use protocol::agents::{
+    Attendee, ForConversation, ForTerminal, JoinConversation, Origin, Subscribe,
+};
+use protocol::names::agents::{
+    CONVERSATION_UPDATE, JOIN_CONVERSATION, LEAVE_CONVERSATION, LEAVE_TERMINAL, SUBSCRIBE,
+};
+use protocol::{AgentId, ConnectionId, ConversationId, ErrorCode, SessionId};
 use serde_json::value::RawValue;
 
 use crate::remote::people::deleted;
+use crate::remote::screens::Watcher;
 use crate::remote::{Followed, Placed, Remote};
 
 /// Dropping it leaves everything: the manager is told, and the connection follows nothing any more.
@@ -20,6 +25,10 @@ pub(super) struct Membership {
     origin: Origin,
     /// The conversations that the viewer is in or on its way into.
     places: HashMap<ConversationId, Place>,
+    /// The terminals that the viewer watches or is about to. Those that have ended are forgotten when there is a new one.
+    terminals: HashMap<SessionId, (AgentId, Weak<Scroll>)>,
+    /// The agents of which the viewer wants to know what their programs use.
+    stats: HashSet<AgentId>,
     /// The agent that a command is for when it does not say.
     last_login: Option<AgentId>,
 }
@@ -67,6 +76,8 @@ impl Membership {
             outbox: outbox.clone(),
             origin,
             places: HashMap::new(),
+            terminals: HashMap::new(),
+            stats: HashSet::new(),
             last_login: None,
         }
     }
@@ -214,12 +225,84 @@ impl Membership {
         let ids: Vec<_> = places.map(|(id, _)| id.clone()).collect();
         self.last_login.take_if(|last| last == agent);
         self.remote.people().log_out(agent, &self.connection);
-        ids.iter().map(|id| self.leave(agent, id)).last()
+        let looked = self.look_away(agent);
+        ids.iter().map(|id| self.leave(agent, id)).last().or(looked)
+    }
+
+    /// Watches nothing of an agent any more; the manager is told.
+    fn look_away(&mut self, agent: &AgentId) -> Option<Placed> {
+        let terminals = self.terminals.iter().filter(|(_, (owner, _))| owner == agent);
+        let sessions: Vec<_> = terminals.map(|(session, _)| session.clone()).collect();
+        let left = sessions.iter().map(|session| self.tell_left(session)).last();
+        if !self.unsubscribe(agent) {
+            return left;
+        }
+        let nothing = Subscribe { agent_id: Some(agent.clone()), topics: Vec::new() };
+        Some(self.tell_manager(SUBSCRIBE, gateway::raw(&nothing)))
+    }
+
+    fn tell_left(&mut self, session: &SessionId) -> Placed {
+        self.unwatch(session);
+        let leave = ForTerminal { agent_id: None, session_id: session.clone() };
+        self.tell_manager(LEAVE_TERMINAL, gateway::raw(&leave))
+    }
+
+    /// The manager is going to be asked to show a terminal. Its scroll, and whether that is new.
+    pub(super) fn watch(
+        &mut self,
+        agent: &AgentId,
+        session: &SessionId,
+        origin: Origin,
+    ) -> (Arc<Scroll>, bool) {
+        self.terminals.retain(|_, (_, scroll)| scroll.strong_count() > 0);
+        let watcher = Watcher { outbox: self.outbox.clone(), origin };
+        let screens = self.remote.screens();
+        let (scroll, is_new) = screens.watch(agent, session, &self.connection, watcher);
+        let noted = (agent.clone(), Arc::downgrade(&scroll));
+        self.terminals.insert(session.clone(), noted);
+        (scroll, is_new)
+    }
+
+    /// Whether the viewer still wants to watch it.
+    pub(super) fn watches(&self, session: &SessionId, scroll: &Arc<Scroll>) -> bool {
+        let noted = self.terminals.get(session);
+        noted.is_some_and(|(_, noted)| std::ptr::eq(noted.as_ptr(), Arc::as_ptr(scroll)))
+    }
+
+    /// The manager has not let the viewer watch it, or has not said.
+    pub(super) fn stop_watching(&mut self, session: &SessionId) {
+        if self.terminals.contains_key(session) {
+            // Nothing that the viewer says next depends on it.
+            drop(self.tell_left(session));
+        }
+    }
+
+    /// The viewer does not watch the terminal any more.
+    pub(super) fn unwatch(&mut self, session: &SessionId) {
+        self.terminals.remove(session);
+        self.remote.screens().unwatch(session, &self.connection);
+        self.outbox.send(Message::Unwatch(session.clone()));
+    }
+
+    /// The manager is going to be asked what the agent's programs use. Whether that is new.
+    pub(super) fn subscribe(&mut self, agent: &AgentId, origin: Origin) -> bool {
+        self.stats.insert(agent.clone());
+        let watcher = Watcher { outbox: self.outbox.clone(), origin };
+        self.remote.screens().subscribe(agent, &self.connection, watcher)
+    }
+
+    /// The viewer does not want to know any more. Whether it did.
+    pub(super) fn unsubscribe(&mut self, agent: &AgentId) -> bool {
+        self.stats.remove(agent);
+        self.remote.screens().unsubscribe(agent, &self.connection)
     }
 
     /// Leaves everything; the manager is told.
     pub(super) fn end(&mut self) -> Option<Placed> {
-        let agents: HashSet<_> = self.places.values().map(|place| place.agent.clone()).collect();
+        let mut agents: HashSet<_> =
+            self.places.values().map(|place| place.agent.clone()).collect();
+        agents.extend(self.terminals.values().map(|(agent, _)| agent.clone()));
+        agents.extend(self.stats.iter().cloned());
         let told = agents.iter().filter_map(|agent| self.log_out(agent)).last();
         // Of agents, too, whose conversations it has left before.
         self.remote.people().gone(&self.connection);

@@ -7,12 +7,13 @@ use std::task::{Context, Poll};
 
 use protocol::spec::AgentSpec;
 use protocol::{AgentId, ConversationId, RunId};
-use runtime::{AgentEvent, Containers, Events, Graces, InteractionAnswer, Place, Session, Stay};
+use runtime::{AgentEvent, Containers, Events, Graces, Home, InteractionAnswer, Session, Stay};
 use serde_json::value::RawValue;
 use tokio::task::JoinSet;
 
 use super::entries::AgentName;
 use super::runs::Seat;
+use crate::environment::Environment;
 
 /// Events taken from a session at once: one transaction for many of them.
 pub(super) const BATCH: usize = 256;
@@ -21,12 +22,19 @@ pub(super) const BATCH: usize = 256;
 #[derive(Debug, Clone)]
 pub(crate) struct Target {
     pub(crate) name: AgentName,
+    /// Without the variables of its environment.
     pub(crate) spec: Arc<AgentSpec>,
     pub(crate) workdir: PathBuf,
+    pub(crate) environment: Environment,
     pub(crate) containers: Containers,
 }
 
 impl Target {
+    /// What to start now.
+    pub(crate) fn current(&self) -> Arc<AgentSpec> {
+        self.environment.fill(&self.spec)
+    }
+
     /// Starts a session for one run. A container that it has goes with it.
     pub(crate) fn start_for_run(&self, run: &RunId) -> (Session, Events) {
         self.start(run.as_str(), Stay::Remove, None)
@@ -39,9 +47,9 @@ impl Target {
     }
 
     fn start(&self, name: &str, stay: Stay, own: Option<String>) -> (Session, Events) {
-        let place = Place::new(&self.workdir);
-        let place = place.with_containers(&self.containers, &self.name.id, name, stay);
-        Session::start_at(&self.spec, place, own, Graces::default())
+        let home = Home::new(&self.workdir);
+        let home = home.with_containers(&self.containers, &self.name.id, name, stay);
+        Session::start_at(&self.current(), home, own, Graces::default())
     }
 }
 

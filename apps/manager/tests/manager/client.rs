@@ -66,6 +66,11 @@ impl Client {
         }
     }
 
+    /// Goes, and says so.
+    pub(crate) fn disconnect(self) {
+        self.send("41/agents,".to_owned());
+    }
+
     /// Sends a command without asking for an acknowledgement.
     pub(crate) fn emit(&mut self, name: &str, payload: Value) {
         self.send(format!("42/agents,{}", json!([name, payload])));

@@ -11,3 +11,4 @@ mod lifecycle;
 mod login;
 mod model;
 mod replay;
+mod terminals;

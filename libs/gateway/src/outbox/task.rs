@@ -7,16 +7,18 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use protocol::limits::PAGE;
-use protocol::names::agents::HISTORY_END;
-use protocol::{Ack, ConversationId, ErrorCode, WireError};
+use protocol::names::agents::{HISTORY_END, TERMINAL_CLOSED, TERMINAL_OUTPUT};
+use protocol::{Ack, ConversationId, ErrorCode, SessionId, WireError};
 use serde_json::value::RawValue;
 use tokio::sync::mpsc;
 
 use super::follow::Follow;
+use super::watch::Watches;
 use super::{Message, Outbox, Shared, raw};
-use crate::feed::Bell;
+use crate::bell::Bell;
 use crate::history::{BoxFuture, History, Page};
 use crate::item::Item;
+use crate::scroll::Piece;
 use crate::sink::{Envelope, Refusal, Sink, wrap};
 use crate::tail::{Read, Tail};
 
@@ -48,6 +50,7 @@ pub fn spawn(
         messages,
         bell: Arc::default(),
         follows: HashMap::new(),
+        watches: Watches::default(),
         fetches: FuturesUnordered::new(),
         number: 0,
     };
@@ -60,8 +63,9 @@ struct Task<S> {
     writer: Writer<S>,
     history: Arc<dyn History>,
     messages: mpsc::Receiver<Box<Message>>,
-    bell: Arc<Bell>,
+    bell: Arc<Bell<ConversationId>>,
     follows: HashMap<ConversationId, Follow>,
+    watches: Watches,
     /// At most one for each followed conversation.
     fetches: FuturesUnordered<BoxFuture<Fetched>>,
     number: u64,
@@ -89,6 +93,8 @@ impl<S: Sink> Task<S> {
                 self.on_page(&conversation, number, page).await?,
             ack = shared.refused() => self.writer.refuse(ack).await?,
             conversation = self.bell.next() => self.on_news(&conversation).await?,
+            // Last of all: a terminal that floods keeps no conversation waiting.
+            session = self.watches.next() => self.on_shown(&session).await?,
         }
         Ok(true)
     }
@@ -108,7 +114,31 @@ impl<S: Sink> Task<S> {
                 self.follows.remove(&conversation);
                 Ok(())
             }
+            Message::Watch(scroll, from) => {
+                self.watches.begin(&scroll, from);
+                Ok(())
+            }
+            Message::Unwatch(session) => {
+                self.watches.end(&session);
+                Ok(())
+            }
         }
+    }
+
+    /// One piece, then others have their turn.
+    async fn on_shown(&mut self, session: &SessionId) -> Result<(), Gone> {
+        match self.watches.read(session) {
+            Some(Piece::Output(output)) => {
+                self.writer.relayed(TERMINAL_OUTPUT, &raw(&output)).await?;
+                self.watches.again(session);
+            }
+            Some(Piece::Closed(closed)) => {
+                self.watches.end(session);
+                self.writer.relayed(TERMINAL_CLOSED, &closed).await?;
+            }
+            None => {}
+        }
+        Ok(())
     }
 
     async fn on_news(&mut self, conversation: &ConversationId) -> Result<(), Gone> {

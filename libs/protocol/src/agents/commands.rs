@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::{LoginSuccess, RunState};
-use crate::ids::{AgentId, ConnectionId, ConversationId, Epoch, MessageId, RunId, Seq, ViewerId};
+use crate::ids::{
+    AgentId, ConnectionId, ConversationId, Epoch, MessageId, RunId, Seq, SessionId, ViewerId,
+};
 use crate::limits::{MAX_MESSAGE, PAGE};
 use crate::spec::AgentSpec;
 
@@ -40,6 +42,12 @@ pub struct Origin {
     /// The agent that `forward` named, for a payload that names none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent_id: Option<AgentId>,
+    /// The terminal that a `createTerminal` makes whose payload names none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session_id: Option<SessionId>,
+    /// The viewer may look at terminals and files and not touch them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub read_only: bool,
     /// Names this command: when it comes again, because the connection was lost before it was acknowledged, it is not
     /// done again and gets the same answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -2,20 +2,43 @@
 
 use super::{ForwardLogin, Message, Namespace};
 use crate::agents::{
-    AgentChanged, AgentCreated, AgentEvent, Agents, CancelRun, Chat, ChatAccepted,
-    ChatEnhanceResult, ChatEvent, ChatMessage, Cleared, ConversationInfo, ConversationUpdate,
-    Conversations, CreateAgent, CreateConversation, Done, EnhanceChat, EphemeralChatEvent,
-    EphemeralMessage, EphemeralRunEvent, ForAgent, ForConversation, Found, GenerateTicketBody,
-    GetHistory, HelperAccepted, History, HistoryEnd, InsertHistory, Inserted, InteractionEnded,
-    InteractionRequest, InteractionUpdate, JoinConversation, Joined, ListAgents, ListConversations,
-    LiveEvent, LoggedIn, Login, LoginError, LoginSuccess, LogoutSuccess, MessageFilterResult,
-    Presence, PromoteRun, QueueUpdate, RenameConversation, RespondInteraction, RunCancelled,
-    RunEvent, RunPromoted, SearchConversations, StartRun, TicketBodyResult,
+    AgentChanged, AgentCreated, AgentEvent, Agents, CancelRun, ChangeEnvironment, Chat,
+    ChatAccepted, ChatEnhanceResult, ChatEvent, ChatMessage, Cleared, ContainerStats,
+    ConversationInfo, ConversationUpdate, Conversations, CreateAgent, CreateConversation,
+    CreateDirectory, CreateFile, CreateTerminal, DeleteFile, Done, EnhanceChat, Environment,
+    EphemeralChatEvent, EphemeralMessage, EphemeralRunEvent, FileContent, FileUpdate,
+    FileUpdateNotification, FileWritten, Files, ForAgent, ForConversation, ForTerminal, Found,
+    GenerateTicketBody, GetHistory, HelperAccepted, History, HistoryEnd, InsertHistory, Inserted,
+    InteractionEnded, InteractionRequest, InteractionUpdate, JoinConversation, JoinTerminal,
+    Joined, ListAgents, ListConversations, ListFiles, ListTerminals, LiveEvent, LoggedIn, Login,
+    LoginError, LoginSuccess, LogoutSuccess, MessageFilterResult, MoveFile, Presence, PromoteRun,
+    QueueUpdate, ReadFile, RenameConversation, ResizeTerminal, RespondInteraction, RunCancelled,
+    RunEvent, RunPromoted, SearchConversations, StartRun, Subscribe, Subscribed, TerminalClosed,
+    TerminalInfo, TerminalInput, TerminalOutput, Terminals, TicketBodyResult, WriteFile,
 };
 use crate::error::{ErrorCode, WireError};
 use crate::names::agents as names;
 
 const HERE: Namespace = Namespace::Agents;
+
+/// What reading files may be refused with.
+const READING: &[ErrorCode] = &[
+    ErrorCode::Unauthorized,
+    ErrorCode::Forbidden,
+    ErrorCode::Unsupported,
+    ErrorCode::FileNotFound,
+];
+
+/// What changing files may be refused with.
+const WRITING: &[ErrorCode] = &[
+    ErrorCode::Unauthorized,
+    ErrorCode::Forbidden,
+    ErrorCode::Unsupported,
+    ErrorCode::FileNotFound,
+    ErrorCode::FileExists,
+    ErrorCode::FileChanged,
+    ErrorCode::PayloadTooLarge,
+];
 
 pub(super) const MESSAGES: &[Message] = &[
     HERE.command::<Login, LoggedIn>(names::LOGIN, "Log in to an agent and follow a conversation of it")
@@ -156,6 +179,65 @@ pub(super) const MESSAGES: &[Message] = &[
         ErrorCode::AgentUnavailable,
         ErrorCode::ServerStopping,
     ]),
+    HERE.command::<CreateTerminal, TerminalInfo>(names::CREATE_TERMINAL, "Start a shell in the agent's environment")
+        .about(
+            "Everybody who is logged in to the agent is told by `terminalCreated`. Who made it watches it: its output comes as \
+             `terminalOutput`, its end as `terminalClosed`. It outlives those who watch it by 30 s.",
+        )
+        .refused_with(&[
+            ErrorCode::Unauthorized,
+            ErrorCode::Forbidden,
+            ErrorCode::Unsupported,
+            ErrorCode::TerminalExists,
+            ErrorCode::LimitReached,
+            ErrorCode::AgentUnavailable,
+            ErrorCode::ServerStopping,
+        ]),
+    HERE.command::<JoinTerminal, TerminalInfo>(names::JOIN_TERMINAL, "Watch a terminal")
+        .about(
+            "The newest 256 KiB of its output come first, or what of them is after `offset`, then what is new. Again on the same \
+             connection: begin again.",
+        )
+        .refused_with(&[ErrorCode::Unauthorized, ErrorCode::TerminalNotFound]),
+    HERE.command::<ForTerminal, Done>(names::LEAVE_TERMINAL, "Watch a terminal no more")
+        .refused_with(&[ErrorCode::Unauthorized, ErrorCode::TerminalNotFound]),
+    HERE.command::<TerminalInput, Done>(names::TERMINAL_INPUT, "Type into a terminal that one watches")
+        .about("Acknowledged when it waits for the program to read it. `RATE_LIMITED` when too much waits already.")
+        .refused_with(&[
+            ErrorCode::Unauthorized,
+            ErrorCode::Forbidden,
+            ErrorCode::TerminalNotFound,
+            ErrorCode::PayloadTooLarge,
+        ]),
+    HERE.command::<ResizeTerminal, Done>(names::RESIZE_TERMINAL, "Give a terminal that one watches another size")
+        .refused_with(&[ErrorCode::Unauthorized, ErrorCode::Forbidden, ErrorCode::TerminalNotFound]),
+    HERE.command::<ForTerminal, Done>(names::CLOSE_TERMINAL, "End a terminal that one watches, with all that runs in it")
+        .about("`terminalClosed` follows.")
+        .refused_with(&[ErrorCode::Unauthorized, ErrorCode::Forbidden, ErrorCode::TerminalNotFound]),
+    HERE.command::<ListTerminals, Terminals>(names::LIST_TERMINALS, "List an agent's terminals")
+        .refused_with(&[ErrorCode::Unauthorized]),
+    HERE.command::<ListFiles, Files>(names::LIST_FILES, "List a directory of the agent's workspace")
+        .refused_with(READING),
+    HERE.command::<ReadFile, FileContent>(names::READ_FILE, "Read a part of a file of the agent's workspace")
+        .refused_with(READING),
+    HERE.command::<WriteFile, FileWritten>(names::WRITE_FILE, "Write a file of the agent's workspace")
+        .about("Others are told by `fileUpdateNotification`, as of everything that changes files by way of longshore.")
+        .refused_with(WRITING),
+    HERE.command::<CreateFile, FileWritten>(names::CREATE_FILE, "Make a file in the agent's workspace")
+        .refused_with(WRITING),
+    HERE.command::<CreateDirectory, Done>(names::CREATE_DIRECTORY, "Make a directory in the agent's workspace")
+        .refused_with(WRITING),
+    HERE.command::<DeleteFile, Done>(names::DELETE_FILE, "Remove a file or directory from the agent's workspace")
+        .about("A link is removed, and not what it leads to.")
+        .refused_with(WRITING),
+    HERE.command::<MoveFile, Done>(names::MOVE_FILE, "Move a file or directory within the agent's workspace")
+        .refused_with(WRITING),
+    HERE.command::<FileUpdate, Done>(names::FILE_UPDATE, "Say that a file has changed")
+        .about("Everybody else who is logged in to the agent is told by `fileUpdateNotification`.")
+        .refused_with(&[ErrorCode::Unauthorized, ErrorCode::Forbidden]),
+    HERE.command::<Subscribe, Subscribed>(names::SUBSCRIBE, "Choose what to be told about an agent")
+        .about("`containerStats` comes at once and then every 5 s. Nothing is measured while nobody wants to know.")
+        .refused_with(&[ErrorCode::Unauthorized, ErrorCode::Unsupported]),
     HERE.command::<ListAgents, Agents>(names::LIST_AGENTS, "List the manager's agents"),
     HERE.command::<CreateAgent, AgentCreated>(names::CREATE_AGENT, "Add an agent")
         .about("The password is in the acknowledgement and nowhere else: the manager keeps a hash.")
@@ -172,6 +254,19 @@ pub(super) const MESSAGES: &[Message] = &[
         .for_controllers(),
     HERE.command::<ForAgent, Done>(names::RESTART_AGENT, "End an agent's runs and its program, and start anew")
         .refused_with(&[ErrorCode::AgentNotFound, ErrorCode::StoreUnavailable])
+        .for_controllers(),
+    HERE.command::<ChangeEnvironment, Environment>(names::CHANGE_ENVIRONMENT, "Set and remove variables of an agent's environment")
+        .about(
+            "They are sealed in the manager's store; values are never given back. What the agent starts from then on has them, \
+             so `restartAgent` applies them.",
+        )
+        .refused_with(&[
+            ErrorCode::AgentNotFound,
+            ErrorCode::Unsupported,
+            ErrorCode::LimitReached,
+            ErrorCode::PayloadTooLarge,
+            ErrorCode::StoreUnavailable,
+        ])
         .for_controllers(),
     HERE.command::<Presence, Done>(names::PRESENCE, "Say who is present by way of a controller")
         .refused_with(&[ErrorCode::Unauthorized, ErrorCode::ConversationNotFound])
@@ -208,6 +303,14 @@ pub(super) const MESSAGES: &[Message] = &[
     HERE.event::<ConversationUpdate>(names::CONVERSATION_UPDATE, "A conversation was made, changed or removed"),
     HERE.event::<QueueUpdate>(names::QUEUE_UPDATE, "The open runs of a conversation")
         .about("The newest replaces all before. A slow reader gets only the newest."),
+    HERE.event::<TerminalInfo>(names::TERMINAL_CREATED, "A terminal was made"),
+    HERE.event::<TerminalOutput>(names::TERMINAL_OUTPUT, "Something was printed in a terminal")
+        .about("To those who watch it. A reader that is too slow skips output, and sees that by `offset`."),
+    HERE.event::<TerminalClosed>(names::TERMINAL_CLOSED, "A terminal has ended")
+        .about("Once, to everybody who is logged in to the agent or watches the terminal; behind its output for the latter."),
+    HERE.event::<FileUpdateNotification>(names::FILE_UPDATE_NOTIFICATION, "Somebody else has changed a file"),
+    HERE.event::<ContainerStats>(names::CONTAINER_STATS, "What an agent's programs use")
+        .about("To those who have asked for it with `subscribe`."),
     HERE.event::<ChatEnhanceResult>(names::CHAT_ENHANCE_RESULT, "The better wording of a message"),
     HERE.event::<TicketBodyResult>(names::TICKET_BODY_RESULT, "The text of a ticket"),
     HERE.event::<HistoryEnd>(names::HISTORY_END, "The replay is over, what follows is live"),

@@ -5,9 +5,13 @@
 mod clients;
 mod commands;
 mod conversations;
+mod environment;
 mod events;
+mod files;
 mod interactions;
 mod isolated;
+mod terminals;
+mod watching;
 
 use std::str::FromStr;
 

@@ -17,7 +17,7 @@ const MAX_PATH: usize = 4_096;
 
 /// A container, made from an image or found by its name. What is not allowed here is forbidden: no capabilities, no
 /// new privileges, and never the engine's own socket.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Docker {
     /// The image that it is made from, such as `node:22`. It is pulled when the engine does not have it.
@@ -63,6 +63,18 @@ pub struct Docker {
     /// Working directory; without it, `/workspace`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workdir: Option<PathBuf>,
+}
+
+impl std::fmt::Debug for Docker {
+    /// Values of the environment may be secrets.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Docker")
+            .field("image", &self.image)
+            .field("container", &self.container)
+            .field("command", &self.command)
+            .field("env", &self.env.keys())
+            .finish_non_exhaustive()
+    }
 }
 
 /// A directory or file of the manager's machine within a container.

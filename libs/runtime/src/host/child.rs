@@ -3,6 +3,7 @@
 //! What ends the program ends its children: signals go to the group, and what is left of the
 //! group when the program has exited is killed. Only a child that leaves the group escapes.
 
+use std::path::Path;
 use std::process::ExitStatus;
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{self, ChildStderr, ChildStdin, ChildStdout};
 use tokio::time::{Instant, sleep_until, timeout};
 
+use super::families::{self, Counted, Family};
 use super::outgoing::Outgoing;
 use super::process::Activity;
 
@@ -38,6 +40,8 @@ pub(crate) struct Child {
     stderr: Pipe<ChildStderr>,
     outgoing: Outgoing,
     exited: Option<Exited>,
+    /// Counts its group among the agent's, for statistics.
+    counted: Option<Counted>,
 }
 
 #[derive(Debug)]
@@ -51,9 +55,11 @@ struct Exited {
 }
 
 impl Child {
-    pub(super) fn new(mut child: process::Child) -> Self {
+    /// `home` is the own directory of its agent.
+    pub(super) fn new(mut child: process::Child, home: &Path) -> Self {
         let group = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
         Self {
+            counted: group.map(|group| families::enter(home, Family::Group(group))),
             stdin: child.stdin.take(),
             stdout: Pipe::new(child.stdout.take()),
             stderr: Pipe::new(child.stderr.take()),
@@ -144,6 +150,7 @@ impl Child {
         // turn, and this one became free just now. Later that would be a guess, so it is forgotten.
         self.signal(Signal::KILL);
         self.group = None;
+        self.counted = None;
         let read = self.unread() < self.outgoing.passed() as u64;
         self.stdin = None;
         let until = Instant::now() + PIPE_CLOSES;

@@ -11,7 +11,7 @@ const DEFAULT_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
 /// The environment of a program: the few variables that are passed on, then those of its
 /// configuration, which win.
-pub(super) fn environment(
+pub(crate) fn environment(
     ours: impl Iterator<Item = (OsString, OsString)>,
     configured: &BTreeMap<String, String>,
 ) -> BTreeMap<OsString, OsString> {

@@ -152,7 +152,7 @@ impl Command {
         let started = tokio::task::spawn_blocking(move || command.spawn()).await;
         let child =
             started.map_err(|error| error.to_string())?.map_err(|error| error.to_string())?;
-        Ok(Child::new(child))
+        Ok(Child::new(child, &self.workdir))
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use protocol::spec::{AgentSpec, Codec, Docker, Host};
 use protocol::{AgentId, RunId};
-use runtime::{ContainerRules, Containers, Graces, Place, Session, Stay};
+use runtime::{ContainerRules, Containers, Graces, Home, Session, Stay};
 use tempfile::TempDir;
 
 use super::support::{Agent, NEVER_MS};
@@ -72,15 +72,15 @@ impl Yard {
         self.directory.path().canonicalize().unwrap().join("agents/one")
     }
 
-    pub(crate) fn place(&self, containers: &Containers, session: &str, stay: Stay) -> Place {
-        Place::new(&self.workdir()).with_containers(containers, &self.agent, session, stay)
+    pub(crate) fn place(&self, containers: &Containers, session: &str, stay: Stay) -> Home {
+        Home::new(&self.workdir()).with_containers(containers, &self.agent, session, stay)
     }
 
     pub(crate) fn start(&self, spec: &AgentSpec) -> Agent {
         self.start_at(spec, self.place(&self.containers, "one", Stay::Keep))
     }
 
-    pub(crate) fn start_at(&self, spec: &AgentSpec, place: Place) -> Agent {
+    pub(crate) fn start_at(&self, spec: &AgentSpec, place: Home) -> Agent {
         let (session, events) = Session::start_at(spec, place, None, HURRIED);
         Agent { session, events, workdir: tempfile::tempdir().unwrap() }
     }

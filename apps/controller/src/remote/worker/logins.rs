@@ -6,17 +6,21 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use link::{CallError, Session};
-use protocol::agents::{LoggedIn, LoginError};
+use protocol::agents::{JoinTerminal, LoggedIn, LoginError, Subscribe, Topic};
 use protocol::limits::TAIL_ENTRIES;
-use protocol::names::agents::{LOGIN_ERROR, PRESENCE};
-use protocol::{ErrorCode, WireError};
+use protocol::names::agents::{JOIN_TERMINAL, LOGIN_ERROR, PRESENCE, SUBSCRIBE};
+use protocol::{Ack, ErrorCode, WireError};
+use serde::de::IgnoredAny;
+use serde_json::value::RawValue;
 
 use super::{Waiter, Worker};
 use crate::credentials::{Over, Wanted, log_in};
 use crate::error::Error;
+use crate::remote::Remote;
 use crate::remote::follows::Key;
 use crate::remote::notices::{Notice, Reach};
 use crate::remote::retries::Retries;
+use crate::remote::screens::Place;
 
 /// The event that says what an acknowledgement says comes right behind it. A login that has none by then was to an
 /// earlier connection.
@@ -57,6 +61,12 @@ impl Worker {
             join_all(remote.people.presence().iter().map(async |presence| {
                 session.call(PRESENCE, &[&gateway::raw(presence)]).await.ok();
             }))
+            .await;
+            join_all(
+                remote.screens.places().into_iter().map(|(place, origin)| {
+                    restore(&remote, &session, place, gateway::raw(&origin))
+                }),
+            )
             .await;
             Ended::Restored(connection, session, results)
         });
@@ -208,5 +218,30 @@ impl Worker {
         let (agent_id, retry_after_ms) = (Some(key.0.clone()), error.retry_after_ms);
         let payload = gateway::raw(&LoginError { agent_id, code, message, retry_after_ms });
         remote.people.tell(&key.0, LOGIN_ERROR, &Arc::from(payload));
+    }
+}
+
+/// Has the manager show a viewer again what it watches.
+async fn restore(remote: &Remote, session: &Session, place: Place, origin: Box<RawValue>) {
+    match place {
+        Place::Terminal(agent, id) => {
+            let join = JoinTerminal {
+                agent_id: Some(agent.clone()),
+                session_id: id.clone(),
+                offset: None,
+            };
+            let answer = session.call(JOIN_TERMINAL, &[&gateway::raw(&join), &origin]).await;
+            let Ok(answer) = answer else { return };
+            if let Ok(Err(_)) =
+                serde_json::from_str::<Ack<IgnoredAny>>(answer.get()).map(Ack::into_result)
+            {
+                remote.screens.lost(&agent, &id);
+            }
+        }
+        Place::Stats(agent) => {
+            let topics = vec![Topic::ContainerStats];
+            let subscribe = Subscribe { agent_id: Some(agent), topics };
+            session.call(SUBSCRIBE, &[&gateway::raw(&subscribe), &origin]).await.ok();
+        }
     }
 }

@@ -19,8 +19,7 @@ fn viewer(manager: &Scripted) -> Viewer {
         viewer_id: Some(ViewerId::random()),
         connection_id: Some(connection.clone()),
         user: None,
-        agent_id: None,
-        command_id: None,
+        ..Origin::default()
     };
     let membership = Membership::new(&manager.remote, &connection, &outbox, origin);
     Viewer { connection, membership, screen }
