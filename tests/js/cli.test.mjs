@@ -49,7 +49,7 @@ test('an unknown key in the configuration file names the nearest known one', asy
 test('settings come from the file, the environment and the flags', async () => {
   const [dir, dataDir] = [temporary(), temporary()]
   const agents = '[[agents]]\nname = "one"\ncodec = { type = "echo" }\n'
-  writeFileSync(path.join(dir, 'longshore.toml'), `data-dir = "${dataDir}"\nmanager-port = 1\ncontroller-port = 1\n${agents}`)
+  writeFileSync(path.join(dir, 'longshore.toml'), `data-dir = "${dataDir}"\nmanager-port = 1\ncontroller-port = 1\nno-detect = true\n${agents}`)
   const env = environment({ LONGSHORE_CONFIG: path.join(dir, 'longshore.toml'), LONGSHORE_MANAGER_PORT: '0' })
 
   const child = spawn(BINARY, ['up', '--json', '--controller-port', '0'], { env })
