@@ -44,7 +44,14 @@ impl Rules {
     fn codec(self) -> Codec {
         let Self { control, one_line, sentinel } = self;
         let sentinel = sentinel.then(|| format!("^{END}$"));
-        Codec::Lines { sentinel, one_line, quiet_ms: 300, empty_ms: 300, greeting_ms: 1_000, control }
+        Codec::Lines {
+            sentinel,
+            one_line,
+            quiet_ms: 300,
+            empty_ms: 300,
+            greeting_ms: 1_000,
+            control,
+        }
     }
 
     /// The answer, and how many control messages there are beside it.
