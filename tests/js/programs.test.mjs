@@ -246,6 +246,36 @@ test('up finds the programs that are there, and presets are agents by one word',
   assert.deepEqual([unknown.code, /claude, codex, gemini/.test(unknown.stderr)], [2, true], unknown.stderr)
 })
 
+test('the doctor says whether an agent can be used, and what it can do', async () => {
+  const target = ['--url', scene.server.controller, '--token', scene.server.token, '--client', scene.clientId]
+  const doctor = async (spec) => cli(['agent', 'doctor', await scene.agent(spec), ...target, '--json'])
+  const all = ['stream', 'tools', 'approvals', 'cancel', 'usage']
+
+  for (const [name, spec] of Object.entries(TALKING)) {
+    const own = spec()
+    const { code, stdout, stderr } = await doctor(own)
+    const { agentId, durationMs, version, ...found } = JSON.parse(stdout)
+    assert.deepEqual([code, found], [0, { codec: name, program: 'node', can: [...all, 'resume'] }], stderr)
+    assert.equal(version, process.version)
+    const given = readFileSync(own.host.env.FAKE_LOG, 'utf8')
+    assert.doesNotMatch(given, /prompt|"user"|turn\/start/, 'nothing is said to it')
+  }
+  const none = await doctor(fake({ type: 'acp' }, 'acp.mjs', ['--sessions=none']))
+  assert.deepEqual(JSON.parse(none.stdout).can, all)
+  for (const [spec, problem] of [
+    [fake({ type: 'acp' }, 'acp.mjs', ['--auth']), /logged in first/],
+    [fake({ type: 'acp' }, 'acp.mjs', ['--handshake=exit']), /exited with code/],
+    [{ codec: { type: 'claude' }, host: { type: 'process', command: 'no-such-program' } }, /no program no-such-program/],
+  ]) {
+    const { code, stdout, stderr } = await doctor(spec)
+    assert.equal(code, 1)
+    assert.match(stderr, problem)
+    assert.match(JSON.parse(stdout).problem, problem)
+  }
+  const echo = await cli(['agent', 'doctor', 'echo', ...target])
+  assert.match(echo.stdout, /codec +echo\n.*answers +yes/s)
+})
+
 test('configurations that cannot work are refused', async () => {
   const post = (spec) => scene.server.rest('POST', `/api/clients/${scene.clientId}/agents`, spec)
   const host = { type: 'process', command: 'x' }

@@ -1,5 +1,20 @@
 // Written by `make contract` from libs/protocol. Do not edit.
 
+/** What an agent can do, beyond answering. */
+export type AgentAbility =
+  /** Its answer is seen while it is being given. */
+  | "stream"
+  /** It says which tools it uses. */
+  | "tools"
+  /** It asks before it does something. */
+  | "approvals"
+  /** It can be told to end a turn; one that cannot gets a signal. */
+  | "cancel"
+  /** It takes up its own session after a restart. */
+  | "resume"
+  /** It says what a turn cost. */
+  | "usage";
+
 /** `agentChanged`: another agent answers in this conversation from now on. */
 export interface AgentChanged {
   /** The agent whose log it is in. */
@@ -20,6 +35,24 @@ export interface AgentChanged {
   previousAgentId: AgentId;
   /** Why, as the agent said. */
   reason?: string;
+}
+
+/** Acknowledgement of `checkAgent`: whether the agent can be used, and what it can do. */
+export interface AgentCheck {
+  /** The agent. */
+  agentId: AgentId;
+  /** Its codec. */
+  codec: string;
+  /** Its program's name; none for what is built in. */
+  program?: string;
+  /** The first line of what the program prints for `--version`. */
+  version?: string;
+  /** Why it cannot be used, for people; absent if it can. */
+  problem?: string;
+  /** How long it took to find out, in milliseconds: about as long as the program takes to start. */
+  durationMs: number;
+  /** What it can do. */
+  can: Array<AgentAbility>;
 }
 
 /** Acknowledgement of `createAgent`. */
@@ -2803,6 +2836,8 @@ export interface AgentsCommandMap {
   stopAgent: { payload: ForAgent; data: Done };
   /** End an agent's runs and its program, and start anew. */
   restartAgent: { payload: ForAgent; data: Done };
+  /** Look whether an agent can be used. */
+  checkAgent: { payload: ForAgent; data: AgentCheck };
   /** Set and remove variables of an agent's environment. */
   changeEnvironment: { payload: ChangeEnvironment; data: Environment };
   /** Say who is present by way of a controller. */

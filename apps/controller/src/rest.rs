@@ -36,6 +36,7 @@ pub(crate) fn router(server: Arc<Server>) -> Router {
             "/clients/{client}/agents/{agent}",
             get(agents::get).patch(agents::change).delete(agents::delete),
         )
+        .route("/clients/{client}/agents/{agent}/check", post(agents::check))
         .route("/clients/{client}/agents/{agent}/{action}", post(agents::act))
         .route("/clients/{client}/agents/{agent}/conversations", get(conversations::list))
         .route(

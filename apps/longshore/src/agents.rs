@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use anyhow::Context;
-use protocol::AgentId;
-use protocol::agents::{AgentInfo, AgentState};
+use protocol::agents::{AgentCheck, AgentInfo, AgentState};
 use protocol::spec::{AgentSpec, Codec, Host};
+use protocol::{AgentId, ClientId};
 use serde::{Deserialize, Serialize};
 
 use crate::api::{Api, Controller};
@@ -29,16 +29,54 @@ pub fn execute(command: Agent, directories: &Directories) -> anyhow::Result<()> 
             }
             Ok(())
         }
+        Agent::Doctor { agent, json, of } => {
+            let (api, client) = connect(&of, directories)?;
+            let found = one(&api, &client, &agent)?;
+            let path = format!("/api/clients/{client}/agents/{}/check", found.agent_id);
+            doctor(&found.name, &api.post(&path, &Nothing {})?, json)
+        }
         Agent::Remove { agent, of } => {
             let (api, client) = connect(&of, directories)?;
-            let agents = api.agents(&client)?;
-            let found = find(&agents, &agent).with_context(|| {
-                format!("no agent is called \"{agent}\"; there are: {}", names(&agents))
-            })?;
+            let found = one(&api, &client, &agent)?;
             api.delete(&format!("/api/clients/{client}/agents/{}", found.agent_id))?;
             println!("removed agent {}", found.name);
             Ok(())
         }
+    }
+}
+
+/// A request that says nothing.
+#[derive(Serialize)]
+struct Nothing {}
+
+fn one(api: &Api, client: &ClientId, wanted: &str) -> anyhow::Result<AgentInfo> {
+    let agents = api.agents(client)?;
+    find(&agents, wanted)
+        .cloned()
+        .with_context(|| format!("no agent is called \"{wanted}\"; there are: {}", names(&agents)))
+}
+
+/// Shows what was found. An agent that cannot be used is an error, for scripts.
+fn doctor(name: &str, check: &AgentCheck, json: bool) -> anyhow::Result<()> {
+    if json {
+        println!("{}", serde_json::to_string(check)?);
+    } else {
+        let program = check.program.as_deref().unwrap_or("built in");
+        println!("{:<10}{program}", "program");
+        if let Some(version) = &check.version {
+            println!("{:<10}{version}", "version");
+        }
+        println!("{:<10}{}", "codec", check.codec);
+        let abilities = check.can.iter().filter_map(|ability| serde_json::to_value(ability).ok());
+        let abilities: Vec<_> = abilities.filter_map(|it| Some(it.as_str()?.to_owned())).collect();
+        println!("{:<10}{}", "can", abilities.join(", "));
+        if check.problem.is_none() {
+            println!("{:<10}yes, after {} ms", "answers", check.duration_ms);
+        }
+    }
+    match &check.problem {
+        Some(problem) => anyhow::bail!("{name} cannot be used: {problem}"),
+        None => Ok(()),
     }
 }
 
@@ -96,7 +134,7 @@ fn spec(add: &AgentAdd) -> AgentSpec {
     AgentSpec::new(plain.name, codec, Some(host))
 }
 
-fn connect(of: &OfClient, directories: &Directories) -> anyhow::Result<(Api, protocol::ClientId)> {
+fn connect(of: &OfClient, directories: &Directories) -> anyhow::Result<(Api, ClientId)> {
     let api = Api::new(Controller::find(&of.target, directories)?);
     let client = api.client(of.client.as_deref())?;
     Ok((api, client.client_id))

@@ -259,6 +259,17 @@ pub enum Agent {
         #[command(flatten)]
         of: OfClient,
     },
+    /// Look whether an agent can be used: is its program there, which version, does it answer, what can it do
+    Doctor {
+        /// Name or id
+        agent: String,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+        /// Which manager.
+        #[command(flatten)]
+        of: OfClient,
+    },
     /// Remove an agent with all its conversations
     Remove {
         /// Name or id

@@ -3,6 +3,7 @@
 mod cancel_run;
 mod change_environment;
 mod chat;
+mod check_agent;
 mod create_agent;
 mod create_terminal;
 mod custom;
@@ -77,6 +78,7 @@ pub(crate) fn run(connection: &mut Connection, call: Call) {
         names::DELETE_AGENT => delete_agent::run(connection, call),
         names::START_AGENT => start_agent::run(connection, call),
         names::STOP_AGENT => stop_agent::run(connection, call),
+        names::CHECK_AGENT => check_agent::run(connection, call),
         names::RESTART_AGENT => restart_agent::run(connection, call),
         _ => custom::run(connection, call),
     }

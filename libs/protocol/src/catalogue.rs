@@ -218,7 +218,7 @@ mod tests {
         for name in ["login", "logout", "chat", "cancelRun", "getHistory", "listAgents"] {
             assert!(forwardable(name), "{name}");
         }
-        for name in ["createAgent", "deleteAgent", "startAgent", "stopAgent", "restartAgent"] {
+        for name in ["createAgent", "deleteAgent", "startAgent", "stopAgent", "checkAgent"] {
             assert!(is_command(Namespace::Agents, name), "{name}");
             assert!(!forwardable(name), "{name}");
         }

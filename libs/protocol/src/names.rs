@@ -80,6 +80,7 @@ pub mod agents {
         START_AGENT = "startAgent",
         STOP_AGENT = "stopAgent",
         RESTART_AGENT = "restartAgent",
+        CHECK_AGENT = "checkAgent",
         CHANGE_ENVIRONMENT = "changeEnvironment",
         PRESENCE = "presence",
         LOGIN_SUCCESS = "loginSuccess",

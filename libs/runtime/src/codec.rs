@@ -71,6 +71,19 @@ async fn speak(
     }
 }
 
+/// Starts the agent's program, if it greets, to see whether it does; whether it can take up a session of its own.
+///
+/// # Errors
+/// Why it cannot be used, for people.
+pub(crate) async fn check(spec: AgentSpec, site: &Site, graces: Graces) -> Result<bool, String> {
+    let codec = spec.codec.clone();
+    match codec {
+        Codec::Echo => Ok(false),
+        Codec::Lines { .. } => lines::Setting::from_spec(spec, site, graces).map(|_| false),
+        _ => dialect::greet(&codec, dialect::Setting::from_spec(spec, site, graces)?).await,
+    }
+}
+
 /// The agent cannot work as it is configured: every turn fails and says why.
 async fn refuse(problem: &str, mut inbox: Inbox) -> Result<(), Stopped> {
     while let Some(prompt) = inbox.next_prompt().await {

@@ -10,6 +10,7 @@
 //! Within a turn the order is: deltas and notes as they happen, then the answer, then the end.
 //! Nothing of a turn follows its [`AgentEvent::Ended`].
 
+mod checkup;
 mod codec;
 mod control;
 mod event;
@@ -26,6 +27,7 @@ mod site;
 mod size;
 mod terminal;
 
+pub use checkup::{Checkup, check};
 pub use control::{Ask, InteractionAnswer};
 pub use event::{AgentEvent, Outcome};
 pub use files::{FileError, Files};

@@ -8,12 +8,12 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use protocol::agents::{
-    AgentCreated, AgentInfo, Agents, ChangeEnvironment, CreateAgent, Done, Environment, ForAgent,
-    ListAgents,
+    AgentCheck, AgentCreated, AgentInfo, Agents, ChangeEnvironment, CreateAgent, Done, Environment,
+    ForAgent, ListAgents,
 };
 use protocol::names::agents::{
-    CHANGE_ENVIRONMENT, CREATE_AGENT, DELETE_AGENT, LIST_AGENTS, RESTART_AGENT, START_AGENT,
-    STOP_AGENT,
+    CHANGE_ENVIRONMENT, CHECK_AGENT, CREATE_AGENT, DELETE_AGENT, LIST_AGENTS, RESTART_AGENT,
+    START_AGENT, STOP_AGENT,
 };
 use protocol::spec::AgentSpec;
 use protocol::{Ack, AgentId, ClientId, ErrorCode, WireError};
@@ -107,6 +107,16 @@ pub(super) async fn delete(
     }
     server.db.delete_credentials(&client, &agent_id).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Whether it can be used. Takes as long as its program takes to start.
+pub(super) async fn check(
+    State(server): State<Arc<Server>>,
+    Path((client, agent)): Path<(String, String)>,
+) -> Result<Json<AgentCheck>, Failure> {
+    let agent_id = AgentId::new(&agent).map_err(|_| not_found(&agent))?;
+    let checked = ask(&server, &client_id(&client)?, CHECK_AGENT, &ForAgent { agent_id }).await?;
+    Ok(Json(checked))
 }
 
 /// `start`, `stop`, `restart`.

@@ -7,7 +7,9 @@ use std::task::{Context, Poll};
 
 use protocol::spec::AgentSpec;
 use protocol::{AgentId, ConversationId, RunId};
-use runtime::{AgentEvent, Containers, Events, Graces, Home, InteractionAnswer, Session, Stay};
+use runtime::{
+    AgentEvent, Checkup, Containers, Events, Graces, Home, InteractionAnswer, Session, Stay,
+};
 use serde_json::value::RawValue;
 use tokio::task::JoinSet;
 
@@ -33,6 +35,15 @@ impl Target {
     /// What to start now.
     pub(crate) fn current(&self) -> Arc<AgentSpec> {
         self.environment.fill(&self.spec)
+    }
+
+    /// Looks whether its program can be used, in a container of its own if it is in one.
+    pub(crate) async fn check(&self) -> Checkup {
+        let name = RunId::random();
+        let home = Home::new(&self.workdir);
+        let home =
+            home.with_containers(&self.containers, &self.name.id, name.as_str(), Stay::Remove);
+        runtime::check(&self.current(), home).await
     }
 
     /// Starts a session for one run. A container that it has goes with it.

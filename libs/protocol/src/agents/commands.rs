@@ -123,6 +123,47 @@ pub struct ForAgent {
     pub agent_id: AgentId,
 }
 
+/// Acknowledgement of `checkAgent`: whether the agent can be used, and what it can do.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AgentCheck {
+    /// The agent.
+    pub agent_id: AgentId,
+    /// Its codec.
+    pub codec: String,
+    /// Its program's name; none for what is built in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub program: Option<String>,
+    /// The first line of what the program prints for `--version`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// Why it cannot be used, for people; absent if it can.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
+    /// How long it took to find out, in milliseconds: about as long as the program takes to start.
+    pub duration_ms: u64,
+    /// What it can do.
+    pub can: Vec<AgentAbility>,
+}
+
+/// What an agent can do, beyond answering.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum AgentAbility {
+    /// Its answer is seen while it is being given.
+    Stream,
+    /// It says which tools it uses.
+    Tools,
+    /// It asks before it does something.
+    Approvals,
+    /// It can be told to end a turn; one that cannot gets a signal.
+    Cancel,
+    /// It takes up its own session after a restart.
+    Resume,
+    /// It says what a turn cost.
+    Usage,
+}
+
 /// `chat`: say something to an agent.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]

@@ -2,7 +2,7 @@
 
 use super::{ForwardLogin, Message, Namespace};
 use crate::agents::{
-    AgentChanged, AgentCreated, AgentEvent, Agents, CancelRun, ChangeEnvironment, Chat,
+    AgentChanged, AgentCheck, AgentCreated, AgentEvent, Agents, CancelRun, ChangeEnvironment, Chat,
     ChatAccepted, ChatEnhanceResult, ChatEvent, ChatMessage, Cleared, ContainerStats,
     ConversationInfo, ConversationUpdate, Conversations, CreateAgent, CreateConversation,
     CreateDirectory, CreateFile, CreateTerminal, DeleteFile, Done, EnhanceChat, Environment,
@@ -254,6 +254,10 @@ pub(super) const MESSAGES: &[Message] = &[
         .for_controllers(),
     HERE.command::<ForAgent, Done>(names::RESTART_AGENT, "End an agent's runs and its program, and start anew")
         .refused_with(&[ErrorCode::AgentNotFound, ErrorCode::StoreUnavailable])
+        .for_controllers(),
+    HERE.command::<ForAgent, AgentCheck>(names::CHECK_AGENT, "Look whether an agent can be used")
+        .about("Its program is started beside those that run, has to answer as one of its codec does, and is ended. Nothing is said to it.")
+        .refused_with(&[ErrorCode::AgentNotFound])
         .for_controllers(),
     HERE.command::<ChangeEnvironment, Environment>(names::CHANGE_ENVIRONMENT, "Set and remove variables of an agent's environment")
         .about(

@@ -13,6 +13,7 @@ pub(super) mod claude;
 pub(super) mod codex;
 #[cfg(fuzzing)]
 pub mod fuzzing;
+mod greeting;
 mod json;
 pub(super) mod oneshot;
 mod out;
@@ -25,7 +26,7 @@ use std::path::Path;
 use std::process::ExitStatus;
 use std::time::Duration;
 
-use protocol::spec::{AgentSpec, Approvals};
+use protocol::spec::{AgentSpec, Approvals, Codec};
 use serde_json::{Map, Value};
 use tokio::sync::mpsc;
 
@@ -69,6 +70,11 @@ trait Dialect: Send {
 
     /// Ends the turn, if the program can be told to. Whether it can.
     fn cancel(&mut self, out: &mut Out) -> bool;
+
+    /// Whether a session can be taken up, as far as the program has said.
+    fn resumes(&self) -> bool {
+        true
+    }
 
     /// The program has ended in a turn; if that is its way, how the turn has ended.
     fn exited(&mut self, _status: ExitStatus) -> Option<Outcome> {
@@ -120,4 +126,20 @@ async fn run<D: Dialect>(
 ) -> Result<(), Stopped> {
     Worker::new(dialect, setting, resume, inbox, told).run().await;
     Ok(())
+}
+
+/// Starts the program of that codec to see whether it answers; whether it can take up a session.
+///
+/// # Errors
+/// Why it does not answer, for people.
+pub(super) async fn greet(codec: &Codec, setting: Setting) -> Result<bool, String> {
+    match codec {
+        Codec::Acp {} => greeting::greet(acp::Acp::new(), setting).await,
+        Codec::Claude {} => greeting::greet(claude::Claude::default(), setting).await,
+        Codec::Codex { sandbox } => greeting::greet(codex::Codex::new(*sandbox), setting).await,
+        // There is nothing to be said before a message.
+        Codec::Echo | Codec::Lines { .. } | Codec::Oneshot { .. } => {
+            Ok(matches!(codec, Codec::Oneshot { .. }))
+        }
+    }
 }

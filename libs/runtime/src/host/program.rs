@@ -1,17 +1,25 @@
 //! A program that can be started.
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::time::Duration;
 
+use protocol::agents::OutputStream;
 use protocol::spec::Host;
 use tokio::process;
+use tokio::time::timeout;
 
 use super::child::Child;
 use super::container::{Leftover, Plan};
 use super::environment::environment;
-use super::process::Process;
+use super::process::{Activity, Process};
+use crate::framing::Framing;
 use crate::site::Site;
+
+/// Longest line that a version is.
+const VERSION: usize = 256;
 
 /// What to start.
 #[derive(Debug)]
@@ -94,6 +102,51 @@ impl Program {
             Self::Command(command) => command.cwd.as_ref().unwrap_or(&command.workdir),
             Self::Container(plan) => plan.directory(),
         }
+    }
+
+    /// The first line of what it prints for `--version`, within 5 s. Nothing of a container, which would be made for it.
+    pub(crate) async fn version(&self) -> Option<String> {
+        let Self::Command(command) = self else { return None };
+        let asking = Command { args: vec!["--version".to_owned()], ..command.clone() };
+        let mut process = Process::Child(Box::new(asking.start().await.ok()?));
+        let mut stdout = Framing::new(VERSION);
+        let said = async {
+            loop {
+                match process.next().await {
+                    Activity::Output(OutputStream::Stdout, bytes) => {
+                        if let Some(line) = stdout.push(&bytes).into_iter().next() {
+                            return Some(line.text);
+                        }
+                    }
+                    Activity::Exited { .. } => return stdout.take_tail().map(|line| line.text),
+                    _ => {}
+                }
+            }
+        };
+        let said = timeout(Duration::from_secs(5), said).await.ok().flatten();
+        process.end(Duration::from_secs(1)).await;
+        said.filter(|line| !line.trim().is_empty())
+    }
+
+    /// Looks whether it is there. Of a container that is known once it is started.
+    ///
+    /// # Errors
+    /// It is not, for people.
+    pub(crate) fn find(&self) -> Result<(), String> {
+        let Self::Command(Command { command, env, .. }) = self else { return Ok(()) };
+        let ours = || std::env::var_os("PATH").unwrap_or_default();
+        let path = env.get("PATH").map_or_else(ours, Into::into);
+        let is_program = |file: &Path| {
+            file.metadata()
+                .is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0)
+        };
+        let found = match command.contains('/') {
+            true => is_program(&self.directory().join(command)),
+            false => {
+                std::env::split_paths(&path).any(|directory| is_program(&directory.join(command)))
+            }
+        };
+        found.then_some(()).ok_or_else(|| format!("there is no program {command}"))
     }
 
     /// Starts it. For a container this takes as long as it takes to pull its image, unless the turn is cancelled or the

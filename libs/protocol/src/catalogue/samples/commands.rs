@@ -2,10 +2,10 @@
 
 use super::{agent, conversation, epoch, id, raw, run};
 use crate::agents::{
-    AgentCreated, AgentInfo, AgentState, Agents, CancelKind, CancelRun, Chat, ChatAccepted,
-    ChatMessage, CreateAgent, Done, ForAgent, GetHistory, History, HistoryEvent, ListAgents,
-    LoggedIn, Login, LoginSuccess, PromoteRun, ResponseMode, RunCancelled, RunPromoted, RunState,
-    StartRun,
+    AgentAbility, AgentCheck, AgentCreated, AgentInfo, AgentState, Agents, CancelKind, CancelRun,
+    Chat, ChatAccepted, ChatMessage, CreateAgent, Done, ForAgent, GetHistory, History,
+    HistoryEvent, ListAgents, LoggedIn, Login, LoginSuccess, PromoteRun, ResponseMode,
+    RunCancelled, RunPromoted, RunState, StartRun,
 };
 use crate::catalogue::relayed::ForwardLogin;
 use crate::catalogue::shape::Sampled;
@@ -199,6 +199,23 @@ impl Sampled for CreateAgent {
             ("a program", Self { spec: program }),
             ("built in", Self { spec: AgentSpec::echo("echo") }),
         ]
+    }
+}
+
+impl Sampled for AgentCheck {
+    fn samples() -> Vec<(&'static str, Self)> {
+        let well = Self {
+            agent_id: agent(),
+            codec: "claude".into(),
+            program: Some("claude".into()),
+            version: Some("2.1.197 (Claude Code)".into()),
+            problem: None,
+            duration_ms: 612,
+            can: vec![AgentAbility::Stream, AgentAbility::Approvals, AgentAbility::Resume],
+        };
+        let problem = Some("there is no program claude".into());
+        let missing = Self { version: None, problem, duration_ms: 0, ..well.clone() };
+        vec![("well", well), ("missing", missing)]
     }
 }
 

@@ -45,6 +45,8 @@ pub(super) struct Acp {
     directory: PathBuf,
     /// The session to take up.
     resume: Option<String>,
+    /// Whether the agent can take one up.
+    resumes: bool,
     /// How the agent may be logged in to, for people.
     logins: String,
     session: Option<String>,
@@ -92,6 +94,7 @@ impl Acp {
             rpc: Rpc::new(true),
             directory: PathBuf::new(),
             resume: None,
+            resumes: false,
             logins: String::new(),
             session: None,
             replays: false,
@@ -147,9 +150,11 @@ impl Acp {
         if !logins.is_empty() {
             self.logins = format!("; it offers: {}", logins.join(", "));
         }
+        let capabilities = agent.at("/agentCapabilities").unwrap_or(&Value::Null);
+        let resumes = capabilities.at("/sessionCapabilities/resume").is_some();
+        self.resumes = resumes || capabilities.is("/loadSession");
         let Some(session) = &self.resume else { return self.begin(out) };
-        let resumes = agent.at("/agentCapabilities/sessionCapabilities/resume").is_some();
-        if !resumes && !agent.is("/agentCapabilities/loadSession") {
+        if !self.resumes {
             return self.begin_anew("the agent cannot take one up", out);
         }
         self.replays = !resumes;
@@ -383,6 +388,10 @@ impl Dialect for Acp {
             Choice::Denied | Choice::Cancelled => json!({"outcome": "cancelled"}),
         };
         out.lines.push(self.rpc.answer(&id, &json!({"outcome": outcome})));
+    }
+
+    fn resumes(&self) -> bool {
+        self.resumes
     }
 
     fn cancel(&mut self, out: &mut Out) -> bool {
