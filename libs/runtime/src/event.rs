@@ -48,8 +48,8 @@ pub enum AgentEvent {
     },
     /// The agent is in a session of its own, which it can take up after a restart of anything.
     Session {
-        /// The agent's id for it; none if it cannot take up the one that it had.
-        id: Option<String>,
+        /// The agent's id for it, 1 to 256 visible characters, the first no hyphen.
+        id: String,
     },
     /// Something of the agent's own.
     Event {
@@ -79,6 +79,9 @@ pub enum AgentEvent {
         outcome: Outcome,
     },
 }
+
+/// Longest text about an agent, in bytes: what is longer is cut.
+const MAX_STATUS: usize = 16 << 10;
 
 /// What an event takes in memory beside its text, about.
 const OVERHEAD: usize = 256;
@@ -120,7 +123,8 @@ impl AgentEvent {
     }
 
     /// A note for people.
-    pub(crate) fn status(run: Option<&RunId>, message: String) -> Self {
+    pub(crate) fn status(run: Option<&RunId>, mut message: String) -> Self {
+        message.truncate(message.floor_char_boundary(MAX_STATUS));
         Self::Note { run: run.cloned(), body: ChatEventBody::Status { message } }
     }
 
@@ -157,6 +161,8 @@ pub enum Outcome {
 
 impl Outcome {
     pub(crate) fn failed(reason: RunReason, error: impl Into<String>) -> Self {
-        Self::Failed { reason, error: error.into() }
+        let mut error = error.into();
+        error.truncate(error.floor_char_boundary(MAX_STATUS));
+        Self::Failed { reason, error }
     }
 }

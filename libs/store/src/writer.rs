@@ -35,7 +35,7 @@ pub(crate) enum Job {
     RenameConversation(ConversationId, String, Reply<()>),
     DeleteConversation(ConversationId, Reply<bool>),
     ClearConversation(ConversationId, Epoch, Vec<NewEntry>, Reply<Seq>),
-    KeepSession(ConversationId, AgentId, Option<String>, Reply<()>),
+    KeepSession(ConversationId, AgentId, String, Reply<()>),
     Prune(ConversationId, Keep, Reply<u64>),
     Close,
 }
@@ -207,9 +207,8 @@ impl Writer {
                 self.done(taken, reply, result);
             }
             Job::KeepSession(conversation, agent, session, reply) => {
-                let session = session.as_deref();
                 let result =
-                    conversations::keep_session(connection, &conversation, &agent, session).await;
+                    conversations::keep_session(connection, &conversation, &agent, &session).await;
                 self.done(taken, reply, result);
             }
             Job::Prune(conversation, keep, reply) => {

@@ -101,12 +101,9 @@ impl Sessions {
         }
     }
 
-    /// An agent has a session of its own in this conversation, or none any more.
-    pub(super) fn remember(&mut self, agent: AgentId, session: Option<String>) {
-        match session {
-            Some(session) => self.own.insert(agent, session),
-            None => self.own.remove(&agent),
-        };
+    /// An agent has a session of its own in this conversation.
+    pub(super) fn remember(&mut self, agent: AgentId, session: String) {
+        self.own.insert(agent, session);
     }
 
     /// An agent that may be given turns from now on.

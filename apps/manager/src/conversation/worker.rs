@@ -323,7 +323,7 @@ impl Worker {
         match self.db.agent_sessions(self.id()).await {
             Ok(sessions) => {
                 for (agent, session) in sessions {
-                    self.sessions.remember(agent, Some(session));
+                    self.sessions.remember(agent, session);
                 }
             }
             Err(cause) => report(&cause),
@@ -331,11 +331,11 @@ impl Worker {
     }
 
     /// An agent says what session of its own it is in. If that cannot be stored, it is taken up as long as we live.
-    async fn keep_session(&mut self, seat: &Seat, session: Option<String>) {
+    async fn keep_session(&mut self, seat: &Seat, session: String) {
         if seat.run.is_some() {
             return;
         }
-        let kept = self.db.keep_agent_session(self.id(), &seat.agent, session.as_deref()).await;
+        let kept = self.db.keep_agent_session(self.id(), &seat.agent, &session).await;
         if let Err(cause) = kept {
             report(&cause);
         }
@@ -344,10 +344,12 @@ impl Worker {
 
     /// Many events of a session are one transaction.
     async fn on_events(&mut self, seat: &Seat, events: Vec<AgentEvent>) {
-        for event in &events {
-            if let AgentEvent::Session { id } = event {
-                self.keep_session(seat, id.clone()).await;
-            }
+        let session = events.iter().rev().find_map(|event| match event {
+            AgentEvent::Session { id } => Some(id.clone()),
+            _ => None,
+        });
+        if let Some(session) = session {
+            self.keep_session(seat, session).await;
         }
         let over = events.iter().any(|event| matches!(event, AgentEvent::Ended { .. }));
         let asked = events.iter().filter_map(|event| match event {

@@ -51,6 +51,9 @@ trait Dialect: Send {
     /// Whether the program is started for each turn, and ends with it. It gets the end of its input after the message.
     const PER_TURN: bool = false;
 
+    /// Whether what is streamed is said again, whole.
+    const SAYS_AGAIN: bool = false;
+
     /// What the program is started with, of the arguments in its configuration.
     fn arguments(&self, configured: &[String], _resume: Option<&str>) -> Vec<String> {
         configured.to_vec()

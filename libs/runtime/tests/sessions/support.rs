@@ -221,7 +221,7 @@ impl Heard {
                 self.asked.push(ask);
             }
             AgentEvent::Withdrawn { interaction_id } => self.withdrawn.push(interaction_id),
-            AgentEvent::Session { id } => self.session = id,
+            AgentEvent::Session { id } => self.session = Some(id),
             AgentEvent::Event { topic, payload, .. } => self.own.push((topic, payload)),
             AgentEvent::Handoff { run, agent, .. } => {
                 assert_eq!(&run, current);

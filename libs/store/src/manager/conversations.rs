@@ -77,7 +77,7 @@ impl ManagerDb {
         self.write(|reply| Job::ClearConversation(conversation, epoch, entries, reply)).await
     }
 
-    /// Notes the session of its own that an agent has in a conversation, or that it has none any more.
+    /// Notes the session of its own that an agent has in a conversation.
     ///
     /// # Errors
     /// [`StoreError::NotFound`] without such a conversation; otherwise the database cannot be written.
@@ -85,10 +85,10 @@ impl ManagerDb {
         &self,
         conversation: &ConversationId,
         agent: &AgentId,
-        session: Option<&str>,
+        session: &str,
     ) -> Result<(), StoreError> {
         let (conversation, agent) = (conversation.clone(), agent.clone());
-        let session = session.map(str::to_owned);
+        let session = session.to_owned();
         self.write(|reply| Job::KeepSession(conversation, agent, session, reply)).await
     }
 

@@ -60,21 +60,13 @@ pub(super) async fn keep_session(
     connection: &mut SqliteConnection,
     conversation: &ConversationId,
     agent: &AgentId,
-    session: Option<&str>,
+    session: &str,
 ) -> Result<(), StoreError> {
     let mut transaction = connection.begin().await?;
     let number = number(&mut transaction, conversation).await?.ok_or(StoreError::NotFound)?;
-    let query = match session {
-        Some(_) => {
-            "INSERT OR REPLACE INTO agent_sessions (conversation, agent_id, session) VALUES (?, ?, ?)"
-        }
-        None => "DELETE FROM agent_sessions WHERE conversation = ? AND agent_id = ?",
-    };
-    let query = sqlx::query(query).bind(number).bind(agent.as_str());
-    let query = match session {
-        Some(session) => query.bind(session),
-        None => query,
-    };
+    let query =
+        "INSERT OR REPLACE INTO agent_sessions (conversation, agent_id, session) VALUES (?, ?, ?)";
+    let query = sqlx::query(query).bind(number).bind(agent.as_str()).bind(session);
     query.execute(&mut *transaction).await?;
     transaction.commit().await?;
     Ok(())

@@ -24,7 +24,7 @@ const AUTH_REQUIRED: i64 = -32_000;
 /// A request was cancelled.
 const CANCELLED: i64 = -32_800;
 /// Tools whose content is remembered until they end, at most.
-const MAX_TOOLS: usize = 1_000;
+const MAX_TOOLS: usize = 64;
 /// Thoughts are kept together up to this length, in bytes.
 const MAX_THOUGHT: usize = 256 << 10;
 
@@ -54,7 +54,7 @@ pub(super) struct Acp {
     replays: bool,
     thought: String,
     /// What the session has cost so far, in US dollars, and what of it was counted.
-    cost: (f64, f64),
+    cost: (f64, Option<f64>),
     tools: HashMap<String, Tool>,
     permissions: HashMap<String, Asking>,
 }
@@ -99,7 +99,7 @@ impl Acp {
             session: None,
             replays: false,
             thought: String::new(),
-            cost: (0.0, 0.0),
+            cost: (0.0, Some(0.0)),
             tools: HashMap::new(),
             permissions: HashMap::new(),
         }
@@ -113,7 +113,7 @@ impl Acp {
                 Some(session) => self.on_session(session.to_owned(), out),
                 None => out.refused("it began a session without an id"),
             },
-            (Asked::New, Err(failure)) if failure.code == AUTH_REQUIRED => {
+            (Asked::New | Asked::TakeUp, Err(failure)) if failure.code == AUTH_REQUIRED => {
                 out.refused(format!("it has to be logged in first ({failure}){}", self.logins));
             }
             (Asked::New, Err(failure)) => out.refused(failure.to_string()),
@@ -185,7 +185,9 @@ impl Acp {
         // Not in the protocol, and said by most all the same.
         let tokens = |ours, theirs| result.number(ours).or(result.number(theirs));
         let (cost, counted) = self.cost;
-        self.cost.1 = cost;
+        // Of a session that was taken up it is not known what it had cost before.
+        let counted = counted.unwrap_or(cost);
+        self.cost.1 = Some(cost);
         out.usage(Usage {
             input_tokens: tokens("/usage/inputTokens", "/_meta/quota/token_count/input_tokens"),
             output_tokens: tokens("/usage/outputTokens", "/_meta/quota/token_count/output_tokens"),
@@ -210,10 +212,6 @@ impl Acp {
         out.thinking(&std::mem::take(&mut self.thought));
         for (id, mut tool) in std::mem::take(&mut self.tools) {
             tool.tell(&id, out);
-        }
-        // Nobody waits for these any longer.
-        for key in std::mem::take(&mut self.permissions).into_keys() {
-            out.withdrawn(key);
         }
     }
 
@@ -329,7 +327,7 @@ impl Acp {
             question: format!("May I: {title}?"),
             options,
             about: match tool.kind.as_deref() {
-                Some("read" | "search" | "think") => About::Reading,
+                Some("read" | "search") => About::Reading,
                 _ => About::Doing,
             },
         });
@@ -342,6 +340,7 @@ impl Dialect for Acp {
         *self = Self::new();
         self.directory = opening.directory.to_owned();
         self.resume = opening.resume.map(str::to_owned);
+        self.cost.1 = opening.resume.is_none().then_some(0.0);
         let me = json!({"name": "longshore", "title": "longshore", "version": env!("CARGO_PKG_VERSION")});
         let params = json!({"protocolVersion": 1, "clientCapabilities": {}, "clientInfo": me});
         out.lines.push(self.rpc.request("initialize", &params, Asked::Initialize));

@@ -34,6 +34,9 @@ const ARGUMENTS: [&str; 9] = [
 /// Its tools that change nothing.
 const READING: [&str; 6] = ["Read", "Glob", "Grep", "LS", "NotebookRead", "TaskList"];
 
+/// The tool with which it asks people something.
+const QUESTION: &str = "AskUserQuestion";
+
 /// Our first request.
 const INITIALIZE: &str = "initialize";
 
@@ -110,7 +113,14 @@ impl Claude {
             return Err(Unknown);
         };
         let input = request.at("/input").cloned().unwrap_or_else(|| json!({}));
-        let question = (tool == "AskUserQuestion").then(|| question(&input)).flatten();
+        let question = (tool == QUESTION).then(|| question(&input)).flatten();
+        if tool == QUESTION && question.is_none() {
+            let message = "Ask one question with one answer at a time, or ask in your answer.";
+            let answer = json!({"behavior": "deny", "message": message, "interrupt": false});
+            let response = json!({"subtype": "success", "request_id": id, "response": answer});
+            out.say(&json!({"type": "control_response", "response": response}));
+            return Ok(());
+        }
         let permission = match &question {
             Some((text, choices)) => Permission {
                 key: id.to_owned(),
@@ -123,14 +133,15 @@ impl Claude {
             },
             None => permission(id, tool, request, &input),
         };
-        let always =
-            request.items("/permission_suggestions").iter().map(for_this_session).collect();
+        let always = rules(request).collect();
         self.permissions.insert(id.to_owned(), Asking { input, always, question });
         out.permission(permission);
         Ok(())
     }
 
     fn on_result(&mut self, message: &Message, out: &mut Out) {
+        // It may begin a turn by itself, when something in the background has ended. That is not the turn of the message.
+        let began_itself = message.text("/origin/kind").is_some_and(|kind| kind != "user");
         let cost = message.at("/total_cost_usd").and_then(Value::as_f64).unwrap_or(self.cost);
         out.usage(Usage {
             input_tokens: message.number("/usage/input_tokens"),
@@ -140,6 +151,9 @@ impl Claude {
             cost_usd: Some(cost - self.cost).filter(|cost| *cost > 0.0),
         });
         self.cost = cost;
+        if began_itself {
+            return;
+        }
         let said = message.text("/result").filter(|said| !said.is_empty());
         if !message.is("/is_error") {
             // A command of its own is answered here only.
@@ -160,6 +174,8 @@ impl Claude {
 }
 
 impl Dialect for Claude {
+    const SAYS_AGAIN: bool = true;
+
     fn arguments(&self, configured: &[String], resume: Option<&str>) -> Vec<String> {
         let ours = ARGUMENTS.map(str::to_owned).into_iter();
         let resume = resume.map(|session| format!("--resume={session}"));
@@ -284,7 +300,7 @@ fn step(todo: &Value) -> Option<PlanStep> {
 
 fn permission(id: &str, tool: &str, request: &Value, input: &Value) -> Permission {
     let mut options = vec![PermissionOption::new("Allow", Allows::Once)];
-    if !request.items("/permission_suggestions").is_empty() {
+    if rules(request).next().is_some() {
         options.push(PermissionOption::new("Allow for this session", Allows::Always));
     }
     options.push(PermissionOption::new("Deny", Allows::Nothing));
@@ -297,13 +313,14 @@ fn permission(id: &str, tool: &str, request: &Value, input: &Value) -> Permissio
     Permission { key: id.to_owned(), question, options, about }
 }
 
-/// A suggestion that holds for this session, and is written nowhere.
-fn for_this_session(suggestion: &Value) -> Value {
-    let mut suggestion = suggestion.clone();
-    if let Some(suggestion) = suggestion.as_object_mut() {
-        suggestion.insert("destination".to_owned(), "session".into());
-    }
-    suggestion
+/// Rules that it suggests, for what it asks for and nothing beyond, to hold for this session and be written nowhere.
+fn rules(request: &Value) -> impl Iterator<Item = Value> {
+    let suggestions = request.items("/permission_suggestions").iter();
+    let rules = suggestions.filter(|suggestion| suggestion.text("/type") == Some("addRules"));
+    rules.cloned().map(|mut rules| {
+        rules["destination"] = "session".into();
+        rules
+    })
 }
 
 /// What it asks people, and what they can answer, if it is one question with one answer.

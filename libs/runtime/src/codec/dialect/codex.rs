@@ -253,20 +253,12 @@ impl Codex {
         params: &Value,
         out: &mut Out,
     ) -> Result<(), Unknown> {
-        let (question, about) = match method {
-            "item/commandExecution/requestApproval" => {
-                let command = params.text("/command").unwrap_or("a command");
-                let actions = params.items("/commandActions");
-                let reads = |action: &Value| {
-                    matches!(action.text("/type"), Some("read" | "listFiles" | "search"))
-                };
-                let about = match !actions.is_empty() && actions.iter().all(reads) {
-                    true => About::Reading,
-                    false => About::Doing,
-                };
-                (format!("May I run: {command}"), about)
-            }
-            "item/fileChange/requestApproval" => ("May I change files?".to_owned(), About::Doing),
+        let question = match method {
+            "item/commandExecution/requestApproval" => command(params),
+            "item/fileChange/requestApproval" => match params.text("/grantRoot") {
+                Some(root) => format!("May I change files, also later, below {root}"),
+                None => "May I change files?".to_owned(),
+            },
             _ => {
                 let problem = format!("{method} is not offered");
                 out.lines.push(self.rpc.refusal(id, METHOD_NOT_FOUND, &problem));
@@ -282,13 +274,16 @@ impl Codex {
             key,
             question: question + &reason.unwrap_or_default(),
             options: DECISIONS.iter().map(option).collect(),
-            about,
+            // What it says of a command is meant to be shown: it does not tell reading from doing. Its sandbox does.
+            about: About::Doing,
         });
         Ok(())
     }
 }
 
 impl Dialect for Codex {
+    const SAYS_AGAIN: bool = true;
+
     fn arguments(&self, configured: &[String], _resume: Option<&str>) -> Vec<String> {
         let ours =
             (!configured.iter().any(|argument| argument == SERVER)).then(|| SERVER.to_owned());
@@ -343,6 +338,18 @@ impl Dialect for Codex {
             None => self.turn.interrupt = true,
         }
         true
+    }
+}
+
+/// What a command is to do.
+fn command(params: &Value) -> String {
+    let command = params.text("/command").unwrap_or("a command");
+    let host = params.text("/networkApprovalContext/host");
+    let network = host.map(|host| format!(", and reach {host}")).unwrap_or_default();
+    match params.text("/kind") {
+        None | Some("command") => format!("May I run: {command}{network}"),
+        Some("writeStdin") => format!("May I type into what runs: {command}{network}"),
+        Some(kind) => format!("May I ({kind}): {command}{network}"),
     }
 }
 

@@ -91,12 +91,18 @@ impl Permission {
 
     /// The question to people.
     pub(super) fn ask(&self, approvals: &Approvals) -> Ask {
-        let options = self.options.iter().take(MAX_CHOICES);
+        let mut choices: Vec<String> = Vec::new();
+        for option in self.options.iter().take(MAX_CHOICES) {
+            let name = cut(&option.name, MAX_OPTION);
+            let again = choices.iter().any(|choice| choice == name);
+            let numbered = || format!("{name} ({})", choices.len() + 1);
+            choices.push(if again { numbered() } else { name.to_owned() });
+        }
         Ask {
             interaction_id: InteractionId::random(),
             kind: InteractionKind::Question,
             message: cut(&self.question, MAX_QUESTION).to_owned(),
-            choices: options.map(|option| cut(&option.name, MAX_OPTION).to_owned()).collect(),
+            choices,
             default_index: None,
             fields: Vec::new(),
             timeout: Duration::from_secs(approvals.timeout_secs.into()),
@@ -186,5 +192,6 @@ mod tests {
         let ask = permission.ask(&Approvals::default());
         assert_eq!((ask.choices.len(), ask.choices[0].len()), (MAX_CHOICES, MAX_OPTION));
         assert!(ask.message.len() <= MAX_QUESTION);
+        assert_eq!(ask.choices[1..3], ["x", "x (3)"], "an answer means one of them");
     }
 }

@@ -49,6 +49,10 @@ pub(super) struct Worker<D> {
     reported: bool,
     /// Whether the program has said its session since it was started.
     confirmed: bool,
+    /// The session that could not be taken up, until there is another: the program may only have been unable to now.
+    lost: Option<String>,
+    /// How often in a row a program for each turn has failed before it said its session.
+    failures: u8,
     /// Why the program cannot be used, until it is ended for it.
     refused: Option<String>,
 }
@@ -74,6 +78,8 @@ struct Turn {
     phase: Phase,
     cancelled: bool,
     ladder: Option<Ladder>,
+    /// Programs that ended without having read a byte of the message.
+    unread: u8,
     /// How it ended, while its program has yet to exit.
     outcome: Option<Outcome>,
 }
@@ -92,6 +98,8 @@ enum Phase {
 /// A permission that people are asked for.
 struct Asked {
     interaction: InteractionId,
+    /// The turn that it was asked in, if any.
+    run: Option<RunId>,
     choices: Vec<String>,
     permission: Permission,
 }
@@ -130,6 +138,8 @@ impl<D: Dialect> Worker<D> {
             silent: Instant::now(),
             reported: false,
             confirmed: false,
+            lost: None,
+            failures: 0,
             refused: None,
         }
     }
@@ -142,8 +152,8 @@ impl<D: Dialect> Worker<D> {
                 Wake::Prompt(Prompt { run, text }) => {
                     self.flush();
                     let phase = Phase::Waiting(None);
-                    let (cancelled, ladder, outcome) = (false, None, None);
-                    self.turn = Some(Turn { run, text, phase, cancelled, ladder, outcome });
+                    let (cancelled, ladder, unread, outcome) = (false, None, 0, None);
+                    self.turn = Some(Turn { run, text, phase, cancelled, ladder, unread, outcome });
                     self.advance().await;
                 }
                 Wake::Told(told) => self.on_told(told),
@@ -158,7 +168,7 @@ impl<D: Dialect> Worker<D> {
     }
 
     async fn wake(&mut self) -> Wake {
-        let time = self.deadline();
+        let (time, ladder) = (self.deadline(), ladder(self.turn.as_ref()));
         let Self { inbox, outbox, turn, running, told, .. } = self;
         let takes = running.as_ref().is_none_or(|running| !running.process.is_telling());
         let Inbox { prompts, cancelled, stop, events } = inbox;
@@ -174,12 +184,14 @@ impl<D: Dialect> Worker<D> {
                 Wake::Said
             }
             () = cancelled_now(cancelled, turn.as_ref()) => Wake::Cancelled,
+            // Before what it says: it may say something all the time.
+            () = at(ladder) => Wake::Time,
             prompt = prompts.recv(), if all_said && turn.is_none() => {
                 prompt.map_or(Wake::Stopped, Wake::Prompt)
             }
             Some(told) = told.recv(), if all_said && takes => Wake::Told(told),
             activity = activity(running.as_mut()), if all_said => Wake::Activity(activity),
-            () = at(time), if all_said || time.is_some_and(|time| Some(time) == ladder(turn)) => Wake::Time,
+            () = at(time), if all_said => Wake::Time,
         }
     }
 
@@ -194,7 +206,7 @@ impl<D: Dialect> Worker<D> {
         let unasked = (self.turn.is_none() && !self.speech.is_empty()).then(|| self.silent + QUIET);
         let settled = self.running.as_ref().filter(|running| running.settles);
         let settled = settled.map(|_| self.silent + QUIET);
-        let times = [start, opening, settled, unasked, self.silence(), ladder(&self.turn)];
+        let times = [start, opening, settled, unasked, self.silence(), ladder(self.turn.as_ref())];
         times.into_iter().flatten().min()
     }
 
@@ -242,8 +254,10 @@ impl<D: Dialect> Worker<D> {
         match turn.phase {
             // The program knows nothing of it.
             Phase::Waiting(_) => self.end_turn(Outcome::Cancelled),
-            // What is said to it now would come before the message.
-            Phase::Writing => {}
+            // What is said to it now would come before the message. If that is never read, force is left.
+            Phase::Writing => {
+                turn.ladder = Some(Ladder::cancel(Instant::now(), self.setting.graces));
+            }
             Phase::Given => self.cancel(),
         }
     }
@@ -278,8 +292,8 @@ impl<D: Dialect> Worker<D> {
     fn on_answer(&mut self, answer: &InteractionAnswer) {
         let at = self.asked.iter().position(|asked| asked.interaction == answer.interaction_id);
         let Some(at) = at else {
-            // The program that asked is gone, or did not want to know any more.
-            return tracing::debug!(interaction = %answer.interaction_id, "nobody waits for this answer");
+            let said = format!("{} does not wait for this answer any more", self.setting.name);
+            return self.status(said);
         };
         let Asked { choices, permission, .. } = self.asked.swap_remove(at);
         let choice = chosen(&choices, answer).unwrap_or_else(|| permission.denial());
@@ -311,19 +325,27 @@ impl<D: Dialect> Worker<D> {
         self.outbox.extend(text.map(|text| AgentEvent::Message { run, text }));
     }
 
+    /// What was asked in the turn is a no: its conversation ends it, and the program may wait for the answer.
+    fn deny_asked(&mut self) {
+        let run = self.turn.as_ref().map(|turn| turn.run.clone());
+        let asked: Vec<_> = self.asked.extract_if(.., |asked| asked.run == run).collect();
+        for Asked { permission, .. } in asked {
+            self.decide(&permission, permission.denial());
+        }
+    }
+
     fn end_turn(&mut self, outcome: Outcome) {
         self.flush();
         self.take_stderr_tail();
-        // Nobody's answer counts any more.
-        self.asked.clear();
+        self.deny_asked();
         if let Some(Turn { run, .. }) = self.turn.take() {
             self.outbox.push_back(AgentEvent::Ended { run, outcome });
         }
     }
 }
 
-fn ladder(turn: &Option<Turn>) -> Option<Instant> {
-    turn.as_ref()?.ladder?.deadline()
+fn ladder(turn: Option<&Turn>) -> Option<Instant> {
+    turn?.ladder?.deadline()
 }
 
 /// Resolves when the turn is cancelled and does not know it yet.

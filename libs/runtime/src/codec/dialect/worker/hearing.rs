@@ -15,6 +15,15 @@ use crate::framing::Line;
 /// A line from which on it is looked at whether what it means fits into an entry.
 const LARGE: usize = MAX_ENTRY / 4;
 
+/// Longest id of a session.
+const MAX_ID: usize = 256;
+
+/// Permissions that may be open. What is asked beyond is denied.
+const MAX_ASKED: usize = 32;
+
+/// What is told of a question that nobody had to answer, in bytes.
+const LONG_QUESTION: usize = 300;
+
 /// What stands around something in an entry.
 const AROUND: usize = 4 << 10;
 
@@ -42,7 +51,10 @@ impl<D: Dialect> Worker<D> {
     }
 
     pub(super) fn on_stderr(&mut self, bytes: &[u8]) {
-        self.heard();
+        // A replay is over when stdout is silent.
+        if self.running.as_ref().is_none_or(|running| !running.settles) {
+            self.heard();
+        }
         let run = self.turn.as_ref().map(|turn| &turn.run);
         let lines = self.running.as_mut().map(|running| running.stderr.push(bytes));
         for line in lines.unwrap_or_default() {
@@ -82,13 +94,7 @@ impl<D: Dialect> Worker<D> {
                 }
             }
             Heard::Refused(why) => self.refused = Some(why),
-            Heard::Session(id) => {
-                self.confirmed = true;
-                if self.session.as_ref() != Some(&id) {
-                    self.session = Some(id.clone());
-                    self.outbox.push_back(AgentEvent::Session { id: Some(id) });
-                }
-            }
+            Heard::Session(id) => self.on_session(id),
             Heard::NotResumed(why) => self.on_not_resumed(&why),
             Heard::Delta(text) => {
                 let parts = self.speech.more(&text);
@@ -108,20 +114,38 @@ impl<D: Dialect> Worker<D> {
             }
             Heard::Note(body) => self.on_note(body, line),
             Heard::Permission(permission) => self.on_permission(permission),
-            Heard::Withdrawn(key) => {
-                let at = self.asked.iter().position(|asked| asked.permission.key == key);
-                if let Some(at) = at {
-                    let interaction_id = self.asked.swap_remove(at).interaction;
-                    self.outbox.push_back(AgentEvent::Withdrawn { interaction_id });
-                }
-            }
+            Heard::Withdrawn(key) => self.withdraw(|asked| asked.permission.key == key),
             Heard::Ended(outcome) => self.on_ended(outcome),
         }
     }
 
+    fn on_session(&mut self, id: String) {
+        let is_id =
+            (1..=MAX_ID).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic());
+        // It may become an argument of the next program.
+        if !is_id || id.starts_with('-') {
+            return self
+                .status("its session has an id that cannot be kept: it will not be taken up");
+        }
+        (self.confirmed, self.lost, self.failures) = (true, None, 0);
+        if self.session.as_ref() != Some(&id) {
+            self.session = Some(id.clone());
+            self.outbox.push_back(AgentEvent::Session { id });
+        }
+    }
+
+    /// People need not answer these any more.
+    pub(super) fn withdraw(&mut self, is_moot: impl Fn(&Asked) -> bool) {
+        for asked in self.asked.extract_if(.., |asked| is_moot(asked)) {
+            self.outbox.push_back(AgentEvent::Withdrawn { interaction_id: asked.interaction });
+        }
+    }
+
     fn on_note(&mut self, body: ChatEventBody, line: Option<&Line>) {
-        // What was said before a tool is used is one part of the answer, what is said after it another.
-        let parts = !matches!(body, ChatEventBody::Status { .. } | ChatEventBody::Raw { .. });
+        // What was said before a tool is used is one part of the answer, what is said after it another. Who says it again as
+        // a whole says where it ends.
+        let parts = !D::SAYS_AGAIN
+            && !matches!(body, ChatEventBody::Status { .. } | ChatEventBody::Raw { .. });
         if parts {
             self.flush();
         }
@@ -140,34 +164,48 @@ impl<D: Dialect> Worker<D> {
     fn on_permission(&mut self, permission: Permission) {
         let approvals = &self.setting.approvals;
         let is_cancelled = self.turn.as_ref().is_some_and(|turn| turn.cancelled);
-        let decided = match is_cancelled {
-            true => Some(Choice::Cancelled),
-            false => permission.decided_by(approvals),
+        let too_many = self.asked.len() >= MAX_ASKED;
+        let decided = if is_cancelled {
+            Some(Choice::Cancelled)
+        } else if too_many {
+            Some(permission.denial())
+        } else {
+            permission.decided_by(approvals)
         };
         if let Some(choice) = decided {
             if let Choice::Option(nth) = choice {
-                let option = &permission.options[nth].name;
-                let policy =
-                    format!("\"{}\" was answered by policy: {option}", permission.question);
-                self.status(policy);
+                let (question, option) = (&permission.question, &permission.options[nth].name);
+                let why = if too_many { "as too many are open" } else { "by policy" };
+                let question = &question[..question.floor_char_boundary(LONG_QUESTION)];
+                self.status(format!("\"{question}\" was answered {why}: {option}"));
             }
             return self.decide(&permission, choice);
         }
         let ask = permission.ask(approvals);
         let (interaction, choices) = (ask.interaction_id.clone(), ask.choices.clone());
-        self.asked.push(Asked { interaction, choices, permission });
-        self.flush();
+        // The same name for another one: what was asked before is moot.
+        self.withdraw(|asked| asked.permission.key == permission.key);
+        if !D::SAYS_AGAIN {
+            self.flush();
+        }
         let run = self.turn.as_ref().map(|turn| turn.run.clone());
+        self.asked.push(Asked { interaction, run: run.clone(), choices, permission });
         self.outbox.push_back(AgentEvent::Asked { run, ask });
     }
 
     fn on_ended(&mut self, outcome: Outcome) {
         let Some(turn) = &mut self.turn else { return };
-        if turn.phase != Phase::Given {
+        let is_told = turn.phase == Phase::Given || (D::PER_TURN && turn.phase == Phase::Writing);
+        if !is_told {
             return;
         }
         if D::PER_TURN {
+            let failed = matches!(outcome, Outcome::Failed { .. });
             turn.outcome = Some(outcome);
+            if failed {
+                // It may go on trying.
+                return;
+            }
             turn.ladder.get_or_insert_with(|| {
                 Ladder::exit(tokio::time::Instant::now(), self.setting.graces)
             });
@@ -178,8 +216,7 @@ impl<D: Dialect> Worker<D> {
 
     /// The program begins anew.
     pub(super) fn on_not_resumed(&mut self, why: &str) {
-        self.session = None;
-        self.outbox.push_back(AgentEvent::Session { id: None });
+        self.lost = self.session.take().or(self.lost.take());
         if let Some(running) = &mut self.running {
             running.resumes = false;
         }

@@ -15,6 +15,9 @@ use crate::event::Outcome;
 use crate::framing::Framing;
 use crate::host::process::Activity;
 
+/// Programs that may end without having read a byte of a message, before its turn fails.
+const MAX_UNREAD: u8 = 3;
+
 impl<D: Dialect> Worker<D> {
     /// Brings a turn that waits a step further.
     pub(super) async fn advance(&mut self) {
@@ -86,6 +89,9 @@ impl<D: Dialect> Worker<D> {
         }
         let why = format!("{} cannot be used: {why}", self.setting.name);
         self.restart.on_end(End::Crashed(why.clone()), Instant::now());
+        self.withdraw(|_| true);
+        // It may be able to take it up the next time.
+        self.session = self.session.take().or(self.lost.take());
         if self.turn.is_none() {
             return self.status(why);
         }
@@ -128,6 +134,8 @@ impl<D: Dialect> Worker<D> {
         self.take_stderr_tail();
         let Some(Running { ready, resumes, process, .. }) = self.running.take() else { return };
         self.refused = None;
+        // The next program does not know what this one has asked.
+        self.withdraw(|_| true);
         let how = process.remark().map_or_else(|| describe(status), str::to_owned);
         let how = format!("{} {how}", self.setting.name);
         let now = Instant::now();
@@ -154,7 +162,10 @@ impl<D: Dialect> Worker<D> {
                 self.end_turn(Outcome::failed(RunReason::AgentUnavailable, why));
             }
             // It has not read a byte of it.
-            Phase::Writing | Phase::Given if !read && !turn.cancelled && !D::PER_TURN => {
+            Phase::Writing | Phase::Given
+                if !read && !turn.cancelled && !D::PER_TURN && turn.unread < MAX_UNREAD =>
+            {
+                turn.unread += 1;
                 turn.phase = Phase::Waiting(None);
                 self.restart.on_end(End::Crashed(how), now);
             }
@@ -165,13 +176,21 @@ impl<D: Dialect> Worker<D> {
                 let (end, outcome) = match outcome {
                     Some(Outcome::Cancelled) => (End::Cancelled, Outcome::Cancelled),
                     Some(outcome) => (End::Answered, outcome),
+                    // An exit code is its way to say that it failed.
+                    None if D::PER_TURN && status.code().is_some() => {
+                        (End::Answered, Outcome::failed(RunReason::AgentExited, how))
+                    }
                     None => {
                         (End::Crashed(how.clone()), Outcome::failed(RunReason::AgentExited, how))
                     }
                 };
                 let failed = matches!(outcome, Outcome::Failed { .. });
                 if D::PER_TURN && resumes && failed && !self.confirmed {
-                    self.on_not_resumed("it failed before it said so");
+                    self.failures += 1;
+                    // Once may have another reason.
+                    if self.failures > 1 {
+                        self.on_not_resumed("it failed twice before it said so");
+                    }
                 }
                 self.restart.on_end(end, now);
                 self.end_turn(outcome);
