@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { before, test } from 'node:test'
 
 import { Scene, say } from './lib/scene.mjs'
-import { addAgent, apart, controller, manager, script } from './lib/server.mjs'
+import { addAgent, apart, controller, eventually, manager, script } from './lib/server.mjs'
 import { assertOrderly, assertRunsEnded } from './lib/viewer.mjs'
 
 let scene
@@ -158,7 +158,7 @@ test('a question outlives the controller', async () => {
   await first.kill()
   const second = await controller({ dataDir: first.dataDir, port: first.port })
   const v = await new Scene(second, clientId).viewer()
-  const joined = await v.join(agentId, { conversationId })
+  const joined = await eventually(() => v.join(agentId, { conversationId }))
   const answered = await answer(v, agentId, interactionId, 'yes')
 
   assert.deepEqual(joined.interactions.map((i) => i.interactionId), [interactionId])
