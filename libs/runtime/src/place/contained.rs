@@ -1,6 +1,7 @@
 //! The containers of an agent, as a place.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use protocol::spec::Docker;
 
@@ -15,14 +16,14 @@ use crate::terminal::{KIND, Shell, Terminal};
 pub struct Contained {
     /// The agent's own directory.
     home: PathBuf,
-    docker: Docker,
+    docker: Arc<Docker>,
     lodging: Lodging,
 }
 
 impl Contained {
     pub(super) fn new(docker: &Docker, home: &Home) -> Result<Self, Unsupported> {
         let lodging = home.lodging().ok_or(Unsupported::NoContainers)?.clone();
-        Ok(Self { home: home.workdir().to_owned(), docker: docker.clone(), lodging })
+        Ok(Self { home: home.workdir().to_owned(), docker: Arc::new(docker.clone()), lodging })
     }
 
     pub(super) async fn terminal(&self, shell: Shell) -> Result<Terminal, StartError> {

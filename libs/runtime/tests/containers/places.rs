@@ -178,6 +178,26 @@ async fn ending_it_ends_what_ignores_that_and_leaves_the_agent_alone() {
 
 #[tokio::test]
 #[ignore = "needs an engine"]
+async fn one_that_has_taken_all_processes_ends() {
+    let mut open = Open::shell_of(shell_with(|docker| {
+        docker.env.insert("PS1".to_owned(), "$ ".to_owned());
+        docker.pids = 8;
+    }))
+    .await;
+    let id = open.yard.only();
+    open.types("(while sleep 0.1; do sleep 1000 & done) & echo do''ne");
+    open.shows("done").await;
+    while processes(&id).len() < 7 {
+        tokio::task::yield_now().await;
+    }
+
+    tokio::time::timeout(PATIENCE, open.terminal.end(Duration::from_millis(50))).await.unwrap();
+
+    alone(&id).await;
+}
+
+#[tokio::test]
+#[ignore = "needs an engine"]
 async fn one_that_is_dropped_ends() {
     let open = Open::shell().await;
     let id = open.yard.only();

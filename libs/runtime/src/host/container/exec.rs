@@ -18,6 +18,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::attach::{Upgrade, upgrade};
 use super::engine::EngineError;
+use super::frames::Frames;
 use super::rooms::{Room, no_answer};
 use crate::terminal::{Shell, Size};
 
@@ -136,16 +137,20 @@ impl Door {
         let signalling = async {
             let command = ["/bin/sh", "-c", SIGNAL, "sh", &number, &session];
             let id = self.room.prepare(&command, None).await?;
-            let mut output = self.room.begin(&id, false).await?;
-            let mut rest = Vec::new();
-            (&mut output).take(REASON).read_to_end(&mut rest).await.ok();
-            Ok(())
+            // It says nothing; if there is something to be heard, the engine has not started it.
+            let mut said = Frames::new(self.room.begin(&id, false).await?);
+            match said.next().await {
+                Some((_, said)) => {
+                    Err(EngineError::Refused(String::from_utf8_lossy(&said).trim().to_owned()))
+                }
+                None => Ok(()),
+            }
         };
         match timeout(ANSWERING, signalling).await {
             // The container is gone, and all with it.
             Ok(Ok(()) | Err(EngineError::Missing(_) | EngineError::Conflict(_))) => {}
             Ok(Err(error)) => {
-                tracing::warn!(container = self.room.id, %error, "terminal not signalled")
+                tracing::warn!(container = self.room.id, %error, "terminal not signalled");
             }
             Err(_) => tracing::warn!(container = self.room.id, "terminal not signalled in time"),
         }
