@@ -150,6 +150,48 @@ test('containers go with what they are for', async () => {
   assert.deepEqual(containers(agentId), [])
 })
 
+test('a terminal, files and statistics of a container', async () => {
+  const { c, clientId, add } = await tiers()
+  const agentId = await add(shell({ env: { PS1: '$ ' }, memoryMib: 64 }))
+  const v = viewer(c)
+  const { conversationId } = await v.follow(clientId, agentId)
+  const payloads = (event, sessionId) => v.events.filter((e) => e.event === event && e.payload.sessionId === sessionId).map((e) => e.payload)
+  const shows = (sessionId, what) =>
+    v.until(() => payloads('terminalOutput', sessionId).map((o) => o.data).join('').includes(what), `${what} in the terminal`)
+  const type = (sessionId, line) => v.forward('terminalInput', agentId, { sessionId, data: `${line}\r` })
+
+  assert.equal((await v.denied('createTerminal', agentId, { agentId })).code, 'AGENT_UNAVAILABLE')
+  await v.forward('subscribe', agentId, { agentId, topics: ['containerStats'] })
+  assert.equal((await v.tells('containerStats', { agentId })).status.running, false)
+  await v.forward('writeFile', agentId, { agentId, path: 'note', content: 'from outside\n' })
+  await converse(v, agentId, conversationId, 'cat note; echo inside > back')
+  const { content } = await v.forward('readFile', agentId, { agentId, path: 'back' })
+  const { sessionId, shell: program } = await v.forward('createTerminal', agentId, { agentId, cols: 100, rows: 30 })
+  await shows(sessionId, '$ ')
+  await type(sessionId, 'stty size; cat note')
+  await shows(sessionId, '30 100\r\nfrom outside')
+  await v.forward('resizeTerminal', agentId, { sessionId, cols: 132, rows: 43 })
+  await type(sessionId, 'stty size')
+  await shows(sessionId, '43 132')
+  const measured = await v.until(() => v.told('containerStats').find((s) => s.stats?.processes >= 2))
+  await type(sessionId, 'exit 7')
+  const exited = await v.tells('terminalClosed', { sessionId })
+  const other = await v.forward('createTerminal', agentId, { agentId, conversationId, shell: '/bin/sh' })
+  await shows(other.sessionId, '$ ')
+  await v.forward('closeTerminal', agentId, { sessionId: other.sessionId })
+  const closed = await v.tells('terminalClosed', { sessionId: other.sessionId })
+
+  assert.deepEqual(v.answers(agentId), ['from outside'])
+  assert.deepEqual([content, program], ['inside\n', '/bin/sh'])
+  assert.deepEqual([exited.exitCode, exited.reason, closed.reason], [7, 'exited', 'closed'])
+  assert.ok(measured.stats.memoryBytes > 0 && measured.stats.cpuPercent >= 0, JSON.stringify(measured))
+  assert.equal(measured.stats.memoryLimitBytes, 64 << 20)
+  const [id] = containers(agentId)
+  assert.equal(docker('top', id).split('\n').length, 2, 'nothing is left of the terminals')
+  const nobodys = { agentId, conversationId: randomUUID() }
+  assert.equal((await v.denied('createTerminal', agentId, nobodys)).code, 'AGENT_UNAVAILABLE')
+})
+
 test('a container that is not allowed makes no agent', async () => {
   const { c, clientId } = await tiers()
   const refused = async (more) => {

@@ -245,6 +245,8 @@ test('the manager itself: presence, a restart, and an error without an acknowled
   await v.ok('leaveConversation', { agentId, conversationId }, { viewerId: 'vw_3', connectionId: 'cn_3' })
   assert.equal(await count(), 0)
   await v.ok('restartAgent', { agentId })
+  const { codec, can, problem } = await v.ok('checkAgent', { agentId })
+  assert.deepEqual([codec, can, problem], ['echo', ['stream'], undefined])
   v.socket.emit('chat', { agentId })
   const error = await v.event('error')
 

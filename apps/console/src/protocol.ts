@@ -649,6 +649,8 @@ export interface CreateTerminal {
   agentId?: AgentId;
   /** The terminal's id, which no terminal has had before; without one, the server makes one. */
   sessionId?: SessionId;
+  /** For an agent that has a container for each conversation: in which. Without it, in that of the conversation `default`. */
+  conversationId?: ConversationId;
   /** The program: a path, or a name looked up on the PATH. Without one, the agent's `SHELL`, else `/bin/sh`. */
   shell?: string;
   /** Columns, 1 to 1,000; 80 without. */
@@ -2492,11 +2494,11 @@ export interface StartRun {
 export interface Stats {
   /** Processor time since the measurement before, as percent of one processor; absent in the first. */
   cpuPercent?: number;
-  /** Memory that is resident, in bytes. What processes share is counted for each. */
+  /** Memory that is resident, in bytes. What processes share is counted for each, but not in containers. */
   memoryBytes: number;
   /** How much they may use, in bytes, where that is limited. */
   memoryLimitBytes?: number;
-  /** How many processes there are. */
+  /** How many processes there are; in containers, processes and threads. */
   processes: number;
 }
 
@@ -2522,7 +2524,10 @@ export interface TerminalClosed {
   agentId: AgentId;
   /** The terminal. */
   sessionId: SessionId;
-  /** How its program exited; absent when it was killed, or nobody knows. */
+  /**
+   * How its program exited; absent when it was killed, or nobody knows. In a container a program that was killed has 128
+   * and the number of the signal.
+   */
   exitCode?: number;
   /** Why. */
   reason: TerminalEnd;

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use gateway::Outbox;
 use protocol::agents::{AgentInfo, AgentState};
 use protocol::spec::AgentSpec;
-use protocol::{AgentId, ConnectionId};
+use protocol::{AgentId, ConnectionId, ConversationId};
 use runtime::Place;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -61,7 +61,13 @@ impl Agent {
 
     /// Where its program runs.
     pub(crate) fn place(&self) -> Result<Place, Error> {
-        Ok(Place::of(&self.target.current(), &self.target.workdir)?)
+        self.place_of(None)
+    }
+
+    /// Where its program runs in that conversation, of its own or of another agent; without one, in its `default` one.
+    pub(crate) fn place_of(&self, conversation: Option<&ConversationId>) -> Result<Place, Error> {
+        let conversation = conversation.unwrap_or(self.conversations.default());
+        Ok(self.target.place(conversation)?)
     }
 
     pub(crate) fn set_stopped(&self, stopped: bool) {

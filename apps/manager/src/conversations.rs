@@ -89,6 +89,11 @@ impl Conversations {
         })
     }
 
+    /// The id of the conversation called `default`.
+    pub(crate) fn default(&self) -> &ConversationId {
+        &self.default
+    }
+
     /// The conversation of that id; without one, the one called `default`. Its task is started when it has none.
     pub(crate) fn get(&self, id: Option<&ConversationId>) -> Result<Conversation, Error> {
         let id = id.unwrap_or(&self.default);

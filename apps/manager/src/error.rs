@@ -161,6 +161,7 @@ fn file_code(error: &FileError) -> ErrorCode {
         FileError::Exists => ErrorCode::FileExists,
         FileError::Changed => ErrorCode::FileChanged,
         FileError::TooLarge => ErrorCode::PayloadTooLarge,
+        FileError::Unsupported(_) => ErrorCode::Unsupported,
         FileError::Denied | FileError::NotEmpty | FileError::Special | FileError::System(_) => {
             ErrorCode::Forbidden
         }

@@ -8,7 +8,7 @@ use gateway::Outbox;
 use protocol::agents::{ContainerStats, ContainerStatus, Stats};
 use protocol::names::agents::CONTAINER_STATS;
 use protocol::{AgentId, ConnectionId, Timestamp};
-use runtime::{Meter, Place};
+use runtime::Place;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until, timeout_at};
 use tokio_util::sync::CancellationToken;
@@ -73,8 +73,9 @@ impl Watchers {
     ) {
         let mut meter = place.meter();
         loop {
-            let Some((next, stats)) = look(meter).await else { return };
-            meter = next;
+            // An engine of containers may take its time.
+            let measured = stopping.run_until_cancelled(meter.measure()).await;
+            let Some(stats) = measured else { return };
             if !self.tell(&agent, stats) {
                 return;
             }
@@ -114,13 +115,4 @@ impl Watchers {
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Off the async workers.
-async fn look(mut meter: Meter) -> Option<(Meter, Option<Stats>)> {
-    let looked = tokio::task::spawn_blocking(move || {
-        let stats = meter.measure();
-        (meter, stats)
-    });
-    looked.await.ok()
 }

@@ -34,7 +34,7 @@ pub use files::{FileError, Files};
 pub use flow::Events;
 pub use host::container::{ContainerRules, Containers, Fate, MountRefused, NotAllowed, Stopping};
 pub use meter::Meter;
-pub use place::{Place, StartError, Unsupported};
+pub use place::{Contained, Place, StartError, Unsupported};
 pub use session::{Graces, NotTold, Session, Stopped};
 pub use site::{Home, Stay};
 pub use size::parts;

@@ -1,5 +1,7 @@
 //! Where an agent's program runs, for what is done there besides it: terminals, files, statistics.
 
+mod contained;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -7,13 +9,20 @@ use protocol::spec::{AgentSpec, Host};
 
 use crate::files::{FileError, Files};
 use crate::meter::Meter;
+use crate::site::Home;
 use crate::terminal::{Shell, Terminal};
+pub use contained::Contained;
+
+/// The program that every system has.
+const SHELL: &str = "/bin/sh";
 
 /// Where an agent's program runs. One variant for each host.
 #[derive(Debug, Clone)]
 pub enum Place {
     /// The machine of the manager.
     Process(Local),
+    /// Containers.
+    Docker(Contained),
 }
 
 /// A place on this machine.
@@ -39,33 +48,44 @@ pub enum Unsupported {
     /// There is no program, and nowhere that it runs.
     #[error("The agent is built in: it has no terminals, no files and no processes")]
     BuiltIn,
-    /// It is elsewhere.
-    #[error("The agent is in a container: it has no terminals, no files and no statistics here")]
-    Container,
+    /// It runs in a container, and whoever asks knows of none.
+    #[error("There are no containers here")]
+    NoContainers,
+    /// Its working directory is not its own directory on the manager's machine.
+    #[error(
+        "The agent's container has a working directory of its own: its files are not reached from here"
+    )]
+    OtherDirectory,
 }
 
 /// A terminal could not be started.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("cannot start {shell}: {problem}")]
-pub struct StartError {
-    /// What was to be started.
-    pub shell: String,
-    /// Why not, for people.
-    pub problem: String,
+pub enum StartError {
+    /// There is nothing that it could run in.
+    #[error("The agent's container does not run in this conversation; a message starts it")]
+    NotRunning,
+    /// Its program does not start.
+    #[error("cannot start {shell}: {problem}")]
+    Shell {
+        /// What was to be started.
+        shell: String,
+        /// Why not, for people.
+        problem: String,
+    },
 }
 
 impl Place {
-    /// Where the agent's program runs. `workdir` is the agent's own directory, where it runs if its configuration does not
-    /// say otherwise.
+    /// Where the agent's program runs. It runs in the agent's own directory, which `home` has, if its configuration does
+    /// not say otherwise. In containers, the one of `home`'s session is that of terminals.
     ///
     /// # Errors
     /// [`Unsupported`].
-    pub fn of(spec: &AgentSpec, workdir: &Path) -> Result<Self, Unsupported> {
+    pub fn of(spec: &AgentSpec, home: &Home) -> Result<Self, Unsupported> {
         match &spec.host {
             None => Err(Unsupported::BuiltIn),
-            Some(Host::Docker(_)) => Err(Unsupported::Container),
+            Some(Host::Docker(docker)) => Ok(Self::Docker(Contained::new(docker, home)?)),
             Some(Host::Process { env, cwd, .. }) => Ok(Self::Process(Local {
-                home: workdir.to_owned(),
+                home: home.workdir().to_owned(),
                 cwd: cwd.clone(),
                 env: env.clone(),
             })),
@@ -78,7 +98,11 @@ impl Place {
     /// [`StartError`].
     pub async fn terminal(&self, shell: Shell) -> Result<Terminal, StartError> {
         match self {
-            Self::Process(local) => Terminal::local(local, shell).await,
+            Self::Process(local) => {
+                let started = Terminal::here(local, &shell).await;
+                started.map_err(|problem| StartError::Shell { shell: shell.program, problem })
+            }
+            Self::Docker(contained) => contained.terminal(shell).await,
         }
     }
 
@@ -89,15 +113,16 @@ impl Place {
             Self::Process(local) => {
                 let configured = local.env.get("SHELL").cloned();
                 let ours = || std::env::var("SHELL").ok().filter(|shell| !shell.is_empty());
-                configured.or_else(ours).unwrap_or_else(|| "/bin/sh".to_owned())
+                configured.or_else(ours).unwrap_or_else(|| SHELL.to_owned())
             }
+            Self::Docker(contained) => contained.shell(),
         }
     }
 
     /// Opens the workspace. Waits for the disk: not for async workers.
     ///
     /// # Errors
-    /// It is not there, or may not be opened.
+    /// It is not there, may not be opened, or is [`Unsupported`].
     pub fn files(&self) -> Result<Files, FileError> {
         match self {
             Self::Process(local) => {
@@ -106,6 +131,7 @@ impl Place {
                 }
                 Files::open(local.directory())
             }
+            Self::Docker(contained) => contained.files(),
         }
     }
 
@@ -113,7 +139,8 @@ impl Place {
     #[must_use]
     pub fn meter(&self) -> Meter {
         match self {
-            Self::Process(local) => Meter::new(local.home.clone()),
+            Self::Process(local) => Meter::here(local.home.clone()),
+            Self::Docker(contained) => Meter::inside(contained.clone()),
         }
     }
 }

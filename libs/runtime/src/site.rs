@@ -57,6 +57,14 @@ impl Home {
         self
     }
 
+    pub(crate) fn workdir(&self) -> &Path {
+        &self.workdir
+    }
+
+    pub(crate) fn lodging(&self) -> Option<&Lodging> {
+        self.lodging.as_ref()
+    }
+
     /// The session has ended.
     pub(crate) async fn leave(self) {
         if let Some(Lodging { containers, agent, session, stay: Stay::Remove }) = self.lodging {
@@ -85,11 +93,11 @@ impl Site {
     }
 
     pub(crate) fn workdir(&self) -> &Path {
-        &self.home.workdir
+        self.home.workdir()
     }
 
     pub(crate) fn lodging(&self) -> Option<&Lodging> {
-        self.home.lodging.as_ref()
+        self.home.lodging()
     }
 
     /// Tells people how the start goes on. Waits while the conversation is busy.

@@ -9,6 +9,7 @@ mod containers {
     mod ends;
     mod flood;
     mod keeping;
+    mod places;
     mod starts;
     #[allow(dead_code, reason = "has more than these tests need")]
     #[path = "../sessions/support.rs"]

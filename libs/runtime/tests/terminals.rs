@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use protocol::spec::{AgentSpec, Host};
-use runtime::{Place, Shell, Shown, Size, Terminal, Unsupported};
+use runtime::{Home, Place, Shell, Shown, Size, Terminal, Unsupported};
 use rustix::process::{Pid, test_kill_process};
 use tempfile::TempDir;
 
@@ -26,7 +26,7 @@ fn spec() -> AgentSpec {
 }
 
 fn place(home: &Path) -> Place {
-    Place::of(&spec(), home).expect("it has a host")
+    Place::of(&spec(), &Home::new(home)).expect("it has a host")
 }
 
 impl Open {
@@ -199,21 +199,22 @@ async fn what_runs_in_a_terminal_is_measured() {
     open.shows("\nready").await;
     let mut meter = place(open.home.path()).meter();
 
-    let first = meter.measure().unwrap();
+    let first = meter.measure().await.unwrap();
     open.types("i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done; echo do''ne");
     open.shows("done\r\n").await;
-    let second = meter.measure().unwrap();
+    let second = meter.measure().await.unwrap();
 
     assert_eq!((first.cpu_percent, first.processes), (None, 1));
     assert!(first.memory_bytes > 100 << 10, "{first:?}");
     assert!(second.cpu_percent.unwrap() > 1.0, "{second:?}");
     open.terminal.end(Duration::from_millis(50)).await;
-    assert_eq!(meter.measure(), None);
+    assert_eq!(meter.measure().await, None);
 }
 
 #[test]
 fn what_is_built_in_has_no_place() {
-    let unsupported = Place::of(&AgentSpec::echo("echo"), Path::new("/tmp")).unwrap_err();
+    let unsupported =
+        Place::of(&AgentSpec::echo("echo"), &Home::new(Path::new("/tmp"))).unwrap_err();
 
     assert_eq!(unsupported, Unsupported::BuiltIn);
 }

@@ -32,7 +32,7 @@ fn prepare(connection: &Connection, call: &Call) -> Result<(Reserved, Place), Er
     let payload: CreateTerminal = call.payload()?;
     call.may_change()?;
     let agent = connection.agent(call)?;
-    let place = agent.place()?;
+    let place = agent.place_of(payload.conversation_id.as_ref())?;
     let size = size(payload.cols.unwrap_or(80), payload.rows.unwrap_or(24))?;
     let program = payload.shell.unwrap_or_else(|| place.shell());
     if program.is_empty() || program.len() > MAX_PATH || program.contains('\0') {

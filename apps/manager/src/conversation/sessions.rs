@@ -8,7 +8,8 @@ use std::task::{Context, Poll};
 use protocol::spec::AgentSpec;
 use protocol::{AgentId, ConversationId, RunId};
 use runtime::{
-    AgentEvent, Checkup, Containers, Events, Graces, Home, InteractionAnswer, Session, Stay,
+    AgentEvent, Checkup, Containers, Events, Graces, Home, InteractionAnswer, Place, Session, Stay,
+    Unsupported,
 };
 use serde_json::value::RawValue;
 use tokio::task::JoinSet;
@@ -58,9 +59,16 @@ impl Target {
     }
 
     fn start(&self, name: &str, stay: Stay, own: Option<String>) -> (Session, Events) {
-        let home = Home::new(&self.workdir);
-        let home = home.with_containers(&self.containers, &self.name.id, name, stay);
-        Session::start_at(&self.current(), home, own, Graces::default())
+        Session::start_at(&self.current(), self.home(name, stay), own, Graces::default())
+    }
+
+    fn home(&self, name: &str, stay: Stay) -> Home {
+        Home::new(&self.workdir).with_containers(&self.containers, &self.name.id, name, stay)
+    }
+
+    /// Where its program runs in that conversation.
+    pub(crate) fn place(&self, conversation: &ConversationId) -> Result<Place, Unsupported> {
+        Place::of(&self.current(), &self.home(conversation.as_str(), Stay::Keep))
     }
 }
 

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{AgentId, SessionId};
+use crate::ids::{AgentId, ConversationId, SessionId};
 use crate::limits::{MAX_INPUT, MAX_SIDE};
 use crate::time::Timestamp;
 
@@ -17,6 +17,9 @@ pub struct CreateTerminal {
     /// The terminal's id, which no terminal has had before; without one, the server makes one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session_id: Option<SessionId>,
+    /// For an agent that has a container for each conversation: in which. Without it, in that of the conversation `default`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conversation_id: Option<ConversationId>,
     /// The program: a path, or a name looked up on the PATH. Without one, the agent's `SHELL`, else `/bin/sh`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shell: Option<String>,
@@ -156,7 +159,8 @@ pub struct TerminalClosed {
     pub agent_id: AgentId,
     /// The terminal.
     pub session_id: SessionId,
-    /// How its program exited; absent when it was killed, or nobody knows.
+    /// How its program exited; absent when it was killed, or nobody knows. In a container a program that was killed has 128
+    /// and the number of the signal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exit_code: Option<i32>,
     /// Why.

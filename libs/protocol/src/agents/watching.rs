@@ -64,11 +64,11 @@ pub struct Stats {
     /// Processor time since the measurement before, as percent of one processor; absent in the first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpu_percent: Option<f64>,
-    /// Memory that is resident, in bytes. What processes share is counted for each.
+    /// Memory that is resident, in bytes. What processes share is counted for each, but not in containers.
     pub memory_bytes: u64,
     /// How much they may use, in bytes, where that is limited.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory_limit_bytes: Option<u64>,
-    /// How many processes there are.
+    /// How many processes there are; in containers, processes and threads.
     pub processes: u32,
 }

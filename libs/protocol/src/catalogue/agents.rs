@@ -182,7 +182,8 @@ pub(super) const MESSAGES: &[Message] = &[
     HERE.command::<CreateTerminal, TerminalInfo>(names::CREATE_TERMINAL, "Start a shell in the agent's environment")
         .about(
             "Everybody who is logged in to the agent is told by `terminalCreated`. Who made it watches it: its output comes as \
-             `terminalOutput`, its end as `terminalClosed`. It outlives those who watch it by 30 s.",
+             `terminalOutput`, its end as `terminalClosed`. It outlives those who watch it by 30 s. In a container it ends with \
+             the container; where none runs it is refused with `AGENT_UNAVAILABLE`.",
         )
         .refused_with(&[
             ErrorCode::Unauthorized,

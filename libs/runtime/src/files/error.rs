@@ -2,6 +2,8 @@
 
 use std::io;
 
+use crate::place::Unsupported;
+
 /// Why something cannot be done with a file.
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
@@ -41,6 +43,9 @@ pub enum FileError {
     /// The content that was given as base64 is none.
     #[error("content is no base64")]
     NotBase64,
+    /// There is no workspace.
+    #[error(transparent)]
+    Unsupported(#[from] Unsupported),
     /// The system's words.
     #[error("The file system says: {0}")]
     System(io::Error),

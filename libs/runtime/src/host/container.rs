@@ -13,11 +13,13 @@ mod attach;
 mod claim;
 mod death;
 mod engine;
+mod exec;
 mod frames;
 mod identity;
 mod mounts;
 mod plan;
 mod pull;
+mod rooms;
 mod running;
 mod start;
 
@@ -30,9 +32,12 @@ use protocol::spec::{AgentSpec, Docker, Host};
 use tokio::sync::OnceCell;
 
 use self::claim::{Claim, Claims};
-use self::engine::{Engine, EngineError, Listed};
+pub(crate) use self::engine::EngineError;
+use self::engine::{Engine, Listed};
+pub(crate) use self::exec::{Exec, NotStarted, Output};
 use self::identity::{AGENT, MANAGER, SESSION};
-pub(crate) use self::plan::Plan;
+pub(crate) use self::plan::{Plan, WORKSPACE, directory};
+pub(crate) use self::rooms::Room;
 pub(crate) use self::running::Container;
 pub(crate) use self::start::Leftover;
 use self::start::STOPPING;

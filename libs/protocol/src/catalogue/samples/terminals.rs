@@ -1,6 +1,6 @@
 //! Samples about terminals.
 
-use super::{agent, at, id};
+use super::{agent, at, conversation, id};
 use crate::agents::{
     CreateTerminal, ForTerminal, JoinTerminal, ListTerminals, ResizeTerminal, TerminalClosed,
     TerminalEnd, TerminalInfo, TerminalInput, TerminalOutput, Terminals,
@@ -17,6 +17,7 @@ impl Sampled for CreateTerminal {
         let chosen = Self {
             agent_id: Some(agent()),
             session_id: Some(session()),
+            conversation_id: Some(conversation()),
             shell: Some("bash".into()),
             cols: Some(120),
             rows: Some(40),

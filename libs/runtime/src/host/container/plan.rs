@@ -17,7 +17,7 @@ use crate::host::program::file_name;
 use crate::site::{Lodging, Site};
 
 /// Where a container sees the agent's own directory.
-const WORKSPACE: &str = "/workspace";
+pub(crate) const WORKSPACE: &str = "/workspace";
 
 /// A container that can be started.
 #[derive(Debug, Clone)]
@@ -74,7 +74,7 @@ impl Plan {
 
     /// Its working directory, as it sees it.
     pub(crate) fn directory(&self) -> &Path {
-        self.docker.workdir.as_deref().unwrap_or(Path::new(WORKSPACE))
+        directory(&self.docker)
     }
 
     /// The manager whose container it is.
@@ -161,6 +161,11 @@ impl Plan {
         ];
         labels.map(|(name, value)| (name.to_owned(), value.to_owned())).into()
     }
+}
+
+/// The working directory of a container that is made, as it sees it.
+pub(crate) fn directory(docker: &Docker) -> &Path {
+    docker.workdir.as_deref().unwrap_or(Path::new(WORKSPACE))
 }
 
 fn text(path: &Path) -> String {
