@@ -1,0 +1,148 @@
+// The stack of docker-compose.yml, from its images to a chat with an agent in a container: run by tests/docker/engine.sh.
+
+import assert from 'node:assert/strict'
+import { execFileSync, spawnSync } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { after, before, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+
+import { converse } from '../js/lib/scene.mjs'
+import { BINARY, Server, eventually } from '../js/lib/server.mjs'
+import { Viewer, assertOrderly } from '../js/lib/viewer.mjs'
+
+const engine = process.env.LONGSHORE_TEST_ENGINE
+assert.ok(engine, 'run by tests/docker/engine.sh')
+const root = fileURLToPath(new URL('../..', import.meta.url))
+const id = randomUUID().slice(0, 8)
+/** Images of this test, so that it overwrites nobody's. */
+const images = { base: 'longshore-test-base', agent: `longshore-test-agent-${id}`, controller: `longshore-test-controller-${id}`, manager: `longshore-test-manager-${id}` }
+/** Not one of those that are removed before the stack is down. */
+const directory = mkdtempSync(path.join(tmpdir(), 'longshore-test-'))
+const secrets = path.join(directory, 'secrets')
+const data = path.join(directory, 'data')
+const user = '10001:10001'
+
+const env = { ...process.env, DOCKER_HOST: engine, DOCKER_BUILDKIT: '0' }
+const run = (program, ...words) => execFileSync(program, words, { encoding: 'utf8', cwd: root, env, stdio: ['ignore', 'pipe', 'inherit'] }).trim()
+const docker = (...words) => run('docker', ...words)
+const standalone = spawnSync('docker-compose', ['version']).status === 0
+const compose = (...words) => {
+  const files = ['--project-name', `longshore-test-${id}`, '-f', 'docker-compose.yml', '-f', 'docker-compose.engine.yml', ...words]
+  return standalone ? run('docker-compose', ...files) : run('docker', 'compose', ...files)
+}
+const inspect = (container) => JSON.parse(docker('inspect', container))[0]
+const container = (service) => compose('ps', '-q', service)
+
+/** Work on files that are not ours, such as the manager's. */
+const asRoot = (...words) => docker('run', '--rm', '--network', 'none', '-v', `${data}:/data`, images.base, ...words)
+
+before(
+  () => {
+    run('tests/docker/base.sh', images.base)
+    const context = path.join(directory, 'context')
+    mkdirSync(context)
+    copyFileSync(BINARY, path.join(context, 'longshore'))
+    const build = (file, image, base, folder, ...more) =>
+      docker('build', '-q', '-f', `docker/${file}`, '-t', image, '--network', 'none', '--build-arg', `BASE=${base}`, ...more, folder)
+    build('agent.Dockerfile', images.agent, images.base, 'docker', '--build-arg', 'PACKAGES=bash')
+    build('Dockerfile', images.controller, images.base, context, '--target', 'prebuilt')
+    build('Dockerfile', images.manager, images.agent, context, '--target', 'prebuilt')
+
+    run('docker/secrets.sh', secrets)
+    mkdirSync(data)
+    asRoot('chown', user, '/data')
+    const socket = new URL(engine).pathname
+    Object.assign(env, {
+      LONGSHORE_IMAGE: images.controller,
+      LONGSHORE_MANAGER_IMAGE: images.manager,
+      LONGSHORE_AGENT_IMAGE: images.agent,
+      LONGSHORE_SECRETS: secrets,
+      LONGSHORE_PORT: '0',
+      LONGSHORE_DATA: data,
+      LONGSHORE_SOCKET: socket,
+      LONGSHORE_SOCKET_GROUP: String(statSync(socket).gid),
+    })
+    compose('up', '-d', '--no-build')
+  },
+  { timeout: 300_000 },
+)
+
+after(() => {
+  compose('down', '-v')
+  asRoot('sh', '-c', 'rm -rf /data/*')
+  docker('rmi', '-f', images.controller, images.manager, images.agent)
+  rmSync(directory, { recursive: true, force: true })
+})
+
+test('people talk through the stack to an agent in a container', { timeout: 120_000 }, async () => {
+  for (const service of ['manager', 'controller']) {
+    await eventually(() => assert.equal(inspect(container(service)).State.Health.Status, 'healthy', service), 60_000)
+  }
+  const server = new Reached(`http://${compose('port', 'controller', '8081')}`, secret('token'))
+  const client = await eventually(async () => {
+    const { body } = await server.rest('GET', '/api/clients')
+    assert.ok(body.items[0]?.connected, JSON.stringify(body))
+    return body.items[0]
+  })
+  assert.equal(client.name, 'manager')
+  const talk = async (spec, message) => {
+    const added = await server.rest('POST', `/api/clients/${client.clientId}/agents`, { name: randomUUID(), codec: { type: 'lines', sentinel: '^END$' }, ...spec })
+    assert.equal(added.status, 201, JSON.stringify(added.body))
+    const { agentId } = added.body
+    const v = new Viewer(server.controller, { token: server.token })
+    const { conversationId } = await v.follow(client.clientId, agentId)
+    assert.equal((await converse(v, agentId, conversationId, message)).end.state, 'done')
+    assertOrderly(v, agentId)
+    return { agentId, said: v.answers(agentId).join('') }
+  }
+  const loop = 'while read -r line; do eval "$line" 2>&1; echo END; done'
+
+  const inside = await talk(
+    { host: { type: 'docker', image: images.agent, user, command: ['bash', '-c', loop] } },
+    'id -u; ls /run/secrets /var/run/docker.sock 2>/dev/null; echo kept > /workspace/note; cat /workspace/note',
+  )
+  const beside = await talk({ host: { type: 'process', command: 'bash', args: ['-c', loop] } }, 'id -u; touch /mark 2>/dev/null || echo read-only; echo $HOME; echo kept > ~/note && cat ~/note')
+
+  assert.equal(inside.said, '10001\nkept')
+  assert.equal(beside.said, '10001\nread-only\n/home/agent\nkept')
+  const [agent] = docker('ps', '-q', '--filter', `label=longshore.agent=${inside.agentId}`).split('\n')
+  const { Config, HostConfig, Mounts } = inspect(agent)
+  assert.equal(Config.User, user)
+  assert.deepEqual(HostConfig.CapDrop, ['ALL'])
+  assert.deepEqual(Mounts.map(({ Destination }) => Destination), ['/workspace'])
+  assert.match(compose('exec', '-T', 'controller', 'longshore', 'agent', 'list'), new RegExp(inside.agentId))
+  await eventually(async () => assert.equal((await server.rest('DELETE', `/api/clients/${client.clientId}/agents/${inside.agentId}`)).status, 204))
+  assert.equal(docker('ps', '-aq', '--filter', `label=longshore.agent=${inside.agentId}`), '')
+})
+
+test('the servers are locked down and show no secret', () => {
+  for (const service of ['controller', 'manager']) {
+    const all = inspect(container(service))
+    assert.equal(all.Config.User, user)
+    assert.equal(all.HostConfig.ReadonlyRootfs, true)
+    assert.equal(all.HostConfig.Privileged, false)
+    assert.deepEqual(all.HostConfig.CapDrop, ['ALL'])
+    assert.deepEqual(all.HostConfig.SecurityOpt, ['no-new-privileges:true'])
+    const shown = JSON.stringify(all) + compose('logs', '--no-color', service)
+    for (const name of readdirSync(secrets)) assert.ok(!shown.includes(secret(name)), `${service} shows ${name}`)
+  }
+  const published = (service) => Object.values(inspect(container(service)).NetworkSettings.Ports).flatMap((at) => at ?? [])
+  assert.deepEqual(published('manager'), [])
+  assert.deepEqual(published('controller').map(({ HostIp }) => HostIp), ['127.0.0.1'])
+})
+
+function secret(name) {
+  return readFileSync(path.join(secrets, name), 'utf8').trim()
+}
+
+/** A controller that was started by somebody else. */
+class Reached {
+  constructor(controller, token) {
+    Object.assign(this, { controller, token })
+  }
+
+  rest = Server.prototype.rest
+}
