@@ -10,7 +10,7 @@ import { after, before, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 
 import { converse } from '../js/lib/scene.mjs'
-import { BINARY, Server, eventually } from '../js/lib/server.mjs'
+import { BINARY, Server, addAgent, eventually } from '../js/lib/server.mjs'
 import { Viewer, assertOrderly } from '../js/lib/viewer.mjs'
 
 const engine = process.env.LONGSHORE_TEST_ENGINE
@@ -18,7 +18,12 @@ assert.ok(engine, 'run by tests/docker/engine.sh')
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const id = randomUUID().slice(0, 8)
 /** Images of this test, so that it overwrites nobody's. */
-const images = { base: 'longshore-test-base', agent: `longshore-test-agent-${id}`, controller: `longshore-test-controller-${id}`, manager: `longshore-test-manager-${id}` }
+const images = {
+  base: 'longshore-test-base',
+  agent: `longshore-test-agent-${id}`,
+  controller: `longshore-test-controller-${id}`,
+  manager: `longshore-test-manager-${id}`,
+}
 /** Not one of those that are removed before the stack is down. */
 const directory = mkdtempSync(path.join(tmpdir(), 'longshore-test-'))
 const secrets = path.join(directory, 'secrets')
@@ -26,22 +31,51 @@ const data = path.join(directory, 'data')
 const user = '10001:10001'
 
 const env = { ...process.env, DOCKER_HOST: engine, DOCKER_BUILDKIT: '0' }
-const run = (program, ...words) => execFileSync(program, words, { encoding: 'utf8', cwd: root, env, stdio: ['ignore', 'pipe', 'inherit'] }).trim()
-const docker = (...words) => run('docker', ...words)
-const standalone = spawnSync('docker-compose', ['version']).status === 0
-const compose = (...words) => {
-  const files = ['--project-name', `longshore-test-${id}`, '-f', 'docker-compose.yml', '-f', 'docker-compose.engine.yml', ...words]
-  return standalone ? run('docker-compose', ...files) : run('docker', 'compose', ...files)
-}
+const run = (program, words, input = '') =>
+  execFileSync(program, words, { encoding: 'utf8', cwd: root, env, input, stdio: ['pipe', 'pipe', 'inherit'] }).trim()
+const docker = (...words) => run('docker', words)
 const inspect = (container) => JSON.parse(docker('inspect', container))[0]
-const container = (service) => compose('ps', '-q', service)
+const secret = (name) => readFileSync(path.join(secrets, name), 'utf8').trim()
+const standalone = spawnSync('docker-compose', ['version']).status === 0
+
+/** The services of these files, with networks and volumes of their own. */
+class Stack {
+  constructor(...files) {
+    this.options = ['--project-name', `longshore-test-${files.length}-${id}`, ...files.flatMap((file) => ['-f', file])]
+  }
+
+  compose(words, input) {
+    const all = [...this.options, ...words]
+    return standalone ? run('docker-compose', all, input) : run('docker', ['compose', ...all], input)
+  }
+
+  /** Starts it, and waits until both servers say that they are well. */
+  async up() {
+    this.compose(['up', '-d', '--no-build'])
+    for (const service of ['manager', 'controller']) {
+      await eventually(() => assert.equal(this.inspect(service).State.Health.Status, 'healthy', service), 60_000)
+    }
+  }
+
+  inspect(service) {
+    return inspect(this.compose(['ps', '-q', service]))
+  }
+
+  /** The command line, in the controller's container. */
+  longshore(words, input) {
+    return this.compose(['exec', '-T', 'controller', 'longshore', ...words], input)
+  }
+}
+
+const plain = new Stack('docker-compose.yml')
+const withEngine = new Stack('docker-compose.yml', 'docker-compose.engine.yml')
 
 /** Work on files that are not ours, such as the manager's. */
 const asRoot = (...words) => docker('run', '--rm', '--network', 'none', '-v', `${data}:/data`, images.base, ...words)
 
 before(
   () => {
-    run('tests/docker/base.sh', images.base)
+    run('tests/docker/base.sh', [images.base])
     const context = path.join(directory, 'context')
     mkdirSync(context)
     copyFileSync(BINARY, path.join(context, 'longshore'))
@@ -51,7 +85,7 @@ before(
     build('Dockerfile', images.controller, images.base, context, '--target', 'prebuilt')
     build('Dockerfile', images.manager, images.agent, context, '--target', 'prebuilt')
 
-    run('docker/secrets.sh', secrets)
+    run('docker/secrets.sh', [secrets])
     mkdirSync(data)
     asRoot('chown', user, '/data')
     const socket = new URL(engine).pathname
@@ -65,23 +99,20 @@ before(
       LONGSHORE_SOCKET: socket,
       LONGSHORE_SOCKET_GROUP: String(statSync(socket).gid),
     })
-    compose('up', '-d', '--no-build')
   },
   { timeout: 300_000 },
 )
 
 after(() => {
-  compose('down', '-v')
+  for (const stack of [plain, withEngine]) stack.compose(['down', '-v'])
   asRoot('sh', '-c', 'rm -rf /data/*')
   docker('rmi', '-f', images.controller, images.manager, images.agent)
   rmSync(directory, { recursive: true, force: true })
 })
 
 test('people talk through the stack to an agent in a container', { timeout: 120_000 }, async () => {
-  for (const service of ['manager', 'controller']) {
-    await eventually(() => assert.equal(inspect(container(service)).State.Health.Status, 'healthy', service), 60_000)
-  }
-  const server = new Reached(`http://${compose('port', 'controller', '8081')}`, secret('token'))
+  await withEngine.up()
+  const server = new Reached(`http://${withEngine.compose(['port', 'controller', '8081'])}`, secret('token'))
   const client = await eventually(async () => {
     const { body } = await server.rest('GET', '/api/clients')
     assert.ok(body.items[0]?.connected, JSON.stringify(body))
@@ -89,9 +120,8 @@ test('people talk through the stack to an agent in a container', { timeout: 120_
   })
   assert.equal(client.name, 'manager')
   const talk = async (spec, message) => {
-    const added = await server.rest('POST', `/api/clients/${client.clientId}/agents`, { name: randomUUID(), codec: { type: 'lines', sentinel: '^END$' }, ...spec })
-    assert.equal(added.status, 201, JSON.stringify(added.body))
-    const { agentId } = added.body
+    const all = { name: randomUUID(), codec: { type: 'lines', sentinel: '^END$' }, ...spec }
+    const { agentId } = await addAgent(server, client.clientId, all)
     const v = new Viewer(server.controller, { token: server.token })
     const { conversationId } = await v.follow(client.clientId, agentId)
     assert.equal((await converse(v, agentId, conversationId, message)).end.state, 'done')
@@ -104,7 +134,10 @@ test('people talk through the stack to an agent in a container', { timeout: 120_
     { host: { type: 'docker', image: images.agent, user, command: ['bash', '-c', loop] } },
     'id -u; ls /run/secrets /var/run/docker.sock 2>/dev/null; echo kept > /workspace/note; cat /workspace/note',
   )
-  const beside = await talk({ host: { type: 'process', command: 'bash', args: ['-c', loop] } }, 'id -u; touch /mark 2>/dev/null || echo read-only; echo $HOME; echo kept > ~/note && cat ~/note')
+  const beside = await talk(
+    { host: { type: 'process', command: 'bash', args: ['-c', loop] } },
+    'id -u; touch /mark 2>/dev/null || echo read-only; echo $HOME; echo kept > ~/note && cat ~/note',
+  )
 
   assert.equal(inside.said, '10001\nkept')
   assert.equal(beside.said, '10001\nread-only\n/home/agent\nkept')
@@ -113,30 +146,40 @@ test('people talk through the stack to an agent in a container', { timeout: 120_
   assert.equal(Config.User, user)
   assert.deepEqual(HostConfig.CapDrop, ['ALL'])
   assert.deepEqual(Mounts.map(({ Destination }) => Destination), ['/workspace'])
-  assert.match(compose('exec', '-T', 'controller', 'longshore', 'agent', 'list'), new RegExp(inside.agentId))
+  assert.match(withEngine.longshore(['agent', 'list']), new RegExp(inside.agentId))
   await eventually(async () => assert.equal((await server.rest('DELETE', `/api/clients/${client.clientId}/agents/${inside.agentId}`)).status, 204))
   assert.equal(docker('ps', '-aq', '--filter', `label=longshore.agent=${inside.agentId}`), '')
 })
 
 test('the servers are locked down and show no secret', () => {
   for (const service of ['controller', 'manager']) {
-    const all = inspect(container(service))
+    const all = withEngine.inspect(service)
     assert.equal(all.Config.User, user)
     assert.equal(all.HostConfig.ReadonlyRootfs, true)
     assert.equal(all.HostConfig.Privileged, false)
     assert.deepEqual(all.HostConfig.CapDrop, ['ALL'])
     assert.deepEqual(all.HostConfig.SecurityOpt, ['no-new-privileges:true'])
-    const shown = JSON.stringify(all) + compose('logs', '--no-color', service)
+    const shown = JSON.stringify(all) + withEngine.compose(['logs', '--no-color', service])
     for (const name of readdirSync(secrets)) assert.ok(!shown.includes(secret(name)), `${service} shows ${name}`)
   }
-  const published = (service) => Object.values(inspect(container(service)).NetworkSettings.Ports).flatMap((at) => at ?? [])
+  const published = (service) => Object.values(withEngine.inspect(service).NetworkSettings.Ports).flatMap((at) => at ?? [])
   assert.deepEqual(published('manager'), [])
   assert.deepEqual(published('controller').map(({ HostIp }) => HostIp), ['127.0.0.1'])
 })
 
-function secret(name) {
-  return readFileSync(path.join(secrets, name), 'utf8').trim()
-}
+test('a stack that is made anew has its agents and conversations, and no engine', { timeout: 120_000 }, async () => {
+  await plain.up()
+  await eventually(() => plain.longshore(['agent', 'add', '--preset', 'bash']))
+  assert.match(plain.longshore(['chat', 'bash'], 'echo $((6 * 7))\n'), /bash: 42$/)
+  const mounted = plain.inspect('manager').Mounts.map(({ Destination }) => Destination)
+  assert.ok(!mounted.some((target) => target.includes('docker.sock')), String(mounted))
+
+  plain.compose(['down'])
+  await plain.up()
+
+  const said = await eventually(() => plain.longshore(['chat', 'bash'], 'echo again\n'))
+  assert.match(said, /bash: 42\n[^]*bash: again$/)
+})
 
 /** A controller that was started by somebody else. */
 class Reached {
