@@ -75,11 +75,12 @@ js: target/debug/longshore tests/js/node_modules examples/node_modules
 	rm -rf target/contract-seen
 	cd tests/js && npm test && npm run coverage
 
-# With the engine that answers, or one of its own: see tests/docker/engine.sh.
+# With the engine that answers, or one of its own: see tests/docker/engine.sh. The time is that of a whole file, and the
+# first run makes a Debian.
 docker-test: target/debug/longshore tests/js/node_modules
 	$(CARGO) test -p runtime --test containers --locked --no-run
 	tests/docker/engine.sh $(CARGO) test -p runtime --test containers --locked -- --ignored
-	tests/docker/engine.sh node --test --test-timeout=120000 tests/docker/*.test.mjs
+	tests/docker/engine.sh node --test --test-timeout=400000 tests/docker/*.test.mjs
 
 python: target/debug/longshore $(VENV)/ready
 	$(VENV)/bin/python tests/python/test_conversation.py

@@ -20,6 +20,14 @@ need() {
     $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $missing >&2
 }
 
+# Compose, as a program of its own or as a part of the docker command.
+compose() {
+    command -v docker-compose >/dev/null || docker compose version >/dev/null 2>&1 && return
+    echo "installing docker-compose" >&2
+    $sudo apt-get update -qq
+    $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq docker-compose >&2
+}
+
 start() {
     root=$(mktemp -d /tmp/longshore-engine.XXXXXX)
     socket=$root/docker.sock
@@ -73,6 +81,7 @@ if ! docker info >/dev/null 2>&1; then
     start
 fi
 image
+compose
 LONGSHORE_TEST_ENGINE=${DOCKER_HOST:-unix:///var/run/docker.sock}
 export LONGSHORE_TEST_ENGINE
 "$@"

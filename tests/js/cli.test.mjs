@@ -181,3 +181,53 @@ test('what others say appears too', async () => {
 
   assert.match(text, /echo: from the browser/)
 })
+
+test('secrets come from files, a manager is known from the start, and health says whether a server is ready', async () => {
+  const dir = temporary()
+  const file = (name, text) => {
+    writeFileSync(path.join(dir, name), text)
+    return path.join(dir, name)
+  }
+  const key = file('key', 'lsm_a_key_of_a_test\n')
+  const token = `ls_${'x'.repeat(40)}`
+  const m = await manager({ args: [`--api-key-file=${key}`] })
+  const known = [`--manager=there=${m.info.manager}`, `--api-key-file=${key}`, `--token-file=${file('token', token)}`]
+  const c = await controller({ args: known })
+
+  assert.equal(m.info.apiKey, 'lsm_a_key_of_a_test')
+  assert.equal(c.token, token)
+  await eventually(async () => {
+    const { body } = await c.rest('GET', '/api/clients')
+    assert.deepEqual(body.items.map(({ name, connected }) => [name, connected]), [['there', true]])
+  })
+  assert.equal((await cli(['health', c.controller])).code, 0)
+  assert.equal((await cli(['health', m.info.manager])).code, 0)
+
+  await c.stop()
+  const again = await controller({ dataDir: c.dataDir, args: known })
+  assert.equal((await again.rest('GET', '/api/clients')).body.items.length, 1)
+  await again.stop()
+  assert.equal((await cli(['health', c.controller])).code, 1)
+})
+
+test('a secret’s file that has none, and a manager that is no address, keep a server from starting', async () => {
+  const dir = temporary()
+  const file = (name, text) => {
+    writeFileSync(path.join(dir, name), text)
+    return path.join(dir, name)
+  }
+  const key = `--api-key-file=${file('key', 'lsm_a_key_of_a_test')}`
+  const refused = async (...args) => {
+    const { code, stderr } = await cli([...args, '--data-dir', temporary(), '--port', '0'])
+    assert.notEqual(code, 0)
+    return stderr
+  }
+
+  assert.match(await refused('manager', `--api-key-file=${file('empty', ' \n')}`), /is empty/)
+  assert.match(await refused('manager', '--secret-key-file=/nonexistent'), /read \/nonexistent/)
+  assert.match(await refused('manager', key, '--api-key', 'x'), /cannot be used with/)
+  assert.match(await refused('controller', '--manager=a=http://127.0.0.1:1'), /--manager needs --api-key-file/)
+  assert.match(await refused('controller', '--manager=a=nowhere', key), /make manager "a" known/)
+  assert.match(await refused('controller', '--manager=nowhere', key), /expected 'name=url'/)
+  assert.match(await refused('controller', `--token-file=${file('short', 'ls_x')}`), /fewer than 32/)
+})

@@ -60,11 +60,11 @@ impl Controller {
         Ok(Self { server: Arc::new(server), origins: config.origins, grace: config.grace })
     }
 
-    /// Registers the manager of the same process, or notes where it listens now.
+    /// Registers the manager of that name, or notes where it listens now and which key it wants.
     ///
     /// # Errors
-    /// The registry cannot be written.
-    pub async fn add_local_client(
+    /// Name or endpoint is none, or the registry cannot be written.
+    pub async fn ensure_client(
         &self,
         name: &str,
         endpoint: &str,
@@ -82,6 +82,7 @@ impl Controller {
             api_key: api_key.to_owned(),
             created_at: known.map_or_else(Timestamp::now, |client| client.created_at),
         };
+        rest::check_client(&client)?;
         if is_new {
             db.add_client(&client).await?;
         } else {
@@ -109,8 +110,16 @@ impl Controller {
     /// The registry cannot be written.
     pub async fn create_token(&self, name: &str) -> anyhow::Result<String> {
         let token = token("ls_");
-        self.server.db.add_token(name, &token).await?;
+        self.accept_token(name, &token).await?;
         Ok(token)
+    }
+
+    /// Lets in whoever shows this token, from now on. Only its hash is kept.
+    ///
+    /// # Errors
+    /// The registry cannot be written.
+    pub async fn accept_token(&self, name: &str, token: &str) -> anyhow::Result<()> {
+        Ok(self.server.db.add_token(name, token).await?)
     }
 
     /// Connects to every registered manager and serves until `shutdown`. Returns when connections and links have ended.

@@ -19,6 +19,7 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 use crate::error::Error;
 use crate::server::Server;
 use answer::Failure;
+pub(crate) use clients::check as check_client;
 
 /// The contract, as it is checked in.
 const CONTRACT: &str = include_str!("../../../asyncapi.yaml");

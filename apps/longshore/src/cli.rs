@@ -1,6 +1,5 @@
 //! The command line: one struct per command, every setting with its flag, environment variable and default.
 
-use std::ffi::OsString;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -10,6 +9,7 @@ use clap::{Args, Parser, Subcommand};
 use protocol::spec::{AgentSpec, ApprovalPolicy};
 
 use crate::presets::Preset;
+use crate::secret::Secret;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -65,6 +65,11 @@ pub enum Command {
     Agent(Agent),
     /// Talk to an agent from the terminal
     Chat(Chat),
+    /// Ask a server on this machine whether it is ready; the exit status says so
+    Health {
+        /// Where it listens [default: the usual ports; one that answers is enough]
+        url: Option<String>,
+    },
 }
 
 /// Settings of every server.
@@ -82,6 +87,14 @@ pub struct Server {
     /// Key that seals stored secrets, base64url [default: made at the first start, in secret.key]
     #[arg(long, env = "LONGSHORE_SECRET_KEY", hide_env_values = true, value_name = "KEY")]
     pub secret_key: Option<Secret>,
+    /// File that has this key
+    #[arg(
+        long,
+        env = "LONGSHORE_SECRET_KEY_FILE",
+        value_name = "FILE",
+        conflicts_with = "secret_key"
+    )]
+    pub secret_key_file: Option<PathBuf>,
 }
 
 /// Agents that exist from the start.
@@ -166,6 +179,15 @@ pub struct Controller {
         value_name = "PORT"
     )]
     pub controller_port: u16,
+    /// A manager that is known from the start; its key is that of --api-key-file
+    #[arg(long, env = "LONGSHORE_MANAGER", value_name = "NAME=URL")]
+    pub manager: Option<KnownManager>,
+    /// File that has the API key of this manager
+    #[arg(long, env = "LONGSHORE_API_KEY_FILE", value_name = "FILE")]
+    pub api_key_file: Option<PathBuf>,
+    /// File that has an access token, 32 characters or more [default: a new token at each start]
+    #[arg(long, env = "LONGSHORE_TOKEN_FILE", value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
 }
 
 /// `longshore manager`
@@ -195,6 +217,9 @@ pub struct Manager {
     /// Key that controllers must show [default: made at the first start and kept in the data directory]
     #[arg(long, env = "LONGSHORE_API_KEY", hide_env_values = true, value_name = "KEY")]
     pub api_key: Option<Secret>,
+    /// File that has this key
+    #[arg(long, env = "LONGSHORE_API_KEY_FILE", value_name = "FILE", conflicts_with = "api_key")]
+    pub api_key_file: Option<PathBuf>,
 }
 
 /// Which controller to talk to.
@@ -351,19 +376,21 @@ pub struct Chat {
     pub of: OfClient,
 }
 
-/// A secret from the command line; never shown.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(pub String);
-
-impl std::fmt::Debug for Secret {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("***")
-    }
+/// A manager given as `name=url`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownManager {
+    /// Name to show.
+    pub name: String,
+    /// Where it listens.
+    pub endpoint: String,
 }
 
-impl From<OsString> for Secret {
-    fn from(text: OsString) -> Self {
-        Self(text.to_string_lossy().into_owned())
+impl FromStr for KnownManager {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (name, endpoint) = text.split_once('=').ok_or("expected 'name=url'")?;
+        Ok(Self { name: name.trim().to_owned(), endpoint: endpoint.trim().to_owned() })
     }
 }
 
@@ -419,6 +446,21 @@ mod tests {
         for bad in ["calc", "calc=", "=bc", "calc='bc"] {
             assert!(bad.parse::<ProgramAgent>().is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_known_manager_is_a_name_and_an_address() {
+        let manager: KnownManager = "a=http://m:8080/?x=y".parse().unwrap();
+
+        assert_eq!((manager.name.as_str(), manager.endpoint.as_str()), ("a", "http://m:8080/?x=y"));
+        assert!("http://m:8080".parse::<KnownManager>().is_err());
+    }
+
+    #[test]
+    fn a_key_is_given_in_one_way() {
+        let both = ["longshore", "manager", "--api-key", "x", "--api-key-file", "y"];
+
+        assert!(Cli::try_parse_from(both).is_err());
     }
 
     #[test]

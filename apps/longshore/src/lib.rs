@@ -15,8 +15,10 @@ pub mod chat;
 pub mod cli;
 pub mod clients;
 pub mod directories;
+pub mod health;
 pub mod presets;
 pub mod run_file;
+pub mod secret;
 pub mod settings;
 pub mod stop;
 pub mod tiers;
@@ -59,6 +61,7 @@ fn execute(Invocation { cli, agents: specs }: Invocation) -> anyhow::Result<()> 
         Command::Client(command) => clients::execute(command, &directories),
         Command::Agent(command) => agents::execute(command, &directories),
         Command::Chat(chat) => block_on(chat::chat(chat, directories)),
+        Command::Health { url } => health::execute(url.as_deref()),
     }
 }
 

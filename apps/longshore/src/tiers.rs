@@ -2,10 +2,11 @@
 
 use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::Path;
 
 use ::controller::Controller;
 use ::manager::Manager;
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use protocol::AgentId;
 use protocol::spec::AgentSpec;
 use serde::Serialize;
@@ -14,10 +15,13 @@ use tokio::net::TcpListener;
 use crate::cli;
 use crate::directories::Directories;
 use crate::run_file::RunFile;
+use crate::secret::Secret;
 use crate::stop;
 
 /// Name of the access token that a controller makes for the user who starts it.
 pub(crate) const TOKEN_NAME: &str = "owner";
+/// Characters that a given token must have, as its hash is stored without anything that slows guessing down.
+const MIN_TOKEN: usize = 32;
 
 /// An agent as the first line of a server shows it.
 #[derive(Debug, Clone, Serialize)]
@@ -46,22 +50,54 @@ pub async fn controller(args: cli::Controller, directories: Directories) -> anyh
 
     let shutdown = stop::on_signal()?;
     directories.create()?;
-    let controller = Controller::open(controller_config(&args.server, &directories)).await?;
+    let controller = Controller::open(controller_config(&args.server, &directories)?).await?;
+    introduce(&controller, &args).await?;
     let (listener, url) = listen(args.server.host, args.controller_port).await?;
-    let token = controller.create_token(TOKEN_NAME).await?;
+    let token = token(&controller, args.token_file.as_deref()).await?;
     let run_file = RunFile { url: url.clone(), token: token.clone(), client_id: None };
     let written = run_file.write(&directories.run)?;
     if args.server.json {
         first_line(&First { url: login_url(&url, &token), token: &token, controller: &url })?;
     } else {
-        println!("controller  {}", login_url(&url, &token));
-        println!(
-            "add a manager with: longshore client add --name NAME --endpoint URL --api-key KEY"
-        );
+        // A token that has a file of its own need not get into logs.
+        match &args.token_file {
+            Some(path) => println!("controller  {url}\ntoken       {}", path.display()),
+            None => println!("controller  {}", login_url(&url, &token)),
+        }
+        if args.manager.is_none() {
+            println!(
+                "add a manager with: longshore client add --name NAME --endpoint URL --api-key KEY"
+            );
+        }
     }
     controller.serve(listener, shutdown).await?;
     drop(written);
     Ok(())
+}
+
+/// Makes the manager known that the settings name.
+async fn introduce(controller: &Controller, args: &cli::Controller) -> anyhow::Result<()> {
+    let Some(manager) = &args.manager else { return Ok(()) };
+    let file = args.api_key_file.as_deref().context("--manager needs --api-key-file")?;
+    let key = Secret::read(file)?.0;
+    controller
+        .ensure_client(&manager.name, &manager.endpoint, &key)
+        .await
+        .with_context(|| format!("make manager \"{}\" known", manager.name))?;
+    Ok(())
+}
+
+/// The token of the file, or a new one.
+async fn token(controller: &Controller, file: Option<&Path>) -> anyhow::Result<String> {
+    let Some(path) = file else { return controller.create_token(TOKEN_NAME).await };
+    let token = Secret::read(path)?.0;
+    ensure!(
+        token.len() >= MIN_TOKEN,
+        "the token in {} has fewer than {MIN_TOKEN} characters",
+        path.display()
+    );
+    controller.accept_token(TOKEN_NAME, &token).await?;
+    Ok(token)
 }
 
 /// `longshore manager`
@@ -83,8 +119,9 @@ pub async fn manager(
 
     let shutdown = stop::on_signal()?;
     directories.create()?;
-    let mut config = manager_config(&args.server, &args.times, &args.containers, &directories);
-    config.api_key = args.api_key.clone().map(|secret| secret.0);
+    let mut config = manager_config(&args.server, &args.times, &args.containers, &directories)?;
+    config.api_key = Secret::either(args.api_key.as_ref(), args.api_key_file.as_deref())?;
+    let is_given = config.api_key.is_some();
     let manager = Manager::open(config).await?;
     let agents = ensure(&manager, specs.into_iter().chain(given(&args.agents))).await?;
     let (listener, url) = listen(args.server.host, args.manager_port).await?;
@@ -92,9 +129,10 @@ pub async fn manager(
         first_line(&First { manager: &url, api_key: manager.api_key(), agents: &agents })?;
     } else {
         println!("manager  {url}");
-        match args.api_key {
-            Some(_) => println!("api key  as given"),
-            None => println!("api key  {}", directories.data.join("manager.key").display()),
+        if is_given {
+            println!("api key  as given");
+        } else {
+            println!("api key  {}", directories.data.join("manager.key").display());
         }
         for agent in &agents {
             let password =
@@ -109,11 +147,15 @@ pub async fn manager(
 pub(crate) fn controller_config(
     server: &cli::Server,
     directories: &Directories,
-) -> ::controller::Config {
+) -> anyhow::Result<::controller::Config> {
     let mut config = ::controller::Config::new(&directories.data);
-    config.secret = server.secret_key.clone().map(|secret| secret.0);
+    config.secret = secret_key(server)?;
     config.grace = server.grace;
-    config
+    Ok(config)
+}
+
+fn secret_key(server: &cli::Server) -> anyhow::Result<Option<String>> {
+    Secret::either(server.secret_key.as_ref(), server.secret_key_file.as_deref())
 }
 
 /// The settings of a manager.
@@ -122,9 +164,9 @@ pub(crate) fn manager_config(
     times: &cli::Times,
     containers: &cli::Containers,
     directories: &Directories,
-) -> ::manager::Config {
+) -> anyhow::Result<::manager::Config> {
     let mut config = ::manager::Config::new(&directories.data);
-    config.secret = server.secret_key.clone().map(|secret| secret.0);
+    config.secret = secret_key(server)?;
     config.grace = server.grace;
     config.run_timeout = times.run_timeout;
     config.viewer_grace = times.viewer_grace;
@@ -134,7 +176,7 @@ pub(crate) fn manager_config(
     config.engine = ours.filter(|address| !address.is_empty());
     config.mounts.clone_from(&containers.mounts);
     config.host_network = containers.host_network;
-    config
+    Ok(config)
 }
 
 /// The agents given by `--agent`.

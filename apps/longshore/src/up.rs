@@ -138,16 +138,16 @@ impl Both {
             &args.times,
             &args.containers,
             directories,
-        ))
+        )?)
         .await?;
         let controller =
-            Controller::open(tiers::controller_config(&args.server, directories)).await?;
+            Controller::open(tiers::controller_config(&args.server, directories)?).await?;
         let (manager_listener, manager_url) =
             tiers::listen(args.server.host, args.manager_port).await?;
         let (controller_listener, url) =
             tiers::listen(args.server.host, args.controller_port).await?;
 
-        let client_id = controller.add_local_client(LOCAL, &manager_url, manager.api_key()).await?;
+        let client_id = controller.ensure_client(LOCAL, &manager_url, manager.api_key()).await?;
         let path = std::env::var_os("PATH").filter(|_| !args.no_detect);
         let specs = [AgentSpec::echo(ECHO)]
             .into_iter()

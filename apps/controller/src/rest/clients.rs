@@ -118,7 +118,8 @@ async fn find(server: &Server, client: &str) -> Result<ClientRecord, Error> {
     server.db.client(&client).await?.ok_or(Error::ClientNotFound(client))
 }
 
-fn check(client: &ClientRecord) -> Result<(), Error> {
+/// That a name and an endpoint are some.
+pub(crate) fn check(client: &ClientRecord) -> Result<(), Error> {
     if client.name.trim().is_empty() || client.name.chars().count() > 128 {
         return Err(Error::Invalid("a client's name is 1 to 128 characters".to_owned()));
     }
