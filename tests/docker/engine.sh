@@ -64,6 +64,7 @@ image() {
     # A static one, as there is nothing else in the image.
     busybox=$(command -v busybox || true)
     if [ -z "$busybox" ] || ldd "$busybox" >/dev/null 2>&1; then
+        $sudo apt-get update -qq
         $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq busybox-static >&2
         busybox=$(command -v busybox)
     fi
