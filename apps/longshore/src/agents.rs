@@ -4,13 +4,16 @@ use std::collections::BTreeMap;
 
 use anyhow::Context;
 use protocol::agents::{AgentCheck, AgentInfo, AgentState};
-use protocol::spec::{AgentSpec, Codec, Host};
+use protocol::spec::{AgentSpec, Codec, Docker, Host};
 use protocol::{AgentId, ClientId};
 use serde::{Deserialize, Serialize};
 
 use crate::api::{Api, Controller};
 use crate::cli::{Agent, AgentAdd, OfClient};
 use crate::directories::Directories;
+
+/// Where a container has the agent's own directory.
+const WORKSPACE: &str = "/workspace";
 
 /// Adds, lists or removes.
 ///
@@ -89,7 +92,7 @@ struct Added {
 }
 
 fn add(add: &AgentAdd, directories: &Directories) -> anyhow::Result<()> {
-    let spec = spec(add);
+    let spec = spec(add)?;
     spec.check()?;
     let (api, client) = connect(&add.of, directories)?;
     let added: Added = api.post(&format!("/api/clients/{client}/agents"), &spec)?;
@@ -102,7 +105,20 @@ fn add(add: &AgentAdd, directories: &Directories) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn spec(add: &AgentAdd) -> AgentSpec {
+fn spec(add: &AgentAdd) -> anyhow::Result<AgentSpec> {
+    let mut spec = on_this_machine(add);
+    let Some(image) = &add.image else { return Ok(spec) };
+    let Some(Host::Process { command, args, mut env, .. }) = spec.host.take() else {
+        anyhow::bail!("--image needs a program: give a command after `--`, or a --preset");
+    };
+    // What the program keeps there, such as its sessions and its login, outlives the container.
+    env.entry("HOME".to_owned()).or_insert_with(|| WORKSPACE.to_owned());
+    let command = std::iter::once(command).chain(args).collect();
+    spec.host = Some(Host::Docker(Docker { command, env, ..Docker::image(image) }));
+    Ok(spec)
+}
+
+fn on_this_machine(add: &AgentAdd) -> AgentSpec {
     let name = add.name.as_deref();
     if let Some(preset) = &add.preset {
         let mut spec = preset.clone().agent(name, &add.command);
@@ -175,7 +191,7 @@ mod tests {
     fn parsed(args: &[&str]) -> AgentSpec {
         let cli = Cli::try_parse_from(["longshore", "agent", "add"].iter().chain(args)).unwrap();
         let Command::Agent(Agent::Add(add)) = cli.command else { panic!("agent add") };
-        spec(&add)
+        spec(&add).unwrap()
     }
 
     #[test]
@@ -193,6 +209,22 @@ mod tests {
         assert_eq!(args, &["--model", "x"]);
         assert_eq!(parsed(&["mine", "--preset", "codex"]).name, "mine");
         assert!(Cli::try_parse_from(["longshore", "agent", "add"]).is_err());
+    }
+
+    #[test]
+    fn with_an_image_it_is_in_a_container_and_at_home_in_its_own_directory() {
+        let spec = parsed(&["--preset", "claude", "--image", "my/claude:1", "--", "--model", "x"]);
+        let Some(Host::Docker(docker)) = &spec.host else { panic!("a container") };
+        assert_eq!(docker.command, ["claude", "--model", "x"]);
+        assert_eq!(
+            (docker.image.as_deref(), docker.env["HOME"].as_str()),
+            (Some("my/claude:1"), "/workspace")
+        );
+        assert_eq!(spec.check(), Ok(()));
+
+        let cli = Cli::try_parse_from(["longshore", "agent", "add", "x", "--image", "a"]).unwrap();
+        let Command::Agent(Agent::Add(add)) = cli.command else { panic!("agent add") };
+        assert!(self::spec(&add).is_err(), "an echo has no program");
     }
 
     #[test]

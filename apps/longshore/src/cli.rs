@@ -321,7 +321,9 @@ pub struct OfClient {
 #[command(after_help = "Examples:\n  longshore agent add calc -- bc -l\n  \
     longshore agent add py --sentinel '^>>> $' -- python3 -i -u -q\n  longshore agent add parrot\n  \
     longshore agent add --preset claude\n  longshore agent add writer --preset claude -- --model opus\n  \
-    longshore agent add --preset 'acp:opencode acp'")]
+    longshore agent add --preset 'acp:opencode acp'\n  \
+    longshore agent add box --image debian:12 -- bash\n  \
+    longshore agent add --preset claude --image my/claude:latest")]
 pub struct AgentAdd {
     /// Name, unique within the manager [default: that of the preset]
     #[arg(required_unless_present = "preset")]
@@ -330,6 +332,9 @@ pub struct AgentAdd {
     /// speaks the Agent Client Protocol
     #[arg(long, value_name = "PROGRAM", conflicts_with_all = ["sentinel", "one_line", "quiet_ms", "empty_ms", "greeting_ms"])]
     pub preset: Option<Preset>,
+    /// Run the program in a container of this image, with the agent's own directory as its home
+    #[arg(long, value_name = "IMAGE")]
+    pub image: Option<String>,
     /// What the agent may do without asking, if its program asks
     #[arg(long, value_name = "POLICY", requires = "preset", value_parser = approval_policy)]
     pub approvals: Option<ApprovalPolicy>,
