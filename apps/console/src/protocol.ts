@@ -2420,6 +2420,10 @@ export type RunReason =
   | "agent_exited"
   /** The agent's program could not be started. */
   | "agent_unavailable"
+  /** The image of the agent's container is not there, and cannot be had. */
+  | "image_missing"
+  /** The agent's program needed more memory than its container has. */
+  | "out_of_memory"
   /** The agent says that the turn failed. */
   | "agent_error"
   /** The agent was stopped or removed. */

@@ -319,6 +319,8 @@ fn explain(reason: RunReason) -> String {
         RunReason::ServerRestart => "the manager was restarted",
         RunReason::AgentExited => "the program ended",
         RunReason::AgentUnavailable => "the program could not be started",
+        RunReason::ImageMissing => "its container's image is missing",
+        RunReason::OutOfMemory => "the program needed more memory than it has",
         RunReason::AgentError => "the agent says so",
         RunReason::AgentStopped => "the agent was stopped",
         RunReason::Indeterminate => "the program may not have got the message",

@@ -240,6 +240,10 @@ pub enum RunReason {
     AgentExited,
     /// The agent's program could not be started.
     AgentUnavailable,
+    /// The image of the agent's container is not there, and cannot be had.
+    ImageMissing,
+    /// The agent's program needed more memory than its container has.
+    OutOfMemory,
     /// The agent says that the turn failed.
     AgentError,
     /// The agent was stopped or removed.

@@ -5,7 +5,7 @@ use std::process::ExitStatus;
 use std::time::Duration;
 
 use bytes::Bytes;
-use protocol::agents::OutputStream;
+use protocol::agents::{OutputStream, RunReason};
 use rustix::process::Signal;
 
 use super::child::Child;
@@ -90,6 +90,14 @@ impl Process {
         match self {
             Self::Child(_) => None,
             Self::Container(container) => container.remark(),
+        }
+    }
+
+    /// What its end is to a turn that it ends, for programs.
+    pub(crate) fn reason(&self) -> RunReason {
+        match self {
+            Self::Child(_) => RunReason::AgentExited,
+            Self::Container(container) => container.reason(),
         }
     }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use protocol::agents::OutputStream;
+use protocol::agents::{OutputStream, RunReason};
 use protocol::spec::Host;
 use tokio::process;
 use tokio::time::timeout;
@@ -46,6 +46,14 @@ pub(crate) struct Command {
 pub(crate) struct StartError {
     program: String,
     problem: String,
+    reason: RunReason,
+}
+
+impl StartError {
+    /// What it is, for programs.
+    pub(crate) fn reason(&self) -> RunReason {
+        self.reason
+    }
 }
 
 impl Program {
@@ -162,20 +170,19 @@ impl Program {
     }
 
     async fn begin(&self, leftover: Leftover) -> Result<Process, StartError> {
-        let (program, started) = match self {
-            Self::Command(command) => (
-                command.command.clone(),
-                command.start().await.map(|child| Process::Child(Box::new(child))),
-            ),
-            Self::Container(plan) => (
-                plan.name(),
-                plan.start(leftover)
-                    .await
-                    .map(|container| Process::Container(Box::new(container)))
-                    .map_err(|problem| problem.to_string()),
-            ),
+        let started = match self {
+            Self::Command(command) => {
+                command.start().await.map(|child| Process::Child(Box::new(child))).map_err(
+                    |problem| (command.command.clone(), problem, RunReason::AgentUnavailable),
+                )
+            }
+            Self::Container(plan) => plan
+                .start(leftover)
+                .await
+                .map(|container| Process::Container(Box::new(container)))
+                .map_err(|problem| (plan.name(), problem.to_string(), problem.reason())),
         };
-        started.map_err(|problem| StartError { program, problem })
+        started.map_err(|(program, problem, reason)| StartError { program, problem, reason })
     }
 }
 

@@ -67,7 +67,7 @@ async fn running_out_of_memory_is_told_from_other_ends() {
     let heard = agent.ask("eat").await;
 
     let expected = "sh was ended: it needed more memory than its limit of 16 MiB";
-    assert_eq!(heard.failure(), (RunReason::AgentExited, expected));
+    assert_eq!(heard.failure(), (RunReason::OutOfMemory, expected));
 }
 
 #[tokio::test]

@@ -23,7 +23,12 @@ async fn an_image_that_nobody_has_is_named() {
 
     let heard = agent.ask("hello").await;
 
-    assert_unavailable(&heard, &["cannot start 127.0.0.1:1/none:1", "image 127.0.0.1:1/none:1"]);
+    let (reason, error) = heard.failure();
+    assert_eq!(reason, RunReason::ImageMissing, "{error}");
+    assert!(
+        error.starts_with("cannot start 127.0.0.1:1/none:1: image 127.0.0.1:1/none:1"),
+        "{error}"
+    );
     assert_eq!(heard.status, ["pulling 127.0.0.1:1/none:1"]);
     assert!(yard.list(&[]).is_empty());
 }

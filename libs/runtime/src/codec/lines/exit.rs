@@ -8,9 +8,15 @@ use super::turn::{Phase, Turn};
 use crate::codec::restart::End;
 use crate::event::Outcome;
 
-/// What the exit of its program makes of a turn; `read` tells whether it read anything of the
+/// What the exit of its program, for that reason, makes of a turn; `read` tells whether it read anything of the
 /// message.
-pub(super) fn judge(turn: &Turn, status: ExitStatus, read: bool, how: String) -> (End, Outcome) {
+pub(super) fn judge(
+    turn: &Turn,
+    status: ExitStatus,
+    read: bool,
+    how: String,
+    reason: RunReason,
+) -> (End, Outcome) {
     if turn.cancelled {
         return (End::Cancelled, Outcome::Cancelled);
     }
@@ -21,7 +27,7 @@ pub(super) fn judge(turn: &Turn, status: ExitStatus, read: bool, how: String) ->
     if status.success() && turn.answered {
         return (End::Answered, Outcome::Done);
     }
-    (End::Crashed(how.clone()), Outcome::failed(RunReason::AgentExited, how))
+    (End::Crashed(how.clone()), Outcome::failed(reason, how))
 }
 
 #[cfg(test)]
@@ -41,7 +47,13 @@ mod tests {
         let mut turn = Turn::new(RunId::random(), String::new(), Instant::now());
         turn.phase = Phase::Listening;
         change(&mut turn);
-        judge(&turn, ExitStatus::from_raw(status), true, "bc ended".to_owned())
+        judge(
+            &turn,
+            ExitStatus::from_raw(status),
+            true,
+            "bc ended".to_owned(),
+            RunReason::AgentExited,
+        )
     }
 
     fn crashed() -> End {
@@ -71,7 +83,15 @@ mod tests {
         let reason = |read| {
             let mut turn = Turn::new(RunId::random(), String::new(), Instant::now());
             turn.phase = Phase::NotWritten;
-            match judge(&turn, ExitStatus::from_raw(BADLY), read, "bc ended".to_owned()).1 {
+            match judge(
+                &turn,
+                ExitStatus::from_raw(BADLY),
+                read,
+                "bc ended".to_owned(),
+                RunReason::AgentExited,
+            )
+            .1
+            {
                 Outcome::Failed { reason, .. } => reason,
                 outcome => panic!("{outcome:?}"),
             }

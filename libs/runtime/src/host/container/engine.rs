@@ -37,6 +37,9 @@ pub(crate) enum EngineError {
     /// What is asked for does not exist.
     #[error("{0}")]
     Missing(String),
+    /// The image is not there, and cannot be had.
+    #[error("{0}")]
+    NoImage(String),
     /// Something else is in the way.
     #[error("{0}")]
     Conflict(String),

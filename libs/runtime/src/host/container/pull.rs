@@ -31,7 +31,7 @@ pub(super) async fn pull(engine: &Engine, image: &str, site: &Site) -> Result<()
                 return Err(EngineError::Unreachable(format!("pulling {image} was cancelled")));
             }
         };
-        let failed = |problem: &str| EngineError::Missing(format!("image {image}: {problem}"));
+        let failed = |problem: &str| EngineError::NoImage(format!("image {image}: {problem}"));
         match next {
             Err(_) => return Err(failed("the registry does not answer")),
             Ok(None) => return Ok(()),

@@ -4,6 +4,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 use std::time::Duration;
 
+use protocol::agents::RunReason;
 use rustix::process::Signal;
 use tokio::io::AsyncWriteExt;
 use tokio::sync::mpsc;
@@ -46,6 +47,7 @@ pub(crate) struct Container {
     signalling: Option<JoinHandle<()>>,
     ending: Option<Ending>,
     remark: Option<String>,
+    reason: RunReason,
     /// Most memory, for people to be told.
     memory_mib: Option<u32>,
     /// Whether stdin is to be closed.
@@ -90,6 +92,7 @@ impl Container {
             signalling: Some(signalling),
             ending: None,
             remark: None,
+            reason: RunReason::AgentExited,
             memory_mib: plan.docker.memory_mib,
             is_closing: false,
             is_adopted: false,
@@ -132,6 +135,10 @@ impl Container {
 
     pub(in crate::host) fn remark(&self) -> Option<&str> {
         self.remark.as_deref()
+    }
+
+    pub(in crate::host) fn reason(&self) -> RunReason {
+        self.reason
     }
 
     pub(in crate::host) fn has_exited(&self) -> bool {
@@ -239,6 +246,9 @@ impl Container {
             return None;
         }
         let read = ending.read;
+        if known.as_ref().is_ok_and(|known| known.out_of_memory) {
+            self.reason = RunReason::OutOfMemory;
+        }
         let (status, remark) = self.verdict(known);
         self.remark = remark;
         Some(Activity::Exited { status, read })

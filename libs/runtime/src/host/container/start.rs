@@ -4,6 +4,7 @@ use super::NotAllowed;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
+use protocol::agents::RunReason;
 use protocol::spec::Mount;
 
 use super::attach::attach;
@@ -36,6 +37,16 @@ pub(crate) enum Problem {
     Unfit(String, &'static str),
     #[error("container {0} does not stay what it is; somebody else is at it")]
     Restless(String),
+}
+
+impl Problem {
+    /// What it is, for programs.
+    pub(in crate::host) fn reason(&self) -> RunReason {
+        match self {
+            Self::Engine(EngineError::NoImage(_)) => RunReason::ImageMissing,
+            _ => RunReason::AgentUnavailable,
+        }
+    }
 }
 
 /// What to do with a container that still runs.

@@ -62,7 +62,7 @@ impl<D: Dialect> Worker<D> {
         let process = match program.start().await {
             Ok(process) => process,
             Err(error) => {
-                let outcome = Outcome::failed(RunReason::AgentUnavailable, error.to_string());
+                let outcome = Outcome::failed(error.reason(), error.to_string());
                 return self.end_turn(outcome);
             }
         };
@@ -136,6 +136,7 @@ impl<D: Dialect> Worker<D> {
         self.refused = None;
         // The next program does not know what this one has asked.
         self.withdraw(|_| true);
+        let reason = process.reason();
         let how = process.remark().map_or_else(|| describe(status), str::to_owned);
         let how = format!("{} {how}", self.setting.name);
         let now = Instant::now();
@@ -178,11 +179,9 @@ impl<D: Dialect> Worker<D> {
                     Some(outcome) => (End::Answered, outcome),
                     // An exit code is its way to say that it failed.
                     None if D::PER_TURN && status.code().is_some() => {
-                        (End::Answered, Outcome::failed(RunReason::AgentExited, how))
+                        (End::Answered, Outcome::failed(reason, how))
                     }
-                    None => {
-                        (End::Crashed(how.clone()), Outcome::failed(RunReason::AgentExited, how))
-                    }
+                    None => (End::Crashed(how.clone()), Outcome::failed(reason, how)),
                 };
                 let failed = matches!(outcome, Outcome::Failed { .. });
                 if D::PER_TURN && resumes && failed && !self.confirmed {

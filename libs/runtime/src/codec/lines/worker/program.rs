@@ -56,7 +56,7 @@ impl Worker {
                 true
             }
             Err(error) => {
-                self.end_turn(Outcome::failed(RunReason::AgentUnavailable, error.to_string()));
+                self.end_turn(Outcome::failed(error.reason(), error.to_string()));
                 false
             }
         }
@@ -144,7 +144,8 @@ impl Worker {
         self.take_tail();
         self.take_stderr_tail();
         let gone = self.running.take();
-        let remark = gone.and_then(|gone| gone.process.remark().map(str::to_owned));
+        let Some(Running { process, .. }) = gone else { return };
+        let (remark, reason) = (process.remark().map(str::to_owned), process.reason());
         self.unasked.flush(&mut self.outbox);
         if !read {
             self.take_back();
@@ -156,7 +157,7 @@ impl Worker {
             None if status.success() => (self.left(), None),
             None => (End::Crashed(how), None),
             Some(turn) => {
-                let (end, outcome) = judge(turn, status, read, how);
+                let (end, outcome) = judge(turn, status, read, how, reason);
                 (end, Some(outcome))
             }
         };
