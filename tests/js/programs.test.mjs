@@ -244,6 +244,12 @@ test('up finds the programs that are there, and presets are agents by one word',
   const added = await add('--preset', `acp:node ${agents}/acp.mjs`, 'other', '--approvals', 'allow-all', '--', '--ids=string')
   assert.equal(added.code, 0, added.stderr)
   assert.equal(await answers(JSON.parse(added.stdout).agentId), 'hello')
+  for (const [preset, sum] of [['bash', 'echo $((6*7))'], ['python', '6*7'], ['node', '6*7']]) {
+    const { agentId } = JSON.parse((await add('--preset', preset)).stdout)
+    await v.forward('login', agentId)
+    for (const _ of [1, 2]) await v.ended((await v.chat(agentId, sum)).runId)
+    assert.deepEqual(v.answers(agentId).slice(-2), ['42', '42'], preset)
+  }
   const unknown = await add('--preset', 'vim')
   assert.deepEqual([unknown.code, /claude, codex, gemini/.test(unknown.stderr)], [2, true], unknown.stderr)
 })

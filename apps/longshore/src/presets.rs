@@ -12,6 +12,12 @@ const AIDER_PROMPT: &str = r"^([a-z]+ ?)*> $|\((Y|N)\).*\[(Yes|No)\]: $";
 /// How long it may take until then, in milliseconds: it loads for seconds.
 const AIDER_STARTS_MS: u64 = 60_000;
 
+/// The same of an interpreter.
+const STARTS_MS: u64 = 10_000;
+
+/// It prompts, and says what is wrong, on stderr.
+const PYTHON: &str = r#"exec python3 -i -u -q "$@" 2>&1"#;
+
 /// A program that longshore knows how to start and how to talk to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Preset {
@@ -54,17 +60,6 @@ impl FromStr for Preset {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let prompting = || match AgentSpec::lines("x", "x", Vec::new()).codec {
-            Codec::Lines { one_line, quiet_ms, empty_ms, .. } => Codec::Lines {
-                sentinel: Some(AIDER_PROMPT.to_owned()),
-                one_line,
-                quiet_ms,
-                empty_ms,
-                greeting_ms: AIDER_STARTS_MS,
-                control: false,
-            },
-            codec => codec,
-        };
         if let Some(command) = text.strip_prefix("acp:") {
             let words = shlex::split(command).ok_or("the command has an open quote")?;
             let words: Vec<&str> = words.iter().map(String::as_str).collect();
@@ -85,7 +80,7 @@ impl FromStr for Preset {
                 // Its prompts have no newline: Python keeps them back otherwise.
                 env: vec![("TERM", "dumb"), ("PYTHONUNBUFFERED", "1")],
                 ..Self::new(
-                    prompting(),
+                    prompting(AIDER_PROMPT, AIDER_STARTS_MS),
                     &[
                         "aider",
                         "--no-pretty",
@@ -96,15 +91,35 @@ impl FromStr for Preset {
                     ],
                 )
             },
+            "python" => Self {
+                name: "python".to_owned(),
+                ..Self::new(prompting("^>>> $", STARTS_MS), &["sh", "-c", PYTHON, "python3"])
+            },
+            "node" => Self::new(prompting("^> $", STARTS_MS), &["node", "-i"]),
             "bash" => Self::new(
                 AgentSpec::lines("bash", "bash", Vec::new()).codec,
                 &["bash", "--noprofile", "--norc"],
             ),
             _ => {
                 let known = KNOWN.join(", ");
-                return Err(format!("there are: {known}, bash, acp:COMMAND"));
+                return Err(format!("there are: {known}, bash, python, node, acp:COMMAND"));
             }
         })
+    }
+}
+
+/// Lines, up to a prompt.
+fn prompting(prompt: &str, starts_ms: u64) -> Codec {
+    match AgentSpec::lines("x", "x", Vec::new()).codec {
+        Codec::Lines { one_line, quiet_ms, empty_ms, .. } => Codec::Lines {
+            sentinel: Some(prompt.to_owned()),
+            one_line,
+            quiet_ms,
+            empty_ms,
+            greeting_ms: starts_ms,
+            control: false,
+        },
+        codec => codec,
     }
 }
 
@@ -130,7 +145,13 @@ mod tests {
 
     #[test]
     fn every_preset_is_an_agent() {
-        for name in KNOWN.into_iter().chain(["bash", "acp:opencode acp", "acp:'/a b/x' --y"]) {
+        for name in KNOWN.into_iter().chain([
+            "bash",
+            "python",
+            "node",
+            "acp:opencode acp",
+            "acp:'/a b/x' --y",
+        ]) {
             let spec = name.parse::<Preset>().unwrap().agent(None, &["--more".to_owned()]);
             assert_eq!(spec.check(), Ok(()), "{name}");
         }

@@ -55,7 +55,7 @@ pub struct OfClient {
 /// `longshore agent add`
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  longshore agent add calc -- bc -l\n  \
-    longshore agent add py --sentinel '^>>> $' -- python3 -i -u -q\n  longshore agent add parrot\n  \
+    longshore agent add js --sentinel '^> $' -- node -i\n  longshore agent add parrot\n  \
     longshore agent add --preset claude\n  longshore agent add writer --preset claude -- --model opus\n  \
     longshore agent add --preset 'acp:opencode acp'\n  \
     longshore agent add box --image debian:12 -- bash\n  \
@@ -64,7 +64,7 @@ pub struct AgentAdd {
     /// Name, unique within the manager [default: that of the preset]
     #[arg(required_unless_present = "preset")]
     pub name: Option<String>,
-    /// A program that longshore knows: claude, codex, gemini, opencode, aider, bash, or acp:COMMAND for any other that
+    /// A program that longshore knows: claude, codex, gemini, opencode, aider, bash, python, node, or acp:COMMAND for any other that
     /// speaks the Agent Client Protocol
     #[arg(long, value_name = "PROGRAM", conflicts_with_all = ["sentinel", "one_line", "quiet_ms", "empty_ms", "greeting_ms"])]
     pub preset: Option<Preset>,
