@@ -6,7 +6,7 @@ copy=target/broken
 rm -rf "$copy"
 mkdir -p "$copy"
 tar --exclude=./target --exclude=./.git --exclude=./.venv --exclude=node_modules --exclude=./fuzz/target -cf - . | tar -C "$copy" -xf -
-patch --directory="$copy" --strip=1 --no-backup-if-mismatch --quiet < tests/chaos/broken.patch
+patch --directory="$copy" --strip=1 --fuzz=0 --no-backup-if-mismatch --quiet < tests/chaos/broken.patch
 # Where the dependencies are built already.
 CARGO_TARGET_DIR=target cargo build --quiet --locked --package longshore --manifest-path "$copy/Cargo.toml"
 

@@ -127,7 +127,7 @@ mod tests {
     fn the_patch_that_breaks_promises_applies() {
         let patch = std::fs::File::open("broken.patch").unwrap();
         let output = std::process::Command::new("patch")
-            .args(["--dry-run", "--strip=1", "--directory=../.."])
+            .args(["--dry-run", "--strip=1", "--fuzz=0", "--directory=../.."])
             .stdin(patch)
             .output()
             .unwrap();
