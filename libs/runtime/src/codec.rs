@@ -6,6 +6,7 @@ mod exit;
 mod ladder;
 mod lines;
 mod restart;
+mod waiting;
 
 #[cfg(fuzzing)]
 pub use self::dialect::fuzzing::conversation;
@@ -31,44 +32,19 @@ pub(crate) async fn run(
     inbox: Inbox,
     told: mpsc::Receiver<Told>,
 ) {
-    let codec = spec.codec.clone();
-    let ended = match codec {
-        Codec::Echo => echo::run(inbox, told).await,
-        Codec::Lines { .. } => match lines::Setting::from_spec(spec, &site, graces) {
+    let ended = match dialect::of(&spec.codec) {
+        Some(dialect) => match dialect::Setting::from_spec(spec, &site, graces) {
+            Ok(setting) => dialect::run(dialect, setting, resume, inbox, told).await,
+            Err(problem) => refuse(&problem, inbox).await,
+        },
+        None if spec.codec == Codec::Echo => echo::run(inbox, told).await,
+        None => match lines::Setting::from_spec(spec, &site, graces) {
             Ok(setting) => lines::run(setting, inbox, told).await,
             Err(problem) => refuse(&problem, inbox).await,
         },
-        Codec::Acp {} | Codec::Claude {} | Codec::Codex { .. } | Codec::Oneshot { .. } => {
-            match dialect::Setting::from_spec(spec, &site, graces) {
-                Ok(setting) => speak(codec, setting, resume, inbox, told).await,
-                Err(problem) => refuse(&problem, inbox).await,
-            }
-        }
     };
     // Every session ends by being stopped; there is nobody left to tell.
     let _: Result<(), Stopped> = ended;
-}
-
-/// Runs a session with a program that speaks messages.
-async fn speak(
-    codec: Codec,
-    setting: dialect::Setting,
-    resume: Option<String>,
-    inbox: Inbox,
-    told: mpsc::Receiver<Told>,
-) -> Result<(), Stopped> {
-    match codec {
-        Codec::Acp {} => dialect::acp::run(setting, resume, inbox, told).await,
-        Codec::Claude {} => dialect::claude::run(setting, resume, inbox, told).await,
-        Codec::Codex { sandbox } => {
-            dialect::codex::run(setting, sandbox, resume, inbox, told).await
-        }
-        Codec::Oneshot { format, rules, resume: arguments } => {
-            let table = dialect::oneshot::Table::new(format, rules, arguments);
-            dialect::oneshot::run(setting, table, resume, inbox, told).await
-        }
-        Codec::Echo | Codec::Lines { .. } => Ok(()),
-    }
 }
 
 /// Starts the agent's program, if it greets, to see whether it does; whether it can take up a session of its own.
@@ -76,11 +52,13 @@ async fn speak(
 /// # Errors
 /// Why it cannot be used, for people.
 pub(crate) async fn check(spec: AgentSpec, site: &Site, graces: Graces) -> Result<bool, String> {
-    let codec = spec.codec.clone();
-    match codec {
-        Codec::Echo => Ok(false),
-        Codec::Lines { .. } => lines::Setting::from_spec(spec, site, graces).map(|_| false),
-        _ => dialect::greet(&codec, dialect::Setting::from_spec(spec, site, graces)?).await,
+    match dialect::of(&spec.codec) {
+        Some(dialect) => {
+            let setting = dialect::Setting::from_spec(spec, site, graces)?;
+            dialect::greeting::greet(dialect, setting).await
+        }
+        None if spec.codec == Codec::Echo => Ok(false),
+        None => lines::Setting::from_spec(spec, site, graces).map(|_| false),
     }
 }
 

@@ -8,14 +8,14 @@
 //!
 //! A line that is no message, or none that means something, is kept as it is, and harms nobody.
 
-pub(super) mod acp;
-pub(super) mod claude;
-pub(super) mod codex;
+mod acp;
+mod claude;
+mod codex;
 #[cfg(fuzzing)]
 pub mod fuzzing;
-mod greeting;
+pub(super) mod greeting;
 mod json;
-pub(super) mod oneshot;
+mod oneshot;
 mod out;
 mod permission;
 mod rpc;
@@ -33,6 +33,7 @@ use tokio::sync::mpsc;
 use self::out::Out;
 use self::permission::Choice;
 use self::worker::Worker;
+use crate::codec::waiting;
 use crate::control::Told;
 use crate::event::Outcome;
 use crate::host::program::Program;
@@ -44,15 +45,19 @@ type Message = Map<String, Value>;
 
 /// A message that means nothing to its dialect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Unknown;
+pub(super) struct Unknown;
 
 /// What a program's messages mean.
-trait Dialect: Send {
+pub(super) trait Dialect: Send {
     /// Whether the program is started for each turn, and ends with it. It gets the end of its input after the message.
-    const PER_TURN: bool = false;
+    fn is_per_turn(&self) -> bool {
+        false
+    }
 
     /// Whether what is streamed is said again, whole.
-    const SAYS_AGAIN: bool = false;
+    fn says_again(&self) -> bool {
+        false
+    }
 
     /// What the program is started with, of the arguments in its configuration.
     fn arguments(&self, configured: &[String], _resume: Option<&str>) -> Vec<String> {
@@ -87,7 +92,7 @@ trait Dialect: Send {
 
 /// How a program is to begin.
 #[derive(Debug)]
-struct Opening<'a> {
+pub(super) struct Opening<'a> {
     /// The session to take up.
     resume: Option<&'a str>,
     /// Where it works; an absolute path.
@@ -111,17 +116,30 @@ impl Setting {
     /// # Errors
     /// What is wrong, for people.
     pub(super) fn from_spec(spec: AgentSpec, site: &Site, graces: Graces) -> Result<Self, String> {
+        let silence = waiting::patience(&spec);
         let program = Program::new(spec.host, site)?;
         let name = program.name();
-        let silence = Duration::from_secs(spec.silence_secs.into());
-        let silence = Some(silence).filter(|silence| !silence.is_zero());
         Ok(Self { program, name, approvals: spec.approvals, silence, graces })
     }
 }
 
+/// What the messages of a codec's programs mean; nothing if they speak none.
+pub(super) fn of(codec: &Codec) -> Option<Box<dyn Dialect>> {
+    match codec {
+        Codec::Echo | Codec::Lines { .. } => None,
+        Codec::Acp {} => Some(Box::new(acp::Acp::new())),
+        Codec::Claude {} => Some(Box::new(claude::Claude::default())),
+        Codec::Codex { sandbox } => Some(Box::new(codex::Codex::new(*sandbox))),
+        Codec::Oneshot { format, rules, resume } => {
+            let table = oneshot::Table::new(*format, rules.clone(), resume.clone());
+            Some(Box::new(oneshot::Oneshot::new(table)))
+        }
+    }
+}
+
 /// Runs a session until it is stopped.
-async fn run<D: Dialect>(
-    dialect: D,
+pub(super) async fn run(
+    dialect: Box<dyn Dialect>,
     setting: Setting,
     resume: Option<String>,
     inbox: Inbox,
@@ -129,20 +147,4 @@ async fn run<D: Dialect>(
 ) -> Result<(), Stopped> {
     Worker::new(dialect, setting, resume, inbox, told).run().await;
     Ok(())
-}
-
-/// Starts the program of that codec to see whether it answers; whether it can take up a session.
-///
-/// # Errors
-/// Why it does not answer, for people.
-pub(super) async fn greet(codec: &Codec, setting: Setting) -> Result<bool, String> {
-    match codec {
-        Codec::Acp {} => greeting::greet(acp::Acp::new(), setting).await,
-        Codec::Claude {} => greeting::greet(claude::Claude::default(), setting).await,
-        Codec::Codex { sandbox } => greeting::greet(codex::Codex::new(*sandbox), setting).await,
-        // There is nothing to be said before a message.
-        Codec::Echo | Codec::Lines { .. } | Codec::Oneshot { .. } => {
-            Ok(matches!(codec, Codec::Oneshot { .. }))
-        }
-    }
 }

@@ -30,11 +30,14 @@ mod turn;
 mod unasked;
 mod worker;
 
+use std::time::Duration;
+
 use protocol::spec::AgentSpec;
 use tokio::sync::mpsc;
 
 use self::rules::Rules;
 use self::worker::Worker;
+use crate::codec::waiting;
 use crate::control::Told;
 use crate::host::program::Program;
 use crate::session::{Graces, Inbox, Stopped};
@@ -45,6 +48,8 @@ use crate::site::Site;
 pub(super) struct Setting {
     program: Program,
     rules: Rules,
+    /// How long it may be silent in a turn before people are told.
+    silence: Option<Duration>,
     graces: Graces,
 }
 
@@ -56,7 +61,8 @@ impl Setting {
     pub(super) fn from_spec(spec: AgentSpec, site: &Site, graces: Graces) -> Result<Self, String> {
         let rules = Rules::from_codec(&spec.codec).ok_or("the codec is not \"lines\"")?;
         let rules = rules.map_err(|error| format!("the sentinel is no pattern: {error}"))?;
-        Ok(Self { program: Program::new(spec.host, site)?, rules, graces })
+        let silence = waiting::patience(&spec);
+        Ok(Self { program: Program::new(spec.host, site)?, rules, silence, graces })
     }
 
     /// The program's name, for people.

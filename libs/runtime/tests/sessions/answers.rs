@@ -188,3 +188,16 @@ async fn an_answer_longer_than_an_entry_comes_in_parts() {
     assert_eq!(parts.iter().sum::<usize>(), 9_000_002);
     assert_eq!(deltas, 9_000_002);
 }
+
+#[tokio::test]
+async fn silence_is_told_and_ends_nothing() {
+    let mut spec = with_sentinel(script("read line; sleep 2.5; echo done; echo END; cat"), "^END$");
+    spec.silence_secs = 1;
+    let mut agent = Agent::start(&spec);
+
+    let heard = agent.ask("go").await;
+
+    assert_eq!(heard.answer(), "done");
+    assert_eq!(heard.status, ["sh has said nothing for 1 s"]);
+    agent.stop().await;
+}

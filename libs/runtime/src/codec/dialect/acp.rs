@@ -11,16 +11,13 @@ use std::path::PathBuf;
 
 use protocol::agents::{PlanStatus, PlanStep, RunReason, Usage};
 use serde_json::{Value, json};
-use tokio::sync::mpsc;
 
 use super::json::Places;
 use super::out::Out;
 use super::permission::{About, Allows, Choice, Permission, PermissionOption};
 use super::rpc::{Failure, Incoming, METHOD_NOT_FOUND, Rpc};
-use super::{Dialect, Message, Opening, Setting, Unknown};
-use crate::control::Told;
+use super::{Dialect, Message, Opening, Unknown};
 use crate::event::Outcome;
-use crate::session::{Inbox, Stopped};
 
 /// The agent wants credentials first.
 const AUTH_REQUIRED: i64 = -32_000;
@@ -30,16 +27,6 @@ const CANCELLED: i64 = -32_800;
 const MAX_TOOLS: usize = 64;
 /// Thoughts are kept together up to this length, in bytes.
 const MAX_THOUGHT: usize = 256 << 10;
-
-/// Runs a session until it is stopped.
-pub(in crate::codec) async fn run(
-    setting: Setting,
-    resume: Option<String>,
-    inbox: Inbox,
-    told: mpsc::Receiver<Told>,
-) -> Result<(), Stopped> {
-    super::run(Acp::new(), setting, resume, inbox, told).await
-}
 
 /// The state of the conversation with an agent.
 #[derive(Debug)]

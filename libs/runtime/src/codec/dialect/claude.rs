@@ -8,15 +8,12 @@ use std::collections::HashMap;
 
 use protocol::agents::{PlanStatus, PlanStep, RunReason, Usage};
 use serde_json::{Value, json};
-use tokio::sync::mpsc;
 
 use super::json::Places;
 use super::out::{self, Out};
 use super::permission::{About, Allows, Choice, Permission, PermissionOption};
-use super::{Dialect, Message, Opening, Setting, Unknown};
-use crate::control::Told;
+use super::{Dialect, Message, Opening, Unknown};
 use crate::event::Outcome;
-use crate::session::{Inbox, Stopped};
 
 /// What makes it speak messages and ask for permission in them.
 const ARGUMENTS: [&str; 9] = [
@@ -39,16 +36,6 @@ const QUESTION: &str = "AskUserQuestion";
 
 /// Our first request.
 const INITIALIZE: &str = "initialize";
-
-/// Runs a session until it is stopped.
-pub(in crate::codec) async fn run(
-    setting: Setting,
-    resume: Option<String>,
-    inbox: Inbox,
-    told: mpsc::Receiver<Told>,
-) -> Result<(), Stopped> {
-    super::run(Claude::default(), setting, resume, inbox, told).await
-}
 
 /// The state of the conversation with it.
 #[derive(Debug, Default)]
@@ -174,7 +161,9 @@ impl Claude {
 }
 
 impl Dialect for Claude {
-    const SAYS_AGAIN: bool = true;
+    fn says_again(&self) -> bool {
+        true
+    }
 
     fn arguments(&self, configured: &[String], resume: Option<&str>) -> Vec<String> {
         let ours = ARGUMENTS.map(str::to_owned).into_iter();

@@ -8,16 +8,13 @@ use std::path::PathBuf;
 use protocol::agents::{PlanStatus, PlanStep, RunReason, Usage};
 use protocol::spec::CodexSandbox;
 use serde_json::{Value, json};
-use tokio::sync::mpsc;
 
 use super::json::Places;
 use super::out::Out;
 use super::permission::{About, Allows, Choice, Permission, PermissionOption};
 use super::rpc::{Failure, Incoming, METHOD_NOT_FOUND, Rpc};
-use super::{Dialect, Message, Opening, Setting, Unknown};
-use crate::control::Told;
+use super::{Dialect, Message, Opening, Unknown};
 use crate::event::Outcome;
-use crate::session::{Inbox, Stopped};
 
 /// Makes it speak messages.
 const SERVER: &str = "app-server";
@@ -28,17 +25,6 @@ const DECISIONS: [(&str, Allows, &str); 3] = [
     ("Allow for this session", Allows::Always, "acceptForSession"),
     ("Deny", Allows::Nothing, "decline"),
 ];
-
-/// Runs a session until it is stopped.
-pub(in crate::codec) async fn run(
-    setting: Setting,
-    sandbox: CodexSandbox,
-    resume: Option<String>,
-    inbox: Inbox,
-    told: mpsc::Receiver<Told>,
-) -> Result<(), Stopped> {
-    super::run(Codex::new(sandbox), setting, resume, inbox, told).await
-}
 
 /// The state of the conversation with it.
 #[derive(Debug)]
@@ -282,7 +268,9 @@ impl Codex {
 }
 
 impl Dialect for Codex {
-    const SAYS_AGAIN: bool = true;
+    fn says_again(&self) -> bool {
+        true
+    }
 
     fn arguments(&self, configured: &[String], _resume: Option<&str>) -> Vec<String> {
         let ours =

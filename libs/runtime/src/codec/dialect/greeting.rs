@@ -23,21 +23,28 @@ const LAST_WORDS: usize = 2_000;
 ///
 /// # Errors
 /// Why it does not take turns, for people.
-pub(super) async fn greet<D: Dialect>(mut dialect: D, setting: Setting) -> Result<bool, String> {
+pub(in crate::codec) async fn greet(
+    mut dialect: Box<dyn Dialect>,
+    setting: Setting,
+) -> Result<bool, String> {
+    if dialect.is_per_turn() {
+        // There is nothing to be said before a message.
+        return Ok(dialect.resumes());
+    }
     let args = dialect.arguments(setting.program.args(), None);
     let program = setting.program.with_args(args);
     let mut process = program.start().await.map_err(|error| error.to_string())?;
     let mut out = Out::default();
     dialect.open(&Opening { resume: None, directory: program.directory() }, &mut out);
     let late = || Err(format!("{} does not answer as a program of its codec does", setting.name));
-    let greeted = timeout(LONGEST, listen(&mut dialect, &mut process, out, &setting.name));
+    let greeted = timeout(LONGEST, listen(&mut *dialect, &mut process, out, &setting.name));
     let greeted = greeted.await.unwrap_or_else(|_| late());
     process.end(setting.graces.terminate).await;
     greeted.map(|()| dialect.resumes())
 }
 
-async fn listen<D: Dialect>(
-    dialect: &mut D,
+async fn listen(
+    dialect: &mut dyn Dialect,
     process: &mut Process,
     mut out: Out,
     name: &str,

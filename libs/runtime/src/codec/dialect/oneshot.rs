@@ -11,36 +11,22 @@ use protocol::agents::{RunReason, Usage};
 use protocol::spec::{OneshotFormat, OneshotMeaning, OneshotRule};
 use serde::Deserialize;
 use serde_json::Value;
-use tokio::sync::mpsc;
 
 use super::json::Places;
 use super::out::Out;
 use super::permission::Choice;
-use super::{Dialect, Message, Opening, Setting, Unknown};
-use crate::control::Told;
+use super::{Dialect, Message, Opening, Unknown};
 use crate::event::Outcome;
-use crate::session::{Inbox, Stopped};
 
 /// Where the arguments that continue a session stand.
 const RESUME: &str = "{resume}";
 /// What stands for the session's id in them.
 const SESSION: &str = "{session}";
 
-/// Runs a session until it is stopped.
-pub(in crate::codec) async fn run(
-    setting: Setting,
-    table: Table,
-    resume: Option<String>,
-    inbox: Inbox,
-    told: mpsc::Receiver<Told>,
-) -> Result<(), Stopped> {
-    super::run(Oneshot::new(table), setting, resume, inbox, told).await
-}
-
 /// How a program is started, and what its lines mean.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(in crate::codec) struct Table {
+pub(super) struct Table {
     /// Used if none are configured.
     arguments: Vec<String>,
     resume: Vec<String>,
@@ -52,7 +38,7 @@ static TABLES: LazyLock<HashMap<OneshotFormat, Table>> =
 
 impl Table {
     /// That of a known program or an own one; the arguments that continue a session may be others.
-    pub(in crate::codec) fn new(
+    pub(super) fn new(
         format: Option<OneshotFormat>,
         rules: Vec<OneshotRule>,
         resume: Vec<String>,
@@ -81,7 +67,9 @@ impl Oneshot {
 }
 
 impl Dialect for Oneshot {
-    const PER_TURN: bool = true;
+    fn is_per_turn(&self) -> bool {
+        true
+    }
 
     fn arguments(&self, configured: &[String], resume: Option<&str>) -> Vec<String> {
         let base = if configured.is_empty() { &self.table.arguments } else { configured };

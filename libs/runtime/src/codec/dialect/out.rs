@@ -9,7 +9,7 @@ use crate::event::Outcome;
 
 /// What a dialect says to its program, and what it has heard from it, in order.
 #[derive(Debug, Default)]
-pub(super) struct Out {
+pub(in crate::codec) struct Out {
     /// Lines for the program, without newline.
     pub(super) lines: Vec<String>,
     pub(super) heard: Vec<Heard>,

@@ -55,7 +55,7 @@ pub(super) enum Allows {
 
 /// What was decided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Choice {
+pub(in crate::codec) enum Choice {
     /// That option.
     Option(usize),
     /// None of them: nobody answered, or somebody declined to.

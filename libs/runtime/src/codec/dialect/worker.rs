@@ -7,8 +7,8 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use protocol::{InteractionId, RunId};
-use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, sleep_until};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use super::out::Out;
 use super::permission::{Choice, Permission, chosen};
@@ -16,11 +16,12 @@ use super::speech::Speech;
 use super::{Dialect, Setting};
 use crate::codec::ladder::Ladder;
 use crate::codec::restart::Restart;
+use crate::codec::waiting::{self, at};
 use crate::control::{InteractionAnswer, Told};
 use crate::event::{AgentEvent, Outcome};
 use crate::framing::Framing;
 use crate::host::process::{Activity, Process};
-use crate::session::{self, Inbox, Prompt};
+use crate::session::{Inbox, Prompt};
 
 /// How long a program may take from its start until it takes turns. Some load for seconds, on a busy machine for longer.
 const OPENING: Duration = Duration::from_secs(60);
@@ -29,8 +30,8 @@ const OPENING: Duration = Duration::from_secs(60);
 const QUIET: Duration = Duration::from_millis(300);
 
 /// Everything about the session; the task is its only owner.
-pub(super) struct Worker<D> {
-    dialect: D,
+pub(super) struct Worker {
+    dialect: Box<dyn Dialect>,
     setting: Setting,
     inbox: Inbox,
     told: mpsc::Receiver<Told>,
@@ -115,9 +116,9 @@ enum Wake {
     Time,
 }
 
-impl<D: Dialect> Worker<D> {
+impl Worker {
     pub(super) fn new(
-        dialect: D,
+        dialect: Box<dyn Dialect>,
         setting: Setting,
         resume: Option<String>,
         inbox: Inbox,
@@ -168,11 +169,14 @@ impl<D: Dialect> Worker<D> {
     }
 
     async fn wake(&mut self) -> Wake {
-        let (time, ladder) = (self.deadline(), ladder(self.turn.as_ref()));
+        let time = self.deadline();
+        let ladder = self.turn.as_ref().and_then(|turn| turn.ladder?.deadline());
         let Self { inbox, outbox, turn, running, told, .. } = self;
         let takes = running.as_ref().is_none_or(|running| !running.process.is_telling());
         let Inbox { prompts, cancelled, stop, events } = inbox;
         let all_said = outbox.is_empty();
+        let uncancelled = turn.as_ref().filter(|turn| !turn.cancelled).map(|turn| &turn.run);
+        let process = running.as_mut().map(|running| &mut running.process);
         tokio::select! {
             biased;
             () = stop.cancelled() => Wake::Stopped,
@@ -183,19 +187,19 @@ impl<D: Dialect> Worker<D> {
                 }
                 Wake::Said
             }
-            () = cancelled_now(cancelled, turn.as_ref()) => Wake::Cancelled,
+            () = waiting::cancelled(cancelled, uncancelled) => Wake::Cancelled,
             // Before what it says: it may say something all the time.
             () = at(ladder) => Wake::Time,
             prompt = prompts.recv(), if all_said && turn.is_none() => {
                 prompt.map_or(Wake::Stopped, Wake::Prompt)
             }
             Some(told) = told.recv(), if all_said && takes => Wake::Told(told),
-            activity = activity(running.as_mut()), if all_said => Wake::Activity(activity),
+            activity = waiting::activity(process), if all_said => Wake::Activity(activity),
             () = at(time), if all_said => Wake::Time,
         }
     }
 
-    /// When there is something to do.
+    /// When there is something to do, besides what the ladder says.
     fn deadline(&self) -> Option<Instant> {
         let start = match self.turn.as_ref().map(|turn| turn.phase) {
             Some(Phase::Waiting(start)) => start,
@@ -206,13 +210,13 @@ impl<D: Dialect> Worker<D> {
         let unasked = (self.turn.is_none() && !self.speech.is_empty()).then(|| self.silent + QUIET);
         let settled = self.running.as_ref().filter(|running| running.settles);
         let settled = settled.map(|_| self.silent + QUIET);
-        let times = [start, opening, settled, unasked, self.silence(), ladder(self.turn.as_ref())];
+        let times = [start, opening, settled, unasked, self.silence()];
         times.into_iter().flatten().min()
     }
 
     /// When people are told that nothing was heard.
     fn silence(&self) -> Option<Instant> {
-        let turn = self.turn.as_ref().filter(|turn| turn.phase == Phase::Given)?;
+        let turn = self.turn.as_ref().filter(|turn| !matches!(turn.phase, Phase::Waiting(_)))?;
         // A program that waits for an answer has reason to be silent.
         let waits = !self.asked.is_empty() || self.reported || turn.outcome.is_some();
         self.setting.silence.filter(|_| !waits).map(|silence| self.silent + silence)
@@ -228,10 +232,7 @@ impl<D: Dialect> Worker<D> {
         }
         if self.silence().is_some_and(|at| at <= now) {
             self.reported = true;
-            let silence = now - self.silent;
-            let said =
-                format!("{} has said nothing for {} s", self.setting.name, silence.as_secs());
-            self.status(said);
+            self.status(waiting::silent(&self.setting.name, self.silent));
         }
         if self.turn.is_none() && self.silent + QUIET <= now {
             self.flush();
@@ -341,31 +342,5 @@ impl<D: Dialect> Worker<D> {
         if let Some(Turn { run, .. }) = self.turn.take() {
             self.outbox.push_back(AgentEvent::Ended { run, outcome });
         }
-    }
-}
-
-fn ladder(turn: Option<&Turn>) -> Option<Instant> {
-    turn?.ladder?.deadline()
-}
-
-/// Resolves when the turn is cancelled and does not know it yet.
-async fn cancelled_now(signal: &mut watch::Receiver<Option<RunId>>, turn: Option<&Turn>) {
-    match turn {
-        Some(turn) if !turn.cancelled => session::cancelled(signal, &turn.run).await,
-        _ => std::future::pending().await,
-    }
-}
-
-async fn activity(running: Option<&mut Running>) -> Activity {
-    match running {
-        Some(running) => running.process.next().await,
-        None => std::future::pending().await,
-    }
-}
-
-async fn at(instant: Option<Instant>) {
-    match instant {
-        Some(instant) => sleep_until(instant).await,
-        None => std::future::pending().await,
     }
 }

@@ -168,6 +168,11 @@ impl Silence {
         self.spoken = true;
     }
 
+    /// Since when nothing was said.
+    pub(super) fn since(&self) -> Instant {
+        self.since
+    }
+
     /// Whether a prompt was the last that was said.
     pub(super) fn is_prompted(&self) -> bool {
         self.prompted

@@ -74,6 +74,11 @@ impl Turn {
         matches!(self.phase, Phase::Writing | Phase::NotWritten | Phase::Listening)
     }
 
+    /// Whether it waits for the answer to what was asked in it.
+    pub(super) fn is_asking(&self) -> bool {
+        !self.asked.is_empty()
+    }
+
     /// Whether the turn is over by a mark. A message has to be written whole before.
     pub(super) fn is_over(&self) -> bool {
         self.marked && matches!(self.phase, Phase::Listening)
@@ -84,7 +89,7 @@ impl Turn {
         match &self.phase {
             Phase::Waiting { until, .. } => *until,
             Phase::Greeting { patience, .. } => self.silence.end(*patience),
-            Phase::Listening if !self.asked.is_empty() && !self.cancelled => None,
+            Phase::Listening if self.is_asking() && !self.cancelled => None,
             Phase::Listening if self.cancelled => self.silence.end(rules.wait_for_reaction()),
             Phase::Listening => self.silence.end(rules.wait_for_answer()),
             Phase::Writing | Phase::NotWritten => None,

@@ -5,10 +5,9 @@ mod program;
 
 use std::collections::VecDeque;
 
-use protocol::RunId;
 use protocol::agents::OutputStream;
-use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, sleep_until};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use super::Setting;
 use super::rules::Silence;
@@ -16,11 +15,12 @@ use super::turn::{Phase, Turn};
 use super::unasked::Unasked;
 use crate::codec::ladder::Ladder;
 use crate::codec::restart::Restart;
+use crate::codec::waiting::{self, at};
 use crate::control::Told;
 use crate::event::{AgentEvent, Outcome};
 use crate::framing::Framing;
 use crate::host::process::{Activity, Process};
-use crate::session::{self, Inbox, Prompt};
+use crate::session::{Inbox, Prompt};
 
 /// Everything about the session; the task is its only owner.
 pub(super) struct Worker {
@@ -37,6 +37,8 @@ pub(super) struct Worker {
     restart: Restart,
     turn: Option<Turn>,
     unasked: Unasked,
+    /// The beginning of the silence that people were told of last.
+    reported: Option<Instant>,
     /// When the last answer ended.
     answered: Option<Instant>,
 }
@@ -63,6 +65,8 @@ enum Wake {
     Activity(Activity),
     /// Something has been quiet for as long as it takes.
     Quiet,
+    /// A turn has been silent for so long that people are told.
+    Silent,
 }
 
 impl Worker {
@@ -78,6 +82,7 @@ impl Worker {
             restart: Restart::default(),
             turn: None,
             unasked: Unasked::default(),
+            reported: None,
             answered: None,
         }
     }
@@ -93,6 +98,7 @@ impl Worker {
                 Wake::Climb => self.climb(),
                 Wake::Activity(activity) => self.on_activity(activity).await,
                 Wake::Quiet => self.on_quiet().await,
+                Wake::Silent => self.on_silent(),
             }
             self.tell().await;
         }
@@ -103,11 +109,13 @@ impl Worker {
 
     async fn wake(&mut self) -> Wake {
         let climb = self.turn.as_ref().and_then(|turn| turn.ladder?.deadline());
-        let quiet = self.quiet_at();
+        let (quiet, silent) = (self.quiet_at(), self.silent_at());
         let Self { inbox, outbox, turn, running, told, telling, .. } = self;
         let takes = running.as_ref().is_none_or(|running| !running.process.is_telling());
         let Inbox { prompts, cancelled, stop, events } = inbox;
         let all_said = outbox.is_empty();
+        let uncancelled = turn.as_ref().filter(|turn| !turn.cancelled).map(|turn| &turn.run);
+        let process = running.as_mut().map(|running| &mut running.process);
         tokio::select! {
             biased;
             () = stop.cancelled() => Wake::Stopped,
@@ -118,7 +126,7 @@ impl Worker {
                 }
                 Wake::Said
             }
-            () = cancelled_now(cancelled, turn.as_ref()) => Wake::Cancelled,
+            () = waiting::cancelled(cancelled, uncancelled) => Wake::Cancelled,
             () = at(climb) => Wake::Climb,
             prompt = prompts.recv(), if all_said && turn.is_none() => {
                 prompt.map_or(Wake::Stopped, Wake::Prompt)
@@ -126,8 +134,9 @@ impl Worker {
             Some(told) = told.recv(), if all_said && telling.is_none() && takes => Wake::Told(told),
             // Before the quiet times: what is there to be read ends the quiet, even if this task
             // comes late to it.
-            activity = activity(running.as_mut()), if all_said => Wake::Activity(activity),
+            activity = waiting::activity(process), if all_said => Wake::Activity(activity),
             () = at(quiet), if all_said => Wake::Quiet,
+            () = at(silent), if all_said => Wake::Silent,
         }
     }
 
@@ -205,6 +214,21 @@ impl Worker {
         }
     }
 
+    /// When people are told that nothing was heard of the program.
+    fn silent_at(&self) -> Option<Instant> {
+        let turn = self.turn.as_ref().filter(|turn| turn.is_heard() && !turn.is_asking())?;
+        let since = turn.silence.since();
+        Some(since + self.setting.silence.filter(|_| self.reported != Some(since))?)
+    }
+
+    fn on_silent(&mut self) {
+        let Some(turn) = &self.turn else { return };
+        let since = turn.silence.since();
+        self.reported = Some(since);
+        let said = waiting::silent(&self.name, since);
+        self.outbox.push_back(AgentEvent::status(Some(&turn.run), said));
+    }
+
     /// The program has given its answer, or has given up its turn as it was told to.
     fn end_well(&mut self) {
         let cancelled = self.turn.as_ref().is_some_and(|turn| turn.cancelled);
@@ -220,27 +244,5 @@ impl Worker {
         if let Some(turn) = self.turn.take() {
             turn.end(outcome, &mut self.outbox);
         }
-    }
-}
-
-/// Resolves when the turn is cancelled and does not know it yet.
-async fn cancelled_now(signal: &mut watch::Receiver<Option<RunId>>, turn: Option<&Turn>) {
-    match turn {
-        Some(turn) if !turn.cancelled => session::cancelled(signal, &turn.run).await,
-        _ => std::future::pending().await,
-    }
-}
-
-async fn activity(running: Option<&mut Running>) -> Activity {
-    match running {
-        Some(running) => running.process.next().await,
-        None => std::future::pending().await,
-    }
-}
-
-async fn at(instant: Option<Instant>) {
-    match instant {
-        Some(instant) => sleep_until(instant).await,
-        None => std::future::pending().await,
     }
 }

@@ -5,9 +5,9 @@ use protocol::limits::MAX_ENTRY;
 use serde_json::Value;
 
 use super::{Asked, Phase, Worker};
+use crate::codec::dialect::Unknown;
 use crate::codec::dialect::out::{Heard, Out};
 use crate::codec::dialect::permission::{Choice, Permission};
-use crate::codec::dialect::{Dialect, Unknown};
 use crate::codec::ladder::Ladder;
 use crate::event::{AgentEvent, Outcome};
 use crate::framing::Line;
@@ -27,7 +27,7 @@ const LONG_QUESTION: usize = 300;
 /// What stands around something in an entry.
 const AROUND: usize = 4 << 10;
 
-impl<D: Dialect> Worker<D> {
+impl Worker {
     pub(super) fn on_stdout(&mut self, bytes: &[u8]) {
         self.heard();
         let lines = self.running.as_mut().map(|running| running.stdout.push(bytes));
@@ -144,7 +144,7 @@ impl<D: Dialect> Worker<D> {
     fn on_note(&mut self, body: ChatEventBody, line: Option<&Line>) {
         // What was said before a tool is used is one part of the answer, what is said after it another. Who says it again as
         // a whole says where it ends.
-        let parts = !D::SAYS_AGAIN
+        let parts = !self.dialect.says_again()
             && !matches!(body, ChatEventBody::Status { .. } | ChatEventBody::Raw { .. });
         if parts {
             self.flush();
@@ -185,7 +185,7 @@ impl<D: Dialect> Worker<D> {
         let (interaction, choices) = (ask.interaction_id.clone(), ask.choices.clone());
         // The same name for another one: what was asked before is moot.
         self.withdraw(|asked| asked.permission.key == permission.key);
-        if !D::SAYS_AGAIN {
+        if !self.dialect.says_again() {
             self.flush();
         }
         let run = self.turn.as_ref().map(|turn| turn.run.clone());
@@ -195,11 +195,12 @@ impl<D: Dialect> Worker<D> {
 
     fn on_ended(&mut self, outcome: Outcome) {
         let Some(turn) = &mut self.turn else { return };
-        let is_told = turn.phase == Phase::Given || (D::PER_TURN && turn.phase == Phase::Writing);
+        let is_told = turn.phase == Phase::Given
+            || (self.dialect.is_per_turn() && turn.phase == Phase::Writing);
         if !is_told {
             return;
         }
-        if D::PER_TURN {
+        if self.dialect.is_per_turn() {
             let failed = matches!(outcome, Outcome::Failed { .. });
             turn.outcome = Some(outcome);
             if failed {

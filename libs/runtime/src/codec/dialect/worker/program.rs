@@ -7,8 +7,8 @@ use protocol::limits::MAX_LINE;
 use tokio::time::Instant;
 
 use super::{Phase, Running, Worker};
+use crate::codec::dialect::Opening;
 use crate::codec::dialect::out::Out;
-use crate::codec::dialect::{Dialect, Opening};
 use crate::codec::exit::describe;
 use crate::codec::restart::End;
 use crate::event::Outcome;
@@ -18,7 +18,7 @@ use crate::host::process::Activity;
 /// Programs that may end without having read a byte of a message, before its turn fails.
 const MAX_UNREAD: u8 = 3;
 
-impl<D: Dialect> Worker<D> {
+impl Worker {
     /// Brings a turn that waits a step further.
     pub(super) async fn advance(&mut self) {
         if let Some(why) = self.refused.take() {
@@ -58,7 +58,8 @@ impl<D: Dialect> Worker<D> {
         let configured = &self.setting.program;
         let args = self.dialect.arguments(configured.args(), resume.as_deref());
         let program = configured.with_args(args);
-        let program = if D::PER_TURN { program.with_ending_input() } else { program };
+        let program =
+            if self.dialect.is_per_turn() { program.with_ending_input() } else { program };
         let process = match program.start().await {
             Ok(process) => process,
             Err(error) => {
@@ -116,7 +117,7 @@ impl<D: Dialect> Worker<D> {
     fn on_written(&mut self) {
         let Some(turn) = &mut self.turn else { return };
         turn.phase = Phase::Given;
-        if D::PER_TURN
+        if self.dialect.is_per_turn()
             && let Some(running) = &mut self.running
         {
             running.process.close_stdin();
@@ -164,7 +165,10 @@ impl<D: Dialect> Worker<D> {
             }
             // It has not read a byte of it.
             Phase::Writing | Phase::Given
-                if !read && !turn.cancelled && !D::PER_TURN && turn.unread < MAX_UNREAD =>
+                if !read
+                    && !turn.cancelled
+                    && !self.dialect.is_per_turn()
+                    && turn.unread < MAX_UNREAD =>
             {
                 turn.unread += 1;
                 turn.phase = Phase::Waiting(None);
@@ -178,13 +182,13 @@ impl<D: Dialect> Worker<D> {
                     Some(Outcome::Cancelled) => (End::Cancelled, Outcome::Cancelled),
                     Some(outcome) => (End::Answered, outcome),
                     // An exit code is its way to say that it failed.
-                    None if D::PER_TURN && status.code().is_some() => {
+                    None if self.dialect.is_per_turn() && status.code().is_some() => {
                         (End::Answered, Outcome::failed(reason, how))
                     }
                     None => (End::Crashed(how.clone()), Outcome::failed(reason, how)),
                 };
                 let failed = matches!(outcome, Outcome::Failed { .. });
-                if D::PER_TURN && resumes && failed && !self.confirmed {
+                if self.dialect.is_per_turn() && resumes && failed && !self.confirmed {
                     self.failures += 1;
                     // Once may have another reason.
                     if self.failures > 1 {
