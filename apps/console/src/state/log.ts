@@ -1,0 +1,205 @@
+import type {
+  AgentId,
+  ConversationId,
+  Epoch,
+  ForwardedEvent,
+  History,
+  HistoryEnd,
+  HistoryEvent,
+  InteractionRequest,
+  Joined,
+  LiveEvent,
+  Queue,
+  RunId,
+  Seq,
+} from '../protocol'
+
+/** The text of an answer that is being written. */
+export interface Writing {
+  runId: RunId
+  text: string
+  /** Of the last piece that is in the text. */
+  sequence: number
+  /** Whether more was said than is shown. */
+  truncated: boolean
+  since: string
+}
+
+const LOGGED = new Set<string>([
+  'chatMessage',
+  'runEvent',
+  'chatEvent',
+  'interactionRequest',
+  'interactionUpdate',
+  'agentEvent',
+  'agentChanged',
+  'messageFilterResult',
+] satisfies Array<HistoryEvent['event']>)
+
+const ENDED = new Set<string>(['done', 'cancelled', 'failed'])
+
+/** What an event did to a log: nothing, one more entry, or everything anew. */
+export type Change = 'none' | 'appended' | 'live' | 'replaced'
+
+const NO_QUEUE: Queue = { version: 0, running: [], queued: [] }
+
+/**
+ * A conversation's log as far as this page has it: a window of entries without a gap that ends with the newest, and what is live
+ * besides. No I/O, no clock: the same events give the same log, however often they come and wherever the connection was lost
+ * in between.
+ */
+export class Log {
+  /** The life of the log that the entries are of. */
+  epoch: Epoch | undefined
+  /** In the order of `seq`. */
+  readonly entries: HistoryEvent[] = []
+  /** The newest entry that was seen: the cursor. */
+  head: Seq = 0
+  /** Whether there is more before the first entry. */
+  hasOlder = false
+  /** The replay is over: what follows is live. */
+  isCurrent = false
+  readonly writing = new Map<RunId, Writing>()
+  queue: Queue = NO_QUEUE
+  /** Those that wait for an answer. */
+  readonly open = new Map<string, InteractionRequest>()
+  /** Counts the lives that were seen: what was made from another one is void. */
+  life = 0
+  /** Requests up to here that are open came with the acknowledgement of the join. */
+  #known: Seq = 0
+
+  constructor(
+    readonly agentId: AgentId,
+    readonly conversationId: ConversationId,
+  ) {}
+
+  /** What to ask for when joining: what was missed, at most the newest `limit`. */
+  cursor(limit: number): { afterSeq?: Seq; epoch?: Epoch; limit: number } {
+    return this.epoch === undefined ? { limit } : { afterSeq: this.head, epoch: this.epoch, limit }
+  }
+
+  /** The acknowledgement of the join; the replay follows. */
+  joined(joined: Joined): Change {
+    const goesOn = this.epoch === joined.epoch && this.head <= joined.headSeq
+    if (!goesOn) this.#beginAnew(joined.epoch)
+    this.isCurrent = false
+    // Who joins in the middle of an answer is given its text anew.
+    this.writing.clear()
+    this.queue = joined.queue
+    this.#known = joined.headSeq
+    this.open.clear()
+    for (const interaction of joined.interactions) this.open.set(interaction.interactionId, interaction)
+    return goesOn ? 'live' : 'replaced'
+  }
+
+  /** An event of the manager, whatever it is about. */
+  receive(event: string, payload: unknown): Change {
+    const about = payload as { agentId?: AgentId; conversationId?: ConversationId; seq?: Seq } | null
+    if (about?.conversationId !== this.conversationId) return 'none'
+    if (LOGGED.has(event) && about.seq !== undefined) return this.#append({ event, payload } as HistoryEvent)
+    switch (event as ForwardedEvent['event']) {
+      case 'chatEvent':
+        return 'sequence' in about ? this.#write(payload as LiveEvent) : 'none'
+      case 'historyEnd':
+        return this.#replayed(payload as HistoryEnd)
+      case 'queueUpdate':
+        return this.#queued(payload as Queue)
+      case 'conversationUpdate': {
+        const { action, epoch } = payload as { action: string; epoch?: Epoch }
+        return action === 'cleared' && epoch !== this.epoch ? this.#beginAnew(epoch) : 'none'
+      }
+      default:
+        return 'none'
+    }
+  }
+
+  /** A page of what is before the first entry. */
+  older(page: History, life: number): Change {
+    if (life !== this.life || page.epoch !== this.epoch) return 'none'
+    const first = this.firstSeq
+    const before = page.events.filter(({ payload }) => payload.seq < first)
+    this.entries.unshift(...before)
+    this.hasOlder = page.hasMore
+    return before.length > 0 ? 'replaced' : 'live'
+  }
+
+  /** The oldest entry that is there; behind the newest if none is. */
+  get firstSeq(): Seq {
+    return this.entries[0]?.payload.seq ?? this.head + 1
+  }
+
+  #append(entry: HistoryEvent): Change {
+    const { seq } = entry.payload
+    if (seq <= this.head) return 'none'
+    let change: Change = 'appended'
+    if (seq !== this.head + 1) {
+      // More was missed than is replayed. What is before the gap is read again when somebody scrolls there.
+      change = this.entries.length > 0 ? 'replaced' : 'appended'
+      this.entries.length = 0
+      this.hasOlder = true
+    }
+    this.entries.push(entry)
+    this.head = seq
+    this.#follow(entry)
+    return change
+  }
+
+  /** What a stored entry means for what is live. */
+  #follow({ event, payload }: HistoryEvent): void {
+    if (event === 'chatMessage' && payload.from === 'agent' && payload.runId) this.writing.delete(payload.runId)
+    if (event === 'runEvent' && payload.runId && ENDED.has(payload.state)) this.writing.delete(payload.runId)
+    if (event === 'interactionRequest' && payload.seq > this.#known) this.open.set(payload.interactionId, payload)
+    if (event === 'interactionUpdate') this.open.delete(payload.interactionId)
+  }
+
+  #write({ runId, sequence, timestamp, kind, payload }: LiveEvent): Change {
+    const writing = this.writing.get(runId)
+    const truncated = payload.truncated ?? false
+    if (kind === 'assistantSnapshot') {
+      if (writing && writing.sequence > sequence) return 'none'
+      this.writing.set(runId, { runId, text: payload.text, sequence, truncated, since: writing?.since ?? timestamp })
+    } else if (!writing) {
+      this.writing.set(runId, { runId, text: payload.delta, sequence, truncated, since: timestamp })
+    } else if (sequence > writing.sequence) {
+      writing.text += payload.delta
+      writing.sequence = sequence
+      writing.truncated ||= truncated
+    } else {
+      return 'none'
+    }
+    return 'live'
+  }
+
+  #replayed(end: HistoryEnd): Change {
+    let change: Change = 'live'
+    if (end.epoch !== this.epoch) change = this.#beginAnew(end.epoch)
+    // What was not replayed up to here is not in the log any more, or is older than what was asked for.
+    if (end.toSeq > this.head) {
+      if (this.entries.length > 0) change = 'replaced'
+      this.entries.length = 0
+      this.head = end.toSeq
+      this.hasOlder = end.hasMore
+    }
+    this.isCurrent = true
+    return change
+  }
+
+  #queued(queue: Queue): Change {
+    // The newest replaces all before; versions begin anew with a restart of the manager, which joins anew.
+    const { version, running, queued } = queue
+    this.queue = { version, running, queued }
+    return 'live'
+  }
+
+  #beginAnew(epoch: Epoch | undefined): Change {
+    this.epoch = epoch
+    this.entries.length = 0
+    this.head = 0
+    this.hasOlder = false
+    this.writing.clear()
+    this.open.clear()
+    this.#known = 0
+    this.life += 1
+    return 'replaced'
+  }
+}
