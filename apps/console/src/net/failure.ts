@@ -21,7 +21,9 @@ export class Failure extends Error {
 
   /** What may succeed later, as it is. */
   get isPassing(): boolean {
-    return ['OFFLINE', 'REMOTE_UNAVAILABLE', 'STORE_UNAVAILABLE', 'SERVER_STOPPING', 'RATE_LIMITED'].includes(this.code)
+    return ['OFFLINE', 'REMOTE_UNAVAILABLE', 'STORE_UNAVAILABLE', 'SERVER_STOPPING', 'RATE_LIMITED'].includes(
+      this.code,
+    )
   }
 }
 

@@ -5,6 +5,7 @@ import type {
   AgentId,
   ClientId,
   ClientsCommandMap,
+  ViewerTopic,
   Connected,
   ForwardCommandMap,
   ForwardedEvent,
@@ -36,6 +37,8 @@ type PayloadOf<E extends Forwarded> = Extract<ForwardedEvent, { event: E }>['pay
 interface Options {
   /** The viewer's stable id. */
   clientKey: string
+  /** What to be told besides what is followed. */
+  topics: ViewerTopic[]
   /** Called once for each connection, before anything else is sent on it: to select and to follow again. */
   restore: (relay: Relay) => Promise<void> | void
 }
@@ -94,7 +97,8 @@ export class Relay {
     const socket = this.#socket
     if (!socket?.connected) throw new Failure('OFFLINE', 'The controller cannot be reached')
     return new Promise((resolve, reject) => {
-      const lost = (): void => reject(new Failure('OFFLINE', 'The connection was lost before the answer came'))
+      const lost = (): void =>
+        reject(new Failure('OFFLINE', 'The connection was lost before the answer came'))
       const finish = (): void => void socket.off('disconnect', lost)
       socket.once('disconnect', lost)
       socket.timeout(ANSWER_MS).emit(event as string, payload, (late: Error | null, ack: Ack<never>) => {
@@ -163,8 +167,9 @@ export class Relay {
   #hear(socket: Socket, event: string, payload: unknown): void {
     if (socket !== this.#socket) return
     this.#heard = Date.now()
-    if (event === 'connected') return void this.#open(socket, payload as Connected)
-    if (event === 'error' && (payload as { code?: string } | null)?.code === 'UNAUTHORIZED') return this.refuse()
+    if (event === 'connected') void this.#open(socket, payload as Connected)
+    if (event === 'error' && (payload as { code?: string } | null)?.code === 'UNAUTHORIZED')
+      return this.refuse()
     const inner = event === 'forwardedEvent' ? (payload as ForwardedEvent) : { event, payload }
     for (const listener of this.#listeners) listener(inner.event, inner.payload)
   }
@@ -175,11 +180,15 @@ export class Relay {
     this.#backoff.connected(Date.now())
     this.status = { kind: 'online' }
     try {
-      await this.command('subscribe', { topics: ['activity', 'heartbeat'], intervalMs: HEARTBEAT_MS })
+      await this.command('subscribe', {
+        topics: [...this.#options.topics, 'heartbeat'],
+        intervalMs: HEARTBEAT_MS,
+      })
       await this.#options.restore(this)
     } catch (error) {
       // A connection that is lost meanwhile is restored on the next one; what is refused is shown where it is used.
-      if (socket === this.#socket && socket.connected) console.warn('the connection could not be restored', error)
+      if (socket === this.#socket && socket.connected)
+        console.warn('the connection could not be restored', error)
     }
   }
 
@@ -214,6 +223,7 @@ export class Relay {
   }
 
   #watch(): void {
-    if (this.status.kind === 'online' && Date.now() - this.#heard > SILENCE_MS) this.#lose('the controller is silent')
+    if (this.status.kind === 'online' && Date.now() - this.#heard > SILENCE_MS)
+      this.#lose('the controller is silent')
   }
 }

@@ -146,9 +146,11 @@ export class Log {
 
   /** What a stored entry means for what is live. */
   #follow({ event, payload }: HistoryEvent): void {
-    if (event === 'chatMessage' && payload.from === 'agent' && payload.runId) this.writing.delete(payload.runId)
+    if (event === 'chatMessage' && payload.from === 'agent' && payload.runId)
+      this.writing.delete(payload.runId)
     if (event === 'runEvent' && payload.runId && ENDED.has(payload.state)) this.writing.delete(payload.runId)
-    if (event === 'interactionRequest' && payload.seq > this.#known) this.open.set(payload.interactionId, payload)
+    if (event === 'interactionRequest' && payload.seq > this.#known)
+      this.open.set(payload.interactionId, payload)
     if (event === 'interactionUpdate') this.open.delete(payload.interactionId)
   }
 
@@ -157,7 +159,13 @@ export class Log {
     const truncated = payload.truncated ?? false
     if (kind === 'assistantSnapshot') {
       if (writing && writing.sequence > sequence) return 'none'
-      this.writing.set(runId, { runId, text: payload.text, sequence, truncated, since: writing?.since ?? timestamp })
+      this.writing.set(runId, {
+        runId,
+        text: payload.text,
+        sequence,
+        truncated,
+        since: writing?.since ?? timestamp,
+      })
     } else if (!writing) {
       this.writing.set(runId, { runId, text: payload.delta, sequence, truncated, since: timestamp })
     } else if (sequence > writing.sequence) {

@@ -1,4 +1,14 @@
-import type { AgentId, ChatAccepted, ClientId, ConversationId, ErrorCode, HistoryEvent, MessageId, RunId, Seq } from '../protocol'
+import type {
+  AgentId,
+  ChatAccepted,
+  ClientId,
+  ConversationId,
+  ErrorCode,
+  HistoryEvent,
+  MessageId,
+  RunId,
+  Seq,
+} from '../protocol'
 
 /** A message of ours that is not in the log yet, as far as this page knows. */
 export interface Outgoing {

@@ -36,16 +36,37 @@ export interface Progress {
 export type Row = Common &
   (
     | { kind: 'day' }
-    | { kind: 'user'; text: string; messageId: string | undefined; viewerId: ViewerId | undefined; user: string | undefined; progress: Progress | undefined }
+    | {
+        kind: 'user'
+        text: string
+        messageId: string | undefined
+        viewerId: ViewerId | undefined
+        user: string | undefined
+        progress: Progress | undefined
+      }
     | { kind: 'agent'; text: string; agentName: string }
-    | { kind: 'tool'; name: string; title: string | undefined; input: unknown; result: { isError: boolean; output: unknown } | undefined; isOver: boolean }
+    | {
+        kind: 'tool'
+        name: string
+        title: string | undefined
+        input: unknown
+        result: { isError: boolean; output: unknown } | undefined
+        isOver: boolean
+      }
     | { kind: 'thinking'; text: string }
     | { kind: 'plan'; steps: PlanStep[] }
     | { kind: 'question'; message: string }
     | { kind: 'status'; message: string }
     | { kind: 'raw'; stream: OutputStream; text: string; truncated: boolean }
     | { kind: 'asked'; request: InteractionRequest; update: InteractionUpdate | undefined }
-    | { kind: 'ended'; state: RunState; reason: RunReason | undefined; error: string | undefined; durationMs: number | undefined; usage: Usage | undefined }
+    | {
+        kind: 'ended'
+        state: RunState
+        reason: RunReason | undefined
+        error: string | undefined
+        durationMs: number | undefined
+        usage: Usage | undefined
+      }
     | { kind: 'handover'; agentName: string; reason: string | undefined }
     | { kind: 'filtered'; direction: FilterDirection; status: FilterStatus; filters: string[] }
     | { kind: 'custom'; topic: string; payload: unknown }
@@ -95,7 +116,12 @@ export class Rows {
       case 'chatMessage': {
         const message = entry.payload
         if (message.from === 'agent') {
-          this.all.push({ ...common, kind: 'agent', text: message.response.result, agentName: message.agentName })
+          this.all.push({
+            ...common,
+            kind: 'agent',
+            text: message.response.result,
+            agentName: message.agentName,
+          })
           return
         }
         if (runId) this.#users.set(runId, this.all.length)
@@ -114,7 +140,12 @@ export class Rows {
       case 'interactionUpdate':
         return this.#answered(entry.payload)
       case 'agentChanged':
-        this.all.push({ ...common, kind: 'handover', agentName: entry.payload.agentName, reason: entry.payload.reason })
+        this.all.push({
+          ...common,
+          kind: 'handover',
+          agentName: entry.payload.agentName,
+          reason: entry.payload.reason,
+        })
         return
       case 'messageFilterResult': {
         const { direction, status, appliedFilters: filters } = entry.payload
@@ -122,7 +153,12 @@ export class Rows {
         return
       }
       case 'agentEvent':
-        this.all.push({ ...common, kind: 'custom', topic: entry.payload.topic, payload: entry.payload.payload })
+        this.all.push({
+          ...common,
+          kind: 'custom',
+          topic: entry.payload.topic,
+          payload: entry.payload.payload,
+        })
         return
       default:
         // Of a newer server.
@@ -185,7 +221,16 @@ export class Rows {
         const row = index === undefined ? undefined : this.all[index]
         const result = { isError, output }
         if (index !== undefined && row?.kind === 'tool') this.all[index] = { ...row, result, isOver: true }
-        else this.all.push({ ...common, kind: 'tool', name: id, title: undefined, input: undefined, result, isOver: true })
+        else
+          this.all.push({
+            ...common,
+            kind: 'tool',
+            name: id,
+            title: undefined,
+            input: undefined,
+            result,
+            isOver: true,
+          })
         return
       }
       case 'plan': {
@@ -220,7 +265,10 @@ export class Rows {
   }
 
   /** Output goes behind what the program has printed right before. */
-  #raw({ stream, text, truncated = false }: Extract<ChatEvent, { kind: 'raw' }>['payload'], common: Common): void {
+  #raw(
+    { stream, text, truncated = false }: Extract<ChatEvent, { kind: 'raw' }>['payload'],
+    common: Common,
+  ): void {
     const index = this.all.length - 1
     const last = this.all[index]
     const fits = last?.kind === 'raw' && last.stream === stream && last.runId === common.runId
