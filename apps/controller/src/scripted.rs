@@ -197,7 +197,9 @@ impl Sink for Shown {
         self.event("ack", payload)
     }
 
-    fn close(&mut self) {}
+    fn close(&mut self) -> Result<(), Refusal> {
+        Ok(())
+    }
 }
 
 async fn let_in(dials: &mut mpsc::Receiver<Peer>) -> Peer {
