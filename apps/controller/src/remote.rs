@@ -5,6 +5,7 @@ mod notices;
 pub(crate) mod people;
 mod retries;
 pub(crate) mod screens;
+mod status;
 mod watchers;
 mod worker;
 
@@ -27,6 +28,7 @@ use crate::error::Error;
 use notices::{Notice, Reach};
 use people::People;
 use screens::Screens;
+pub(crate) use status::Status;
 use watchers::Watchers;
 pub(crate) use watchers::Watching;
 use worker::Worker;
@@ -170,9 +172,9 @@ impl Remote {
         tokio::time::timeout(FIRST_ATTEMPT, self.watchers.tried()).await.ok();
     }
 
-    /// Whether the manager can be talked to now.
-    pub(crate) fn is_up(&self) -> bool {
-        self.watchers.is_up()
+    /// Whether the manager can be talked to, since when, and why not.
+    pub(crate) fn status(&self) -> Status {
+        self.watchers.status()
     }
 
     /// Logs in to an agent, once however many ask, and follows a conversation of it.

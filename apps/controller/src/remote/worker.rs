@@ -96,7 +96,7 @@ impl Worker {
                     Some(Request::Follow { agent, conversation, reply }) => self.on_follow((agent, conversation), reply),
                     Some(Request::Moved(new)) => {
                         (signals, linked) = (new, true);
-                        self.on_away("the manager moved");
+                        self.on_moved();
                     }
                     Some(Request::Close) | None => return,
                 },
@@ -115,9 +115,7 @@ impl Worker {
             Signal::Down { reason } => self.on_away(&reason),
             Signal::Retrying { attempt, delay } => {
                 self.retry_after = delay;
-                remote
-                    .watchers
-                    .retrying(attempt, u64::try_from(delay.as_millis()).unwrap_or(u64::MAX));
+                remote.watchers.retrying(attempt, delay);
             }
             Signal::RetryFailed { error } => remote.watchers.retry_failed(error),
             Signal::Refused { message } => {
@@ -132,7 +130,16 @@ impl Worker {
         self.connected = false;
         if let Some(remote) = self.remote.upgrade() {
             remote.reach.send_replace(Reach::Away);
-            remote.watchers.disconnected();
+            remote.watchers.disconnected(reason);
+        }
+    }
+
+    fn on_moved(&mut self) {
+        tracing::info!(client = %self.client, "the manager has moved");
+        self.connected = false;
+        if let Some(remote) = self.remote.upgrade() {
+            remote.reach.send_replace(Reach::Away);
+            remote.watchers.moved();
         }
     }
 
