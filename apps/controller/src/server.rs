@@ -54,8 +54,8 @@ impl Service for Server {
             let chosen = handshake.auth.get("clientKey").and_then(serde_json::Value::as_str);
             let viewer =
                 chosen.and_then(|key| ViewerId::new(key).ok()).unwrap_or_else(ViewerId::random);
-            let _attending = self.audience.enter(&viewer);
             let seat = caller.session.map(|session| session.seat);
+            let _attending = self.audience.enter(&viewer);
             Ok(Identity { user: caller.user, viewer, seat, _attending })
         })
     }
