@@ -1,15 +1,16 @@
-//! Has a release compiled again when the console was built meanwhile, which it has inside.
+//! Has the crate compiled again when the console was built meanwhile, which it has inside.
 
 use std::path::Path;
 
 fn main() {
     let dist = Path::new("../console/dist");
-    let watched = match std::env::var("PROFILE").as_deref() {
-        Ok("release") if dist.exists() => dist,
-        // The directory that it is going to be in: one that is not there would count as changed each time.
-        Ok("release") => Path::new("../console"),
-        // Reads the files when they are asked for.
-        _ => Path::new("build.rs"),
+    let is_release = std::env::var("PROFILE").is_ok_and(|profile| profile == "release");
+    let watched = match (dist.exists(), is_release) {
+        (true, true) => dist,
+        // The files are read when they are asked for.
+        (true, false) => Path::new("build.rs"),
+        // Where it is going to be: what is not there counts as changed each time.
+        (false, _) => Path::new("../console"),
     };
     println!("cargo::rerun-if-changed={}", watched.display());
 }
