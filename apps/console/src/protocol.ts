@@ -520,7 +520,10 @@ export interface ClientSet {
   message: string;
 }
 
-/** `clientUpdate`: the whole truth about one client. What was known of its agents before is replaced by it. */
+/**
+ * `clientUpdate`: the whole truth about one client. What was known of its agents before is replaced by it; with actions
+ * `current`, `connected` and `deleted`, what was known of its open conversations is so, too, by those that are told behind it.
+ */
 export interface ClientUpdate {
   /** The client. */
   clientId: ClientId;
