@@ -161,13 +161,40 @@ async fn who_listens_no_more_hears_nothing() {
     telling.abort();
 }
 
+/// Passes over all until the client is connected.
+async fn connected_again(screen: &mut Screen) -> Value {
+    loop {
+        let (_, update) = screen.next().await;
+        if update["action"] == "connected" {
+            return update;
+        }
+    }
+}
+
+#[tokio::test]
+async fn of_a_manager_that_does_not_tell_the_agents_are_known() {
+    let mut manager = Scripted::start().await;
+    let (listening, mut screen) = listen(&manager.audience);
+    let telling = tell(listening);
+
+    for agents in [&[info("a"), info("b")][..], &[info("b")]] {
+        manager.reconnect_with(agents, false).await;
+        let connected = connected_again(&mut screen).await;
+
+        let known = connected["agents"].as_array().unwrap();
+        assert_eq!(known.len(), agents.len(), "{connected}");
+        assert_eq!((&known[0]["codec"], &known[0]["state"]), (&json!("unknown"), &json!("idle")));
+    }
+    telling.abort();
+}
+
 #[tokio::test]
 async fn a_client_is_connected_when_all_its_agents_are_known() {
     let mut manager = Scripted::start().await;
     let (listening, mut screen) = listen(&manager.audience);
     let telling = tell(listening);
 
-    manager.reconnect_with(&[info("a"), info("b")]).await;
+    manager.reconnect_with(&[info("a"), info("b")], true).await;
     manager.event(AGENT_UPDATE, &agent_update("a", "current", "idle")).await;
     manager.event(AGENT_UPDATE, &agent_update("b", "current", "running")).await;
     let connected = loop {
@@ -186,14 +213,9 @@ async fn a_client_is_connected_when_all_its_agents_are_known() {
     );
     manager.event(AGENT_UPDATE, &agent_update("b", "deleted", "idle")).await;
     assert_eq!(screen.next().await.1["payload"]["action"], "deleted");
-    manager.reconnect_with(&[info("a")]).await;
+    manager.reconnect_with(&[info("a")], true).await;
     manager.event(AGENT_UPDATE, &agent_update("a", "current", "idle")).await;
-    let again = loop {
-        let (_, update) = screen.next().await;
-        if update["action"] == "connected" {
-            break update;
-        }
-    };
+    let again = connected_again(&mut screen).await;
     assert_eq!(again["agents"].as_array().map(Vec::len), Some(1));
     telling.abort();
 }

@@ -47,6 +47,7 @@ async fn of_a_deleted_conversation_nothing_is_told_any_more() {
         }
     }
     assert_eq!((gone.len(), cancelled), (50, 50));
+    manager.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -65,4 +66,5 @@ async fn a_connection_that_goes_is_told_nothing_and_one_that_comes_is_told_all()
         }
         one.disconnect();
     }
+    manager.stop().await;
 }
