@@ -1,5 +1,7 @@
 //! A controller's database.
 
+pub(crate) mod push;
+
 use std::fs::File;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};

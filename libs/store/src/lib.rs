@@ -9,6 +9,7 @@ mod record;
 mod secret;
 mod writer;
 
+pub use controller::push::PushRecord;
 pub use controller::{ClientRecord, ControllerDb, Credentials};
 pub use error::StoreError;
 pub use manager::ManagerDb;
