@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
+use crate::notifications::Notifications;
 use crate::remotes::Remotes;
 use crate::rest;
 use crate::server::Server;
@@ -55,8 +56,15 @@ impl Controller {
             .await
             .context("open the controller's database")?;
         db.clients().await.context("read the registered managers")?;
-        let server =
-            Server { remotes: Remotes::new(db.clone()), db, stopping: CancellationToken::new() };
+        let (notifications, occasions) =
+            Notifications::start(&config, db.clone()).context("set up notifications")?;
+        let server = Server {
+            remotes: Remotes::new(db.clone()),
+            notifications,
+            occasions,
+            db,
+            stopping: CancellationToken::new(),
+        };
         Ok(Self { server: Arc::new(server), origins: config.origins, grace: config.grace })
     }
 
@@ -156,6 +164,7 @@ impl Controller {
         );
         let (served, ()) = tokio::join!(served, hang_up);
         self.server.remotes.close_all().await;
+        self.server.notifications.close().await;
         self.server.db.close().await;
         served.context("serve")
     }

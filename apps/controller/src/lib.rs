@@ -3,12 +3,13 @@
 //! It keeps one `remote` for each registered manager, viewers or not: a task that owns the link, the logins of agents
 //! and the cached tails of their logs. A `viewer` is one connection to namespace `/clients`; what it follows it reads from
 //! those tails with a cursor of its own. Payloads pass through as the bytes that came. `rest` registers managers
-//! and agents.
+//! and agents. `notifications` tell people who do not look.
 
 mod config;
 mod controller;
 mod credentials;
 mod error;
+mod notifications;
 mod pages;
 mod remote;
 mod remotes;
@@ -18,5 +19,5 @@ mod scripted;
 mod server;
 mod viewer;
 
-pub use config::Config;
+pub use config::{Config, WebhookConfig};
 pub use controller::{Controller, serve};

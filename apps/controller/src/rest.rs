@@ -4,6 +4,7 @@ mod agents;
 mod answer;
 mod clients;
 mod conversations;
+mod push;
 
 use std::sync::Arc;
 
@@ -11,7 +12,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderValue, Method, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{get, patch, post, put};
 use axum::{Json, Router};
 use serde_json::json;
 use tower_http::cors::{AllowOrigin, CorsLayer};
@@ -23,6 +24,10 @@ pub(crate) use clients::check as check_client;
 
 /// The contract, as it is checked in.
 const CONTRACT: &str = include_str!("../../../asyncapi.yaml");
+
+/// Whose request it is.
+#[derive(Clone)]
+struct User(String);
 
 /// `/health`, `/ready` and `/asyncapi.yaml` for everybody; `/api` for whoever has a token.
 pub(crate) fn router(server: Arc<Server>) -> Router {
@@ -44,6 +49,11 @@ pub(crate) fn router(server: Arc<Server>) -> Router {
             "/clients/{client}/agents/{agent}/conversations/{conversation}/export",
             get(conversations::export),
         )
+        .route("/push", get(push::key))
+        .route("/push/subscriptions", get(push::list).post(push::add))
+        .route("/push/subscriptions/{id}", patch(push::change).delete(push::delete))
+        .route("/push/subscriptions/{id}/test", post(push::test))
+        .route("/push/subscriptions/{id}/presence", put(push::presence))
         .route_layer(middleware::from_fn_with_state(Arc::clone(&server), authorized));
     Router::new()
         .route(
@@ -65,19 +75,20 @@ pub(crate) fn cors(origins: &[String]) -> CorsLayer {
     };
     CorsLayer::new()
         .allow_origin(allowed)
-        .allow_methods([Method::GET, Method::POST, Method::PATCH, Method::DELETE])
+        .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
         .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE])
 }
 
 async fn authorized(
     State(server): State<Arc<Server>>,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Result<Response, Failure> {
     let header = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let token =
         header.and_then(|value| value.strip_prefix("Bearer ")).ok_or(Error::Unauthorized)?;
-    server.db.token_user(token).await.map_err(Error::from)?.ok_or(Error::Unauthorized)?;
+    let user = server.db.token_user(token).await.map_err(Error::from)?;
+    request.extensions_mut().insert(User(user.ok_or(Error::Unauthorized)?));
     Ok(next.run(request).await)
 }
 

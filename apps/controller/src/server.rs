@@ -5,8 +5,10 @@ use std::sync::Arc;
 use gateway::{BoxFuture, Connection, Envelope, Handshake, Service};
 use protocol::ViewerId;
 use store::ControllerDb;
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use crate::notifications::{Notifications, Occasion};
 use crate::remotes::Remotes;
 use crate::viewer::Viewer;
 
@@ -15,6 +17,10 @@ use crate::viewer::Viewer;
 pub(crate) struct Server {
     pub(crate) db: ControllerDb,
     pub(crate) remotes: Remotes,
+    pub(crate) notifications: Arc<Notifications>,
+    /// Takes what people are to be told of.
+    #[expect(dead_code, reason = "the activity of managers will be heard here")]
+    pub(crate) occasions: mpsc::Sender<Occasion>,
     pub(crate) stopping: CancellationToken,
 }
 
