@@ -242,7 +242,7 @@ async fn everybody_is_told_what_they_asked_for_and_nobody_who_looks() {
     let device = |browser: &Browser, path| browser.device(&format!("{}/{path}", service.url));
     fixture
         .subscribe(&device(&asked, "asked"), |record| {
-            record.kinds = vec![NotificationKind::NeedsYou]
+            record.kinds = vec![NotificationKind::NeedsYou];
         })
         .await;
     let looking = fixture.subscribe(&device(&looks, "looks"), |_| {}).await;
