@@ -1,5 +1,16 @@
 // Written by `make contract` from libs/protocol. Do not edit.
 
+/** The states of a run that `runActivity` tells. */
+export type ActivityState =
+  /** The agent waits for the answer to an interaction. */
+  | "blocked"
+  /** Ended well. */
+  | "done"
+  /** Ended badly. */
+  | "failed"
+  /** Ended because somebody said so. */
+  | "cancelled";
+
 /** What an agent can do, beyond answering. */
 export type AgentAbility =
   /** Its answer is seen while it is being given. */
@@ -14,6 +25,17 @@ export type AgentAbility =
   | "resume"
   /** It says what a turn cost. */
   | "usage";
+
+/** What happened to an agent. */
+export type AgentAction =
+  /** Nothing: it is there, for who has just subscribed. */
+  | "current"
+  /** It was made. */
+  | "created"
+  /** Its state is another. */
+  | "changed"
+  /** It is gone with its conversations. */
+  | "deleted";
 
 /** `agentChanged`: another agent answers in this conversation from now on. */
 export interface AgentChanged {
@@ -143,6 +165,38 @@ export type AgentState =
   | "running"
   /** At least one run waits for the answer to an interaction. */
   | "blocked";
+
+/** An agent as an overview shows it. */
+export interface AgentSummary {
+  /** The agent. */
+  agentId: AgentId;
+  /** Its name. */
+  name: string;
+  /** The type of its codec, such as `echo`, `lines` or `acp`; `unknown` where an older manager does not say. */
+  codec: string;
+  /** The name of its program, without its directory and arguments. Absent where it is built in, or its image says. */
+  program?: string;
+  /** What it is doing. */
+  state: AgentState;
+}
+
+/** `agentUpdate`: an agent as it is now. At most every 100 ms for each agent; the newest replaces all before. */
+export interface AgentUpdate {
+  /** The agent. */
+  agentId: AgentId;
+  /** Its name. */
+  name: string;
+  /** The type of its codec, such as `echo`, `lines` or `acp`; `unknown` where an older manager does not say. */
+  codec: string;
+  /** The name of its program, without its directory and arguments. Absent where it is built in, or its image says. */
+  program?: string;
+  /** What it is doing. */
+  state: AgentState;
+  /** What happened to it. */
+  action: AgentAction;
+  /** When this was told. */
+  timestamp: Timestamp;
+}
 
 /** Acknowledgement of `listAgents`. */
 export interface Agents {
@@ -403,6 +457,23 @@ export interface Cleared {
   headSeq: Seq;
 }
 
+/** What happened to a client. */
+export type ClientAction =
+  /** Nothing: it is there, for who has just subscribed or reads slowly. */
+  | "current"
+  /** It was registered. */
+  | "created"
+  /** The controller is connected to its manager, and knows its agents. */
+  | "connected"
+  /** The connection to its manager was lost. */
+  | "disconnected"
+  /** The controller is going to try again. */
+  | "retrying"
+  /** It has another name or place. */
+  | "changed"
+  /** It is registered no more. */
+  | "deleted";
+
 /** The handshake's `auth` object. */
 export interface ClientAuth {
   /** An access token, `ls_…`. The header `Authorization: Bearer …` does as well. */
@@ -410,6 +481,33 @@ export interface ClientAuth {
   /** The viewer's own stable id, so that a reconnect is the same viewer. */
   clientKey?: string;
 }
+
+/** `clientEvent`: an event of namespace `/agents` about what an agent of a client is doing, payload untouched. */
+export type ClientEvent =
+  /** A conversation was made, changed or removed */
+  | {
+    event: "conversationUpdate";
+    payload: ConversationUpdate;
+    clientId: ClientId;
+  }
+  /** What an agent is doing */
+  | {
+    event: "agentUpdate";
+    payload: AgentUpdate;
+    clientId: ClientId;
+  }
+  /** What is going on in a conversation */
+  | {
+    event: "conversationActivity";
+    payload: ConversationActivity;
+    clientId: ClientId;
+  }
+  /** A run has ended or needs an answer */
+  | {
+    event: "runActivity";
+    payload: RunActivity;
+    clientId: ClientId;
+  };
 
 /** A registered manager, as a user sees it (a workspace). */
 export type ClientId = string;
@@ -420,6 +518,31 @@ export interface ClientSet {
   clientId: ClientId;
   /** `Client context set`. */
   message: string;
+}
+
+/**
+ * `clientUpdate`: the whole truth about one client. What was known of its agents before is replaced by it; with actions
+ * `current`, `connected` and `deleted`, what was known of its open conversations is so, too, by those that are told behind it.
+ */
+export interface ClientUpdate {
+  /** The client. */
+  clientId: ClientId;
+  /** Its name. */
+  name: string;
+  /** What happened to it. */
+  action: ClientAction;
+  /** Whether its manager can be talked to now. */
+  connected: boolean;
+  /** Its agents; those known last, while it is not connected. */
+  agents: Array<AgentSummary>;
+  /** While the controller tries again: which attempt, 1 for the first after the connection was lost. */
+  attempt?: number;
+  /** When that attempt is. */
+  retryAt?: Timestamp;
+  /** Why it is not connected, for people, where that is known. */
+  error?: string;
+  /** When this was told. */
+  timestamp: Timestamp;
 }
 
 /** What an agent's stdin and stdout mean. */
@@ -534,6 +657,27 @@ export type ConversationAction =
   | "joined"
   /** Somebody went. */
   | "left";
+
+/**
+ * `conversationActivity`: a conversation as it is now. Sent when a message was appended, or a run began, waits or ended; at
+ * most every 250 ms for each conversation; the newest replaces all before.
+ */
+export interface ConversationActivity {
+  /** The agent. */
+  agentId: AgentId;
+  /** The conversation. */
+  conversationId: ConversationId;
+  /** As lists show it. */
+  conversation: ConversationInfo;
+  /** The life that its log is in. */
+  epoch: Epoch;
+  /** Its newest entry. */
+  headSeq: Seq;
+  /** Whether a run waits for the answer to an interaction. */
+  blocked: boolean;
+  /** When this was told. */
+  timestamp: Timestamp;
+}
 
 /** One log within an agent. */
 export type ConversationId = string;
@@ -1284,7 +1428,7 @@ export type Forward =
     payload: FileUpdate;
     agentId?: AgentId;
   }
-  /** Choose what to be told about an agent */
+  /** Choose what to be told about an agent, or about all */
   | {
     event: "subscribe";
     payload: Subscribe;
@@ -1529,6 +1673,12 @@ export interface GetHistory {
   limit?: number;
   /** Only messages of this side, and nothing else. */
   role?: Role;
+}
+
+/** `heartbeat`: the controller is there. */
+export interface Heartbeat {
+  /** The controller's clock. */
+  time: Timestamp;
 }
 
 /** Acknowledgement of `enhanceChat` and `generateTicketBody`: the result follows as an event. */
@@ -2357,6 +2507,38 @@ export type Role =
   /** The agent. */
   | "agent";
 
+/** `runActivity`: a run has ended or waits for an answer. Once for each such `runEvent`, when that is stored. */
+export interface RunActivity {
+  /** The agent. */
+  agentId: AgentId;
+  /** The conversation. */
+  conversationId: ConversationId;
+  /** Its name. */
+  conversationName: string;
+  /** The run. */
+  runId: RunId;
+  /** Position of the `runEvent` in the log. */
+  seq: Seq;
+  /** The state that the run is in now. */
+  state: ActivityState;
+  /** Why it ended, with `cancelled` and `failed`. */
+  reason?: RunReason;
+  /** More about a failure, for people. */
+  error?: string;
+  /** Time from `started` to the end, in milliseconds. */
+  durationMs?: number;
+  /** Whose run it is. */
+  viewerId?: ViewerId;
+  /** That viewer's user name. */
+  user?: string;
+  /** With `blocked`: the interaction that it waits for. */
+  interactionId?: InteractionId;
+  /** With `blocked` what is asked, with `done` the last answer: the beginning, at most 200 characters of plain text. */
+  message?: string;
+  /** When the `runEvent` was appended. */
+  timestamp: Timestamp;
+}
+
 /** Acknowledgement of `cancelRun`. The run's terminal `runEvent` follows. */
 export interface RunCancelled {
   /** What the run was doing. */
@@ -2465,6 +2647,23 @@ export interface SearchConversations {
 /** Position of an entry in its conversation's log: 1, 2, 3 … without holes. 0 stands before the first. */
 export type Seq = number;
 
+/** `serverStats`: what the controller uses and serves. */
+export interface ServerStats {
+  /**
+   * Processor time of its process since the measurement before, in the first one since it began, as percent of one
+   * processor.
+   */
+  cpu: number;
+  /** Memory of its process that is resident, in bytes. */
+  memory: number;
+  /** Connections of viewers. */
+  connections: number;
+  /** Conversations of all clients in which a run is open. */
+  runs: number;
+  /** When it was measured. */
+  timestamp: Timestamp;
+}
+
 /** One terminal. */
 export type SessionId = string;
 
@@ -2508,20 +2707,39 @@ export interface Stats {
   processes: number;
 }
 
-/** `subscribe`: be told exactly these topics about an agent from now on. Without any, nothing more. */
+/**
+ * `subscribe`: be told exactly these topics about an agent from now on. Without any, nothing more. Without an agent: about
+ * all of them.
+ */
 export interface Subscribe {
-  /** The agent; may be left to `forward`. */
+  /** The agent, with `containerStats`; may be left to `forward`. `activity` is of all agents and has none. */
   agentId?: AgentId;
   /** What about. */
   topics: Array<Topic>;
 }
 
+/** `subscribe`: be told exactly these topics from now on, whichever client is selected. Without any, nothing more. */
+export interface SubscribeTopics {
+  /** What about. */
+  topics: Array<ViewerTopic>;
+  /** How often `heartbeat` and `serverStats` come, 250 to 60,000, in milliseconds; 5,000 without. */
+  intervalMs?: number;
+}
+
 /** Acknowledgement of `subscribe`. */
 export interface Subscribed {
-  /** The agent. */
-  agentId: AgentId;
+  /** The agent; absent when it is about all of them. */
+  agentId?: AgentId;
   /** What about, from now on. */
   topics: Array<Topic>;
+}
+
+/** Acknowledgement of `subscribe`. */
+export interface SubscribedTopics {
+  /** What about, from now on; each once. */
+  topics: Array<ViewerTopic>;
+  /** How often what is told by the clock comes, in milliseconds. */
+  intervalMs: number;
 }
 
 /** `terminalClosed`: the terminal has ended. Nothing of it follows. */
@@ -2631,7 +2849,12 @@ export type Timestamp = string;
 /** Something to be told about. */
 export type Topic =
   /** What the agent's programs use, as `containerStats`. */
-  | "containerStats";
+  | "containerStats"
+  /**
+   * What all agents of the manager are doing, as `agentUpdate`, `conversationActivity`, `runActivity` and
+   * `conversationUpdate`.
+   */
+  | "activity";
 
 /** What a run cost, as the agent counts it. */
 export interface Usage {
@@ -2647,6 +2870,15 @@ export interface Usage {
 
 /** Whoever follows conversations over one or more connections; stable. */
 export type ViewerId = string;
+
+/** Something that a viewer can be told about. */
+export type ViewerTopic =
+  /** What all agents of all clients are doing, as `clientUpdate` and `clientEvent`. */
+  | "activity"
+  /** What the controller uses, as `serverStats`. */
+  | "stats"
+  /** That it is there, as `heartbeat`. */
+  | "heartbeat";
 
 /** An error on the wire: `{code, message, details?, retryAfterMs?, event?}`. */
 export interface WireError {
@@ -2687,6 +2919,14 @@ export interface ClientsServerToClientEvents {
   clientSet: (payload: ClientSet) => void;
   /** An event of the selected manager. */
   forwardedEvent: (payload: ForwardedEvent) => void;
+  /** The controller is there. */
+  heartbeat: (payload: Heartbeat) => void;
+  /** What the controller uses and serves. */
+  serverStats: (payload: ServerStats) => void;
+  /** A client with its agents, as it is now. */
+  clientUpdate: (payload: ClientUpdate) => void;
+  /** What an agent of any client is doing. */
+  clientEvent: (payload: ClientEvent) => void;
   /** A command without acknowledgement was refused. */
   error: (payload: WireError) => void;
   /** The connection to the selected manager was lost. */
@@ -2705,6 +2945,8 @@ export interface ClientsCommandMap {
   setClient: { payload: SetClient; data: ClientSet };
   /** Send a command to the selected manager. */
   forward: { payload: Forward; data: ForwardAnswer };
+  /** Choose what to be told besides. */
+  subscribe: { payload: SubscribeTopics; data: SubscribedTopics };
 }
 
 /** The same as functions, for `Socket`. */
@@ -2753,6 +2995,12 @@ export interface AgentsServerToClientEvents {
   fileUpdateNotification: (payload: FileUpdateNotification) => void;
   /** What an agent's programs use. */
   containerStats: (payload: ContainerStats) => void;
+  /** What an agent is doing. */
+  agentUpdate: (payload: AgentUpdate) => void;
+  /** What is going on in a conversation. */
+  conversationActivity: (payload: ConversationActivity) => void;
+  /** A run has ended or needs an answer. */
+  runActivity: (payload: RunActivity) => void;
   /** The better wording of a message. */
   chatEnhanceResult: (payload: ChatEnhanceResult) => void;
   /** The text of a ticket. */
@@ -2833,7 +3081,7 @@ export interface AgentsCommandMap {
   moveFile: { payload: MoveFile; data: Done };
   /** Say that a file has changed. */
   fileUpdate: { payload: FileUpdate; data: Done };
-  /** Choose what to be told about an agent. */
+  /** Choose what to be told about an agent, or about all. */
   subscribe: { payload: Subscribe; data: Subscribed };
   /** List the manager's agents. */
   listAgents: { payload: ListAgents; data: Agents };
@@ -2933,7 +3181,7 @@ export interface ForwardCommandMap {
   moveFile: { payload: MoveFile; data: Done };
   /** Say that a file has changed. */
   fileUpdate: { payload: FileUpdate; data: Done };
-  /** Choose what to be told about an agent. */
+  /** Choose what to be told about an agent, or about all. */
   subscribe: { payload: Subscribe; data: Subscribed };
   /** List the manager's agents. */
   listAgents: { payload: ListAgents; data: Agents };

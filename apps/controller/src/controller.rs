@@ -1,6 +1,7 @@
 //! Starting and stopping.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -17,6 +18,7 @@ use crate::notifications::Notifications;
 use crate::remotes::Remotes;
 use crate::rest;
 use crate::server::Server;
+use crate::usage::Meter;
 
 /// Packets in the buffer of a socket: there may be many viewers that do not read.
 const BUFFER: usize = 64;
@@ -56,14 +58,17 @@ impl Controller {
             .await
             .context("open the controller's database")?;
         db.clients().await.context("read the registered managers")?;
-        let (notifications, occasions) =
-            Notifications::start(&config, db.clone()).context("set up notifications")?;
+        let remotes = Remotes::new(db.clone());
+        // Before any remote is open, so that nothing is missed.
+        let notifications = Notifications::start(&config, db.clone(), remotes.activity())
+            .context("set up notifications")?;
         let server = Server {
-            remotes: Remotes::new(db.clone()),
+            remotes,
             notifications,
-            occasions,
             db,
             stopping: CancellationToken::new(),
+            connections: AtomicUsize::new(0),
+            meter: Meter::start(),
         };
         Ok(Self { server: Arc::new(server), origins: config.origins, grace: config.grace })
     }

@@ -5,6 +5,7 @@
 //! those tails with a cursor of its own. Payloads pass through as the bytes that came. `rest` registers managers
 //! and agents. `notifications` tell people who do not look.
 
+mod activity;
 mod config;
 mod controller;
 mod credentials;
@@ -17,6 +18,7 @@ mod rest;
 #[cfg(test)]
 mod scripted;
 mod server;
+mod usage;
 mod viewer;
 
 pub use config::{Config, WebhookConfig};

@@ -15,20 +15,18 @@ mod webhook;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use store::ControllerDb;
-use tokio::sync::mpsc;
+use tokio::sync::broadcast;
+use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::config::Config;
-
-pub(crate) use self::occasion::Occasion;
+use self::occasion::Occasion;
 use self::push::Push;
 pub(crate) use self::push::said;
 use self::seen::Seen;
 use self::webhook::Webhook;
-
-/// Occasions that wait to be looked at, which takes a read of the database each.
-const OCCASIONS: usize = 256;
+use crate::activity::Activity;
+use crate::config::Config;
 
 /// Whom to tell, and what is on its way.
 #[derive(Debug)]
@@ -42,14 +40,15 @@ pub(crate) struct Notifications {
 }
 
 impl Notifications {
-    /// Starts telling; the channel takes what there is to tell. Whoever finds it full has to leave something out.
+    /// Starts telling of what it hears.
     ///
     /// # Errors
     /// The webhook or the contact of the settings is none.
     pub(crate) fn start(
         config: &Config,
         db: ControllerDb,
-    ) -> anyhow::Result<(Arc<Self>, mpsc::Sender<Occasion>)> {
+        activity: broadcast::Receiver<Activity>,
+    ) -> anyhow::Result<Arc<Self>> {
         let push = Arc::new(Push::new(config, db)?);
         let webhook = config.webhook.as_ref().map(Webhook::new).transpose()?.map(Arc::new);
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
@@ -57,10 +56,9 @@ impl Notifications {
         if let Some(webhook) = &webhook {
             tasks.spawn(Arc::clone(webhook).run(stop.clone()));
         }
-        let (occasions, inbox) = mpsc::channel(OCCASIONS);
         let this = Arc::new(Self { push, webhook, seen: Mutex::default(), stop, tasks });
-        this.tasks.spawn(Arc::clone(&this).listen(inbox));
-        Ok((this, occasions))
+        this.tasks.spawn(Arc::clone(&this).listen(activity));
+        Ok(this)
     }
 
     /// Ends. What is on its way is not told any more.
@@ -70,10 +68,23 @@ impl Notifications {
         self.tasks.wait().await;
     }
 
-    async fn listen(self: Arc<Self>, mut inbox: mpsc::Receiver<Occasion>) {
+    async fn listen(self: Arc<Self>, mut activity: broadcast::Receiver<Activity>) {
         let listening = async {
-            while let Some(occasion) = inbox.recv().await {
-                self.tell(&occasion).await;
+            loop {
+                match activity.recv().await {
+                    Ok(heard) => {
+                        if let Some(occasion) = Occasion::of(heard) {
+                            self.tell(&occasion).await;
+                        }
+                    }
+                    Err(RecvError::Lagged(count)) => {
+                        tracing::warn!(
+                            count,
+                            "people were not told of some runs: too many at once"
+                        );
+                    }
+                    Err(RecvError::Closed) => return,
+                }
             }
         };
         self.stop.run_until_cancelled(listening).await;

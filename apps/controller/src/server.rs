@@ -1,15 +1,16 @@
 //! Namespace `/clients`: who may connect.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
 use gateway::{BoxFuture, Connection, Envelope, Handshake, Service};
 use protocol::ViewerId;
 use store::ControllerDb;
-use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::notifications::{Notifications, Occasion};
+use crate::notifications::Notifications;
 use crate::remotes::Remotes;
+use crate::usage::Meter;
 use crate::viewer::Viewer;
 
 /// What viewers and REST share.
@@ -18,10 +19,10 @@ pub(crate) struct Server {
     pub(crate) db: ControllerDb,
     pub(crate) remotes: Remotes,
     pub(crate) notifications: Arc<Notifications>,
-    /// Takes what people are to be told of.
-    #[expect(dead_code, reason = "the activity of managers will be heard here")]
-    pub(crate) occasions: mpsc::Sender<Occasion>,
     pub(crate) stopping: CancellationToken,
+    /// Connections of viewers.
+    pub(crate) connections: AtomicUsize,
+    pub(crate) meter: Meter,
 }
 
 /// Whose a connection is.

@@ -1,5 +1,6 @@
 //! Namespace `/agents`: controller ↔ manager, and the same inside `forward` and `forwardedEvent`.
 
+mod activity;
 mod commands;
 mod conversations;
 mod entries;
@@ -12,6 +13,7 @@ mod isolated;
 mod terminals;
 mod watching;
 
+pub use activity::*;
 pub use commands::*;
 pub use conversations::*;
 pub use entries::*;

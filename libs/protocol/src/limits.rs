@@ -52,3 +52,11 @@ pub const TAIL_ENTRIES: usize = 1_000;
 pub const TAIL_BYTES: usize = 1 << 20;
 /// Bytes that a server keeps of all tails together; beyond, each keeps 16 KiB and its newest item.
 pub const TAILS_BYTES: usize = 256 << 20;
+/// Shortest time between two of what a viewer is told by the clock, in milliseconds.
+pub const SHORTEST_INTERVAL_MS: u64 = 250;
+/// That time when a viewer does not say, in milliseconds.
+pub const USUAL_INTERVAL_MS: u64 = 5_000;
+/// Longest such time, in milliseconds.
+pub const LONGEST_INTERVAL_MS: u64 = 60_000;
+/// Beginning of a message that `runActivity` has, in characters.
+pub const MAX_EXCERPT: usize = 200;

@@ -1,9 +1,12 @@
 //! What there is to tell.
 
+use protocol::agents::{ActivityState, RunReason};
 use protocol::{
     AgentId, ClientId, ConversationId, InteractionId, NotificationKind, RunId, Timestamp,
 };
 use serde::Serialize;
+
+use crate::activity::Activity;
 
 /// Characters of what was said that are told.
 const MESSAGE: usize = 200;
@@ -59,6 +62,30 @@ struct Payload<'a> {
 }
 
 impl Occasion {
+    /// What there is to tell of an activity. A run that somebody cancelled is no news.
+    pub(super) fn of(activity: Activity) -> Option<Self> {
+        let Activity { client_id, client_name, agent_name, run } = activity;
+        let kind = match run.state {
+            ActivityState::Blocked => NotificationKind::NeedsYou,
+            ActivityState::Done => NotificationKind::Done,
+            ActivityState::Failed => NotificationKind::Failed,
+            ActivityState::Cancelled => return None,
+        };
+        Some(Self {
+            client_id,
+            client_name,
+            agent_id: run.agent_id,
+            agent_name,
+            conversation_id: run.conversation_id,
+            conversation_name: run.conversation_name,
+            run_id: run.run_id,
+            interaction_id: run.interaction_id,
+            kind,
+            message: run.message.or(run.error).or(run.reason.map(words)).unwrap_or_default(),
+            time: run.timestamp,
+        })
+    }
+
     pub(super) fn key(&self) -> Key {
         (self.client_id.clone(), self.run_id.clone(), self.kind, self.interaction_id.clone())
     }
@@ -87,6 +114,12 @@ impl Occasion {
     }
 }
 
+/// `agent_exited` as people say it.
+fn words(reason: RunReason) -> String {
+    let name = serde_json::to_value(reason).expect("a name is JSON");
+    name.as_str().unwrap_or_default().replace('_', " ")
+}
+
 /// At most so many characters of one line.
 fn shown(text: &str, most: usize) -> String {
     let mut line = text.trim().chars().map(|c| if c.is_control() { ' ' } else { c });
@@ -102,7 +135,7 @@ fn shown(text: &str, most: usize) -> String {
 mod tests {
     use serde_json::{Value, json};
 
-    use super::super::tests::occasion;
+    use super::super::tests::{activity, occasion};
     use super::*;
 
     #[test]
@@ -129,6 +162,21 @@ mod tests {
         let mut expected = expected;
         expected.as_object_mut().unwrap().remove("message");
         assert_eq!(private, expected);
+    }
+
+    #[test]
+    fn what_went_wrong_is_told_and_what_somebody_cancelled_is_not() {
+        let mut failed = activity("run_1", ActivityState::Failed);
+        (failed.run.message, failed.run.reason) = (None, Some(RunReason::AgentExited));
+        let mut with_error = failed.clone();
+        with_error.run.error = Some("exit code 1".into());
+
+        let told =
+            |activity| Occasion::of(activity).map(|occasion| (occasion.kind, occasion.message));
+
+        assert_eq!(told(failed), Some((NotificationKind::Failed, "agent exited".into())));
+        assert_eq!(told(with_error), Some((NotificationKind::Failed, "exit code 1".into())));
+        assert_eq!(told(activity("run_1", ActivityState::Cancelled)), None);
     }
 
     #[test]

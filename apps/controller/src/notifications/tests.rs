@@ -10,8 +10,9 @@ use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use notify::{Device, DeviceKeys};
+use protocol::agents::{ActivityState, RunActivity};
 use protocol::{
-    AgentId, ClientId, ConversationId, InteractionId, NotificationKind, RunId, SubscriptionId,
+    AgentId, ClientId, ConversationId, InteractionId, NotificationKind, RunId, Seq, SubscriptionId,
     Timestamp,
 };
 use ring::agreement::{ECDH_P256, EphemeralPrivateKey, UnparsedPublicKey, agree_ephemeral};
@@ -21,6 +22,7 @@ use serde_json::Value;
 use store::{PushRecord, SecretKey};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
+use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::*;
@@ -29,21 +31,39 @@ use crate::config::WebhookConfig;
 /// Longer than anything takes, so that a test that is going to fail does.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-pub(super) fn occasion(run: &str, kind: NotificationKind) -> Occasion {
-    Occasion {
-        client_id: ClientId::new("cl_1").unwrap(),
-        client_name: "local".into(),
+pub(super) fn activity(run: &str, state: ActivityState) -> Activity {
+    let is_blocked = state == ActivityState::Blocked;
+    let run = RunActivity {
         agent_id: AgentId::new("ag_1").unwrap(),
-        agent_name: "calc".into(),
         conversation_id: ConversationId::new("default").unwrap(),
         conversation_name: "default".into(),
         run_id: RunId::new(run).unwrap(),
-        interaction_id: (kind == NotificationKind::NeedsYou)
-            .then(|| InteractionId::new("in_1").unwrap()),
-        kind,
-        message: "May I?".into(),
-        time: Timestamp::from_millis(5),
-    }
+        seq: Seq(7),
+        state,
+        reason: None,
+        error: None,
+        duration_ms: None,
+        viewer_id: None,
+        user: None,
+        interaction_id: is_blocked.then(|| InteractionId::new("in_1").unwrap()),
+        message: Some("May I?".into()),
+        timestamp: Timestamp::from_millis(5),
+    };
+    let client_id = ClientId::new("cl_1").unwrap();
+    Activity { client_id, client_name: "local".into(), agent_name: "calc".into(), run }
+}
+
+pub(super) fn occasion(run: &str, kind: NotificationKind) -> Occasion {
+    Occasion::of(happening(run, kind)).unwrap()
+}
+
+fn happening(run: &str, kind: NotificationKind) -> Activity {
+    let state = match kind {
+        NotificationKind::NeedsYou => ActivityState::Blocked,
+        NotificationKind::Done => ActivityState::Done,
+        NotificationKind::Failed => ActivityState::Failed,
+    };
+    activity(run, state)
 }
 
 /// What a receiver got.
@@ -152,7 +172,7 @@ fn derive(salt: &[u8], ikm: &[u8], info: &[u8], length: usize) -> Vec<u8> {
 
 struct Fixture {
     notifications: Arc<Notifications>,
-    occasions: mpsc::Sender<Occasion>,
+    runs: broadcast::Sender<Activity>,
     db: ControllerDb,
     _dir: TempDir,
 }
@@ -164,8 +184,9 @@ impl Fixture {
         let db = ControllerDb::open(&dir.path().join("controller.db"), key).await.unwrap();
         let mut config = Config::new(dir.path());
         (config.webhook, config.push_allow_private) = (webhook, true);
-        let (notifications, occasions) = Notifications::start(&config, db.clone()).unwrap();
-        Self { notifications, occasions, db, _dir: dir }
+        let (runs, activity) = broadcast::channel(16);
+        let notifications = Notifications::start(&config, db.clone(), activity).unwrap();
+        Self { notifications, runs, db, _dir: dir }
     }
 
     async fn subscribe(&self, device: &Device, change: impl FnOnce(&mut PushRecord)) -> PushRecord {
@@ -187,8 +208,8 @@ impl Fixture {
         record
     }
 
-    async fn happens(&self, occasion: Occasion) {
-        self.occasions.send(occasion).await.unwrap();
+    fn happens(&self, run: &str, kind: NotificationKind) {
+        self.runs.send(happening(run, kind)).unwrap();
     }
 
     async fn found(&self, record: &PushRecord) -> Option<PushRecord> {
@@ -207,7 +228,7 @@ async fn a_browser_reads_what_happened_and_the_push_service_who_sent_it() {
     let browser = Browser::new();
     fixture.subscribe(&browser.device(&format!("{}/a", service.url)), |_| {}).await;
 
-    fixture.happens(occasion("run_1", NotificationKind::NeedsYou)).await;
+    fixture.happens("run_1", NotificationKind::NeedsYou);
 
     let got = service.next().await;
     assert_eq!(
@@ -253,10 +274,10 @@ async fn everybody_is_told_what_they_asked_for_and_nobody_who_looks() {
         })
         .await;
 
-    fixture.happens(occasion("run_1", NotificationKind::Done)).await;
-    fixture.happens(occasion("run_2", NotificationKind::Failed)).await;
+    fixture.happens("run_1", NotificationKind::Done);
+    fixture.happens("run_2", NotificationKind::Failed);
     let failed = service.next().await;
-    fixture.happens(occasion("run_3", NotificationKind::NeedsYou)).await;
+    fixture.happens("run_3", NotificationKind::NeedsYou);
     let needs_you = service.next().await;
 
     assert_eq!((failed.path.as_str(), failed.header("urgency")), ("/private", "normal"));
@@ -269,7 +290,7 @@ async fn everybody_is_told_what_they_asked_for_and_nobody_who_looks() {
     told.sort_by_key(ToString::to_string);
     assert_eq!(told, ["run_1", "run_2"], "the webhook did not ask for the third");
     fixture.notifications.push.presence.set(&looking, false);
-    fixture.happens(occasion("run_4", NotificationKind::Done)).await;
+    fixture.happens("run_4", NotificationKind::Done);
     let next = service.next().await;
     assert_eq!(
         (next.path.as_str(), &looks.decrypt(&next.body)["runId"]),
@@ -284,7 +305,7 @@ async fn a_webhook_is_told_once_signed_and_again_under_the_same_id_when_it_was_b
     let fixture = Fixture::start(Some(webhook(&hook.url, &NotificationKind::ALL))).await;
 
     for run in ["run_1", "run_1", "run_2"] {
-        fixture.happens(occasion(run, NotificationKind::Done)).await;
+        fixture.happens(run, NotificationKind::Done);
     }
 
     let mut deliveries = Vec::new();
@@ -312,7 +333,7 @@ async fn a_busy_push_service_is_asked_again() {
     let browser = Browser::new();
     fixture.subscribe(&browser.device(&service.url), |_| {}).await;
 
-    fixture.happens(occasion("run_1", NotificationKind::Done)).await;
+    fixture.happens("run_1", NotificationKind::Done);
 
     let bodies = [service.next().await.body, service.next().await.body, service.next().await.body];
     assert!(bodies.iter().all(|body| *body == bodies[0]));
@@ -350,7 +371,9 @@ async fn settings_that_make_no_sense_are_refused_at_the_start() {
     let refused = |change: fn(&mut Config)| {
         let mut config = Config::new("/nonexistent");
         change(&mut config);
-        let error = Notifications::start(&config, fixture.db.clone()).map(drop).unwrap_err();
+        let error = Notifications::start(&config, fixture.db.clone(), fixture.runs.subscribe())
+            .map(drop)
+            .unwrap_err();
         format!("{error:#}")
     };
 

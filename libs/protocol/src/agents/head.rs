@@ -60,7 +60,7 @@ pub struct RoutingHead<'a> {
     /// The one connection that it is for.
     #[serde(borrow, default, deserialize_with = "text")]
     pub connection_id: Option<Cow<'a, str>>,
-    /// Present exactly on stored events.
+    /// Present exactly on stored events, and on `runActivity`, which tells of one.
     #[serde(default)]
     pub seq: Option<Seq>,
     /// Present exactly on pieces of an answer.

@@ -1,4 +1,4 @@
-//! What a connection is told about an agent because it asked for it.
+//! What a connection is told because it asked for it.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -6,11 +6,12 @@ use serde::{Deserialize, Serialize};
 use crate::ids::AgentId;
 use crate::time::Timestamp;
 
-/// `subscribe`: be told exactly these topics about an agent from now on. Without any, nothing more.
+/// `subscribe`: be told exactly these topics about an agent from now on. Without any, nothing more. Without an agent: about
+/// all of them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Subscribe {
-    /// The agent; may be left to `forward`.
+    /// The agent, with `containerStats`; may be left to `forward`. `activity` is of all agents and has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent_id: Option<AgentId>,
     /// What about.
@@ -23,14 +24,18 @@ pub struct Subscribe {
 pub enum Topic {
     /// What the agent's programs use, as `containerStats`.
     ContainerStats,
+    /// What all agents of the manager are doing, as `agentUpdate`, `conversationActivity`, `runActivity` and
+    /// `conversationUpdate`.
+    Activity,
 }
 
 /// Acknowledgement of `subscribe`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Subscribed {
-    /// The agent.
-    pub agent_id: AgentId,
+    /// The agent; absent when it is about all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent_id: Option<AgentId>,
     /// What about, from now on.
     pub topics: Vec<Topic>,
 }

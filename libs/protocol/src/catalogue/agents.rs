@@ -2,19 +2,20 @@
 
 use super::{ForwardLogin, Message, Namespace};
 use crate::agents::{
-    AgentChanged, AgentCheck, AgentCreated, AgentEvent, Agents, CancelRun, ChangeEnvironment, Chat,
-    ChatAccepted, ChatEnhanceResult, ChatEvent, ChatMessage, Cleared, ContainerStats,
-    ConversationInfo, ConversationUpdate, Conversations, CreateAgent, CreateConversation,
-    CreateDirectory, CreateFile, CreateTerminal, DeleteFile, Done, EnhanceChat, Environment,
-    EphemeralChatEvent, EphemeralMessage, EphemeralRunEvent, FileContent, FileUpdate,
-    FileUpdateNotification, FileWritten, Files, ForAgent, ForConversation, ForTerminal, Found,
-    GenerateTicketBody, GetHistory, HelperAccepted, History, HistoryEnd, InsertHistory, Inserted,
-    InteractionEnded, InteractionRequest, InteractionUpdate, JoinConversation, JoinTerminal,
-    Joined, ListAgents, ListConversations, ListFiles, ListTerminals, LiveEvent, LoggedIn, Login,
-    LoginError, LoginSuccess, LogoutSuccess, MessageFilterResult, MoveFile, Presence, PromoteRun,
-    QueueUpdate, ReadFile, RenameConversation, ResizeTerminal, RespondInteraction, RunCancelled,
-    RunEvent, RunPromoted, SearchConversations, StartRun, Subscribe, Subscribed, TerminalClosed,
-    TerminalInfo, TerminalInput, TerminalOutput, Terminals, TicketBodyResult, WriteFile,
+    AgentChanged, AgentCheck, AgentCreated, AgentEvent, AgentUpdate, Agents, CancelRun,
+    ChangeEnvironment, Chat, ChatAccepted, ChatEnhanceResult, ChatEvent, ChatMessage, Cleared,
+    ContainerStats, ConversationActivity, ConversationInfo, ConversationUpdate, Conversations,
+    CreateAgent, CreateConversation, CreateDirectory, CreateFile, CreateTerminal, DeleteFile, Done,
+    EnhanceChat, Environment, EphemeralChatEvent, EphemeralMessage, EphemeralRunEvent, FileContent,
+    FileUpdate, FileUpdateNotification, FileWritten, Files, ForAgent, ForConversation, ForTerminal,
+    Found, GenerateTicketBody, GetHistory, HelperAccepted, History, HistoryEnd, InsertHistory,
+    Inserted, InteractionEnded, InteractionRequest, InteractionUpdate, JoinConversation,
+    JoinTerminal, Joined, ListAgents, ListConversations, ListFiles, ListTerminals, LiveEvent,
+    LoggedIn, Login, LoginError, LoginSuccess, LogoutSuccess, MessageFilterResult, MoveFile,
+    Presence, PromoteRun, QueueUpdate, ReadFile, RenameConversation, ResizeTerminal,
+    RespondInteraction, RunActivity, RunCancelled, RunEvent, RunPromoted, SearchConversations,
+    StartRun, Subscribe, Subscribed, TerminalClosed, TerminalInfo, TerminalInput, TerminalOutput,
+    Terminals, TicketBodyResult, WriteFile,
 };
 use crate::error::{ErrorCode, WireError};
 use crate::names::agents as names;
@@ -236,8 +237,15 @@ pub(super) const MESSAGES: &[Message] = &[
     HERE.command::<FileUpdate, Done>(names::FILE_UPDATE, "Say that a file has changed")
         .about("Everybody else who is logged in to the agent is told by `fileUpdateNotification`.")
         .refused_with(&[ErrorCode::Unauthorized, ErrorCode::Forbidden]),
-    HERE.command::<Subscribe, Subscribed>(names::SUBSCRIBE, "Choose what to be told about an agent")
-        .about("`containerStats` comes at once and then every 5 s. Nothing is measured while nobody wants to know.")
+    HERE.command::<Subscribe, Subscribed>(names::SUBSCRIBE, "Choose what to be told about an agent, or about all")
+        .about(
+            "`containerStats` is of one agent that the connection is logged in to; it comes at once and then every 5 s. Nothing is measured \
+             while nobody wants to know.\n\n\
+             `activity` is of all agents, without login, and not for viewers, whom the controller tells (`subscribe` of namespace \
+             `/clients`). Behind the acknowledgement come one `agentUpdate` with action `current` for every agent and \
+             then one `conversationActivity` for every conversation that has an open run; then what changes. A choice without \
+             `agentId` replaces the connection's choice of `activity` and no other.",
+        )
         .refused_with(&[ErrorCode::Unauthorized, ErrorCode::Unsupported]),
     HERE.command::<ListAgents, Agents>(names::LIST_AGENTS, "List the manager's agents"),
     HERE.command::<CreateAgent, AgentCreated>(names::CREATE_AGENT, "Add an agent")
@@ -316,6 +324,18 @@ pub(super) const MESSAGES: &[Message] = &[
     HERE.event::<FileUpdateNotification>(names::FILE_UPDATE_NOTIFICATION, "Somebody else has changed a file"),
     HERE.event::<ContainerStats>(names::CONTAINER_STATS, "What an agent's programs use")
         .about("To those who have asked for it with `subscribe`."),
+    HERE.event::<AgentUpdate>(names::AGENT_UPDATE, "What an agent is doing")
+        .about("To those who have subscribed to `activity`. The newest replaces all before.")
+        .for_controllers(),
+    HERE.event::<ConversationActivity>(names::CONVERSATION_ACTIVITY, "What is going on in a conversation")
+        .about("To those who have subscribed to `activity`. The newest replaces all before.")
+        .for_controllers(),
+    HERE.event::<RunActivity>(names::RUN_ACTIVITY, "A run has ended or needs an answer")
+        .about(
+            "To those who have subscribed to `activity`, once for each stored `runEvent` of these states. `seq` is that of the \
+             `runEvent`: this itself is not an entry, and is not replayed.",
+        )
+        .for_controllers(),
     HERE.event::<ChatEnhanceResult>(names::CHAT_ENHANCE_RESULT, "The better wording of a message"),
     HERE.event::<TicketBodyResult>(names::TICKET_BODY_RESULT, "The text of a ticket"),
     HERE.event::<HistoryEnd>(names::HISTORY_END, "The replay is over, what follows is live"),

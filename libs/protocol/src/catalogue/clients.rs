@@ -3,8 +3,9 @@
 use super::relayed::ForwardAnswer;
 use super::{Message, Namespace};
 use crate::clients::{
-    ClientSet, Connected, Forward, ForwardedEvent, Remote, RemoteReconnectError,
-    RemoteReconnecting, SetClient,
+    ClientEvent, ClientSet, ClientUpdate, Connected, Forward, ForwardedEvent, Heartbeat, Remote,
+    RemoteReconnectError, RemoteReconnecting, ServerStats, SetClient, SubscribeTopics,
+    SubscribedTopics,
 };
 use crate::error::{ErrorCode, WireError};
 use crate::names::clients as names;
@@ -33,10 +34,29 @@ pub(super) const MESSAGES: &[Message] = &[
             ErrorCode::RemoteUnavailable,
             ErrorCode::PayloadTooLarge,
         ]),
+    HERE.command::<SubscribeTopics, SubscribedTopics>(names::SUBSCRIBE, "Choose what to be told besides")
+        .about(
+            "Replaces the connection's choice, and has nothing to do with `setClient`. With `heartbeat`, `heartbeat` comes every \
+             interval; with `stats`, `serverStats` comes at once and every interval.\n\n\
+             With `activity`, directly behind the acknowledgement comes one `clientUpdate` with action `current` for every \
+             registered client, then one `clientEvent` for every conversation that has an open run; then what changes. \
+             A viewer that reads slowly gets only the newest of `clientUpdate`, `agentUpdate` and `conversationActivity`.",
+        ),
     HERE.event::<Connected>(names::CONNECTED, "The first event of every connection"),
     HERE.event::<ClientSet>(names::CLIENT_SET, "A client was selected"),
     HERE.event::<ForwardedEvent>(names::FORWARDED_EVENT, "An event of the selected manager")
         .about("Name and payload are those of namespace `/agents`; the payload is the bytes that the manager sent."),
+    HERE.event::<Heartbeat>(names::HEARTBEAT, "The controller is there")
+        .about("To those who have subscribed to `heartbeat`."),
+    HERE.event::<ServerStats>(names::SERVER_STATS, "What the controller uses and serves")
+        .about("To those who have subscribed to `stats`."),
+    HERE.event::<ClientUpdate>(names::CLIENT_UPDATE, "A client with its agents, as it is now")
+        .about("To those who have subscribed to `activity`."),
+    HERE.event::<ClientEvent>(names::CLIENT_EVENT, "What an agent of any client is doing")
+        .about(
+            "To those who have subscribed to `activity`. Name and payload are those of namespace `/agents`; the payload is the \
+             bytes that the manager sent.",
+        ),
     HERE.event::<WireError>(names::ERROR, "A command without acknowledgement was refused")
         .about("Says which in `event`. The connection stays open."),
     HERE.event::<Remote>(names::REMOTE_DISCONNECTED, "The connection to the selected manager was lost")

@@ -7,10 +7,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use super::{Message, Namespace};
+use super::{Audience, Message, Namespace};
 use crate::agents::HistoryEvent;
-use crate::clients::{Forward, ForwardedEvent};
-use crate::ids::{AgentId, ConversationId, Epoch, Seq};
+use crate::clients::{ClientEvent, Forward, ForwardedEvent};
+use crate::ids::{AgentId, ClientId, ConversationId, Epoch, Seq};
+use crate::names::agents as names;
 
 /// `login` inside `forward`: follow a conversation. The controller adds what proves that it may.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -37,6 +38,14 @@ pub struct ForwardLogin {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(super) struct ForwardAnswer(pub(super) Box<RawValue>);
+
+/// The events that a `clientEvent` carries.
+const ACTIVITY: [&str; 4] = [
+    names::AGENT_UPDATE,
+    names::CONVERSATION_ACTIVITY,
+    names::RUN_ACTIVITY,
+    names::CONVERSATION_UPDATE,
+];
 
 fn forwardable() -> impl Iterator<Item = &'static Message> {
     Namespace::Agents.messages().iter().filter(|message| message.is_forwardable())
@@ -82,11 +91,33 @@ impl JsonSchema for ForwardedEvent {
     }
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let choices = carried(events(), generator);
+        let for_viewers = events().filter(|event| event.audience == Audience::Viewers);
+        let choices = carried(for_viewers, generator);
         json_schema!({
             "description": "`forwardedEvent`: an event of namespace `/agents`, payload untouched.",
             // Not `oneOf`: what is stored also fits the schema of the same event of an ephemeral run.
             "anyOf": choices,
+        })
+    }
+}
+
+impl JsonSchema for ClientEvent {
+    fn schema_name() -> Cow<'static, str> {
+        "ClientEvent".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let client = generator.subschema_for::<ClientId>();
+        let mut choices =
+            carried(events().filter(|event| ACTIVITY.contains(&event.name)), generator);
+        for choice in &mut choices {
+            choice["properties"]["clientId"] = client.clone().to_value();
+            choice["required"] = json!(["clientId", "event", "payload"]);
+        }
+        json_schema!({
+            "description": "`clientEvent`: an event of namespace `/agents` about what an agent of a client is doing, payload \
+                untouched.",
+            "oneOf": choices,
         })
     }
 }

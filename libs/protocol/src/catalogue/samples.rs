@@ -2,6 +2,7 @@
 //!
 //! Together they tell one short story: someone asks the agent `bc` what one and one is.
 
+mod activity;
 mod clients;
 mod commands;
 mod conversations;

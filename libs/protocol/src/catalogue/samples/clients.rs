@@ -11,7 +11,7 @@ use crate::clients::{
 use crate::error::{ErrorCode, WireError};
 use crate::ids::{ClientId, Seq};
 
-fn client() -> ClientId {
+pub(super) fn client() -> ClientId {
     id("cl_91e0b7d25c3f4a8870de")
 }
 

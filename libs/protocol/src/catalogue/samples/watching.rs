@@ -8,13 +8,16 @@ impl Sampled for Subscribe {
     fn samples() -> Vec<(&'static str, Self)> {
         let stats = Self { agent_id: Some(agent()), topics: vec![Topic::ContainerStats] };
         let nothing = Self { topics: Vec::new(), ..stats.clone() };
-        vec![("what it uses", stats), ("nothing more", nothing)]
+        let activity = Self { agent_id: None, topics: vec![Topic::Activity] };
+        vec![("what it uses", stats), ("nothing more", nothing), ("all agents", activity)]
     }
 }
 
 impl Sampled for Subscribed {
     fn samples() -> Vec<(&'static str, Self)> {
-        vec![("subscribed", Self { agent_id: agent(), topics: vec![Topic::ContainerStats] })]
+        let stats = Self { agent_id: Some(agent()), topics: vec![Topic::ContainerStats] };
+        let activity = Self { agent_id: None, topics: vec![Topic::Activity] };
+        vec![("subscribed", stats), ("all agents", activity)]
     }
 }
 

@@ -50,6 +50,7 @@ impl Tag {
 pub(super) fn tags(message: &Message) -> Value {
     let kind = if message.is_command() { Tag::Command } else { Tag::Event };
     let entry = message.stored.then_some(Tag::Entry);
-    let administration = (message.audience == Audience::Controllers).then_some(Tag::Administration);
+    let administration = (message.is_command() && message.audience == Audience::Controllers)
+        .then_some(Tag::Administration);
     [Some(kind), entry, administration].into_iter().flatten().map(Tag::reference).collect()
 }
