@@ -1,10 +1,14 @@
-// Web Push, with a browser and a push service by Node's own cryptography.
+// Web Push, with a browser and a push service by Node's own cryptography, and a webhook.
 
 import assert from 'node:assert/strict'
+import { createHmac } from 'node:crypto'
+import { writeFileSync } from 'node:fs'
+import path from 'node:path'
 import { test } from 'node:test'
 
 import { Browser, claims, Receiver } from './lib/browser.mjs'
 import { Server, temporary, up } from './lib/server.mjs'
+import { Viewer } from './lib/viewer.mjs'
 
 const SUBSCRIPTIONS = '/api/push/subscriptions'
 const KINDS = ['needs_you', 'done', 'failed']
@@ -134,6 +138,64 @@ test('what cannot be pushed to is refused and changes nothing', async () => {
   }
   assert.deepEqual((await server.rest('GET', SUBSCRIPTIONS)).body.items, [])
   for (const target of ['/api/push', SUBSCRIPTIONS]) assert.equal((await server.rest('GET', target, undefined, 'ls_wrong')).status, 401)
+})
+
+test('who asked for it is told when an agent asks, is done, or fails, with nobody there', async () => {
+  const [service, hook] = await Promise.all([Receiver.start(), Receiver.start()])
+  const secret = path.join(temporary(), 'secret')
+  writeFileSync(secret, 's3cret\n')
+  const args = [`--webhook=${hook.url}/hook`, `--webhook-secret-file=${secret}`, '--webhook-kinds=done,failed']
+  const server = await local({ args })
+  const [phone, quiet] = ['phone', 'quiet'].map((name) => new Browser(`${service.url}/${name}`))
+  const { id } = await subscribe(server, phone)
+  await subscribe(server, quiet, { kinds: ['needs_you'], private: true })
+  const agentId = server.agent('echo')
+  const viewer = new Viewer(server.controller, { token: server.token })
+  await viewer.follow(server.info.clientId, agentId)
+  const say = (message) => viewer.chat(agentId, message)
+  const posted = async (count) => {
+    const posts = []
+    for (let n = 0; n < count; n += 1) posts.push(await service.next())
+    return Object.fromEntries(posts.map((post) => [post.path.slice(1), post]))
+  }
+
+  const { runId } = await say('/ask red green')
+  const asked = await posted(2)
+  const { interactionId } = await viewer.tells('interactionRequest', { runId })
+  await viewer.forward('respondInteraction', agentId, { agentId, interactionId, value: 'red' })
+  const answered = await posted(1)
+  await say('/crash')
+  const crashed = await posted(1)
+
+  const needsYou = phone.read(asked.phone)
+  const { clientId } = server.info
+  const where = { clientId, clientName: 'local', agentId, agentName: 'echo', conversationName: 'default' }
+  const { message, time, conversationId, ...rest } = needsYou
+  assert.deepEqual(rest, { kind: 'needs_you', ...where, runId, interactionId })
+  assert.ok(message && conversationId && Date.parse(time))
+  assert.equal(asked.phone.headers.urgency, 'high')
+  assert.deepEqual(quiet.read(asked.quiet), { ...rest, conversationId, time })
+  const done = phone.read(answered.phone)
+  assert.deepEqual([done.kind, done.runId, answered.phone.headers.urgency], ['done', runId, 'normal'])
+  assert.equal(answered.phone.headers.topic, asked.phone.headers.topic, 'the newer state takes the place of the older')
+  const failed = phone.read(crashed.phone)
+  assert.equal(failed.kind, 'failed')
+  for (const expected of [done, failed]) {
+    const post = await hook.next()
+    const mac = createHmac('sha256', 's3cret').update(post.body).digest('hex')
+    assert.equal(post.headers['x-longshore-signature'], `sha256=${mac}`)
+    assert.equal(post.headers['x-longshore-event'], expected.kind)
+    assert.match(post.headers['x-longshore-delivery'], /^dl_[\w-]+$/)
+    assert.deepEqual([post.path, JSON.parse(post.body)], ['/hook', expected])
+  }
+
+  await server.rest('PUT', `${SUBSCRIPTIONS}/${id}/presence`, { visible: true })
+  await say('seen')
+  await hook.next()
+  await server.rest('PUT', `${SUBSCRIPTIONS}/${id}/presence`, { visible: false })
+  await say('not seen')
+  const next = phone.read((await posted(1)).phone)
+  assert.match(next.message, /not seen/, 'nothing was pushed while the page was looked at')
 })
 
 test('twenty browsers are enough', async () => {

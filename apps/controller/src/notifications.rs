@@ -95,11 +95,11 @@ impl Notifications {
         if !is_new {
             return;
         }
-        if let Some(webhook) = &self.webhook {
-            webhook.tell(occasion);
-        }
         if let Err(error) = self.push.tell(occasion).await {
             tracing::error!(%error, "the subscriptions could not be read: nobody was pushed to");
+        }
+        if let Some(webhook) = &self.webhook {
+            webhook.tell(occasion);
         }
     }
 }
