@@ -216,3 +216,6 @@ fn kinds(mut kinds: Vec<NotificationKind>) -> Result<Vec<NotificationKind>, Erro
     }
     Ok(kinds)
 }
+
+#[cfg(test)]
+mod tests;
