@@ -1,5 +1,5 @@
 use protocol::agents::{ActivityState, AgentInfo, AgentState};
-use protocol::{ConnectionId, Seq};
+use protocol::{ConnectionId, Seq, Timestamp};
 use serde_json::{Value, json};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::task::JoinHandle;
@@ -108,11 +108,18 @@ async fn a_client_that_is_told_late_counts_as_all_that_it_was() {
 
     audience.agent(&client(), &agent("a"), &payload(&json!("before")));
     audience.conversation(&client(), &conversation("y"), &open(&json!("before")));
+    for action in [ClientAction::Disconnected, ClientAction::Retrying, ClientAction::Retrying] {
+        audience.client(&update(action), None);
+    }
     audience.client(&update(ClientAction::Connected), Some(&there));
-    audience.client(&update(ClientAction::Changed), None);
+    for _ in 0..10 {
+        audience.client(&update(ClientAction::Changed), None);
+    }
     let telling = tell(listening);
 
-    assert_eq!(screen.next().await.1["action"], "current");
+    for action in ["disconnected", "retrying", "retrying", "current"] {
+        assert_eq!(screen.next().await.1["action"], action);
+    }
     assert_eq!(screen.next().await.1["payload"], "x");
     audience.client(&update(ClientAction::Deleted), Some(&BTreeMap::new()));
     assert_eq!(screen.next().await.1["action"], "deleted", "nothing in between");
