@@ -103,3 +103,10 @@ impl Notifications {
         }
     }
 }
+
+/// What carries messages ends also when nobody has closed it, such as a controller that never served.
+impl Drop for Notifications {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}

@@ -73,10 +73,7 @@ impl<T: Clone + Debug> Courier<T> {
 
     /// Takes a message on its way. When too many wait, the oldest goes, which is logged.
     pub fn send(&self, parcel: Parcel<T>) {
-        let left_out = self.lock().put(parcel, Instant::now());
-        if let Some(tag) = left_out {
-            tracing::warn!(?tag, "a notification was left out: too many wait");
-        }
+        log(self.lock().put(parcel, Instant::now()));
         self.bell.notify_one();
     }
 
@@ -112,7 +109,7 @@ impl<T: Clone + Debug> Courier<T> {
     {
         let last = self.poster.post(&job.parcel.message).await;
         match self.pause(job.attempt, Verdict::of(&last)) {
-            Some(pause) => self.lock().retry(job, Instant::now() + pause),
+            Some(pause) => log(self.lock().retry(job, Instant::now() + pause)),
             None => {
                 self.lock().finish(&job);
                 report(Delivered { tag: job.parcel.tag, last }).await;
@@ -137,6 +134,12 @@ impl<T: Clone + Debug> Courier<T> {
 
     fn lock(&self) -> MutexGuard<'_, Backlog<T>> {
         self.backlog.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn log(left_out: Option<impl Debug>) {
+    if let Some(tag) = left_out {
+        tracing::warn!(?tag, "a notification was left out: too many wait");
     }
 }
 

@@ -85,21 +85,24 @@ impl<T> Backlog<T> {
         subject.is_none() || self.underway.iter().all(|attempt| attempt.subject != *subject)
     }
 
-    /// An attempt has ended, and there will be no other.
+    /// An attempt has ended, and there will be no other. Whether a newer message of its subject has come meanwhile.
     pub(super) fn finish(&mut self, job: &Job<T>) -> bool {
         let place = self.underway.iter().position(|attempt| attempt.order == job.order);
         place.is_some_and(|place| self.underway.swap_remove(place).is_outdated)
     }
 
-    /// An attempt has ended, and the next is to be made at `due`, unless a newer message of its subject has come, or too many
-    /// wait that are newer.
-    pub(super) fn retry(&mut self, job: Job<T>, due: Instant) {
-        let is_outdated = self.finish(&job);
-        if is_outdated || self.waiting.len() >= self.limit {
-            return;
+    /// An attempt has ended, and the next is to be made at `due`, unless a newer message of its subject has come. Gives the tag
+    /// if it is left out, because too many wait that are newer.
+    pub(super) fn retry(&mut self, job: Job<T>, due: Instant) -> Option<T> {
+        if self.finish(&job) {
+            return None;
+        }
+        if self.waiting.len() >= self.limit {
+            return Some(job.parcel.tag);
         }
         let place = self.waiting.partition_point(|waiting| waiting.order < job.order);
         self.waiting.insert(place, Job { attempt: job.attempt + 1, due, ..job });
+        None
     }
 }
 
@@ -152,7 +155,7 @@ mod tests {
 
         assert!(backlog.take(now).is_none());
         assert_eq!(backlog.next_due(), None, "not before the first attempt has ended");
-        backlog.retry(first, now);
+        assert_eq!(backlog.retry(first, now), None);
         assert_eq!(tags(&mut backlog, now), [2]);
     }
 
@@ -182,7 +185,7 @@ mod tests {
         let first = backlog.take(now).unwrap();
         backlog.put(parcel(2, None), now);
 
-        backlog.retry(first, now);
+        assert_eq!(backlog.retry(first, now), Some(1));
 
         assert_eq!(tags(&mut backlog, now), [2]);
     }
