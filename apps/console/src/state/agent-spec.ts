@@ -17,6 +17,9 @@ export type Problem =
 
 export type Problems = Partial<Record<Field, Problem>>
 
+/** The same in words, and what the manager says. */
+export type Errors = Partial<Record<Field, string>>
+
 /** Which number each field takes. */
 const NUMBERS = {
   memoryMib: [6, 16_777_216],
