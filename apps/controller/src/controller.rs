@@ -1,6 +1,7 @@
 //! Starting and stopping.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -16,6 +17,7 @@ use crate::config::Config;
 use crate::remotes::Remotes;
 use crate::rest;
 use crate::server::Server;
+use crate::usage::Meter;
 
 /// Packets in the buffer of a socket: there may be many viewers that do not read.
 const BUFFER: usize = 64;
@@ -55,8 +57,13 @@ impl Controller {
             .await
             .context("open the controller's database")?;
         db.clients().await.context("read the registered managers")?;
-        let server =
-            Server { remotes: Remotes::new(db.clone()), db, stopping: CancellationToken::new() };
+        let server = Server {
+            remotes: Remotes::new(db.clone()),
+            db,
+            stopping: CancellationToken::new(),
+            connections: AtomicUsize::new(0),
+            meter: Meter::start(),
+        };
         Ok(Self { server: Arc::new(server), origins: config.origins, grace: config.grace })
     }
 

@@ -5,6 +5,7 @@
 //! those tails with a cursor of its own. Payloads pass through as the bytes that came. `rest` registers managers
 //! and agents.
 
+mod activity;
 mod config;
 mod controller;
 mod credentials;
@@ -16,6 +17,7 @@ mod rest;
 #[cfg(test)]
 mod scripted;
 mod server;
+mod usage;
 mod viewer;
 
 pub use config::Config;

@@ -1,6 +1,7 @@
 //! Namespace `/clients`: who may connect.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
 use gateway::{BoxFuture, Connection, Envelope, Handshake, Service};
 use protocol::ViewerId;
@@ -8,6 +9,7 @@ use store::ControllerDb;
 use tokio_util::sync::CancellationToken;
 
 use crate::remotes::Remotes;
+use crate::usage::Meter;
 use crate::viewer::Viewer;
 
 /// What viewers and REST share.
@@ -16,6 +18,9 @@ pub(crate) struct Server {
     pub(crate) db: ControllerDb,
     pub(crate) remotes: Remotes,
     pub(crate) stopping: CancellationToken,
+    /// Connections of viewers.
+    pub(crate) connections: AtomicUsize,
+    pub(crate) meter: Meter,
 }
 
 /// Whose a connection is.

@@ -2,6 +2,7 @@
 
 mod forward;
 mod membership;
+mod topics;
 mod watch;
 
 use std::sync::Arc;
@@ -12,15 +13,17 @@ use gateway::{BoxFuture, Command, Connection, Outbox, Reply};
 use link::CallError;
 use protocol::agents::JoinConversation;
 use protocol::clients::{ClientSet, Connected, SetClient};
-use protocol::names::clients::{CLIENT_SET, CONNECTED, FORWARD, SET_CLIENT};
+use protocol::names::clients::{CLIENT_SET, CONNECTED, FORWARD, SET_CLIENT, SUBSCRIBE};
 use protocol::{Ack, AgentId, ConnectionId, ConversationId, Timestamp, WireError};
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
+use tokio::task::JoinSet;
 
 use crate::error::Error;
 use crate::remote::{Followed, Placed, Watching};
 use crate::server::{Identity, Server};
 use membership::{Membership, Stay};
+use topics::Counted;
 use watch::Watch;
 
 /// Commands that a connection may have under way at the manager. With so many, the next ones wait with the connection.
@@ -58,6 +61,8 @@ pub(crate) struct Viewer {
     /// What the manager was told last by the way. A command waits for it, or it would overtake that: a join behind a logout
     /// would come before the leaving.
     told: Option<Placed>,
+    /// What it is told besides. Dropped, it is told no more.
+    topics: JoinSet<()>,
 }
 
 impl Viewer {
@@ -82,7 +87,9 @@ impl Viewer {
             selected: None,
             under_way,
             told: None,
+            topics: JoinSet::new(),
         };
+        let _counted = Counted::new(&viewer.server);
         loop {
             let busy = viewer.under_way.len() >= UNDER_WAY;
             tokio::select! {
@@ -104,6 +111,7 @@ impl Viewer {
         match command.name.as_str() {
             SET_CLIENT => self.set_client(command),
             FORWARD => self.forward(command).await,
+            SUBSCRIBE => self.choose(command),
             _ => command.reply.err(Error::UnknownCommand.into()),
         }
     }

@@ -15,9 +15,9 @@ use protocol::agents::{
     ForConversation, HistoryEnd, LoginSuccess, RoutingHead, TerminalClosed, TerminalInfo,
 };
 use protocol::names::agents::{
-    CONTAINER_STATS, CONVERSATION_UPDATE, ERROR, FILE_UPDATE_NOTIFICATION, HISTORY_END,
-    LEAVE_CONVERSATION, LOGIN_ERROR, LOGIN_SUCCESS, LOGOUT_SUCCESS, TERMINAL_CLOSED,
-    TERMINAL_CREATED, TERMINAL_OUTPUT,
+    AGENT_UPDATE, CONTAINER_STATS, CONVERSATION_ACTIVITY, CONVERSATION_UPDATE, ERROR,
+    FILE_UPDATE_NOTIFICATION, HISTORY_END, LEAVE_CONVERSATION, LOGIN_ERROR, LOGIN_SUCCESS,
+    LOGOUT_SUCCESS, RUN_ACTIVITY, TERMINAL_CLOSED, TERMINAL_CREATED, TERMINAL_OUTPUT,
 };
 use protocol::{AgentId, ClientId, ConnectionId, ConversationId, Seq};
 use serde_json::value::RawValue;
@@ -56,6 +56,8 @@ pub(super) struct Worker {
     unrestored: HashSet<AgentId>,
     /// Conversations that nobody followed when it was looked last.
     unused: HashSet<ConversationId>,
+    /// Whether it has been said that the manager does not tell what its agents are doing.
+    is_silence_known: bool,
 }
 
 impl Worker {
@@ -73,6 +75,7 @@ impl Worker {
             connections: 0,
             unrestored: HashSet::new(),
             unused: HashSet::new(),
+            is_silence_known: false,
         }
     }
 
@@ -115,13 +118,18 @@ impl Worker {
             Signal::Down { reason } => self.on_away(&reason),
             Signal::Retrying { attempt, delay } => {
                 self.retry_after = delay;
+                remote.overview.retrying(attempt, delay);
                 remote
                     .watchers
                     .retrying(attempt, u64::try_from(delay.as_millis()).unwrap_or(u64::MAX));
             }
-            Signal::RetryFailed { error } => remote.watchers.retry_failed(error),
+            Signal::RetryFailed { error } => {
+                remote.overview.retry_failed(&error);
+                remote.watchers.retry_failed(error);
+            }
             Signal::Refused { message } => {
                 tracing::warn!(client = %self.client, message, "the manager refused the API key");
+                remote.overview.retry_failed(&message);
                 remote.watchers.retry_failed(message);
             }
         }
@@ -132,6 +140,7 @@ impl Worker {
         self.connected = false;
         if let Some(remote) = self.remote.upgrade() {
             remote.reach.send_replace(Reach::Away);
+            remote.overview.disconnected(reason);
             remote.watchers.disconnected();
         }
     }
@@ -152,6 +161,9 @@ impl Worker {
                 if let Ok(end) = serde_json::from_str::<HistoryEnd>(payload.get()) {
                     self.follows.replay_ended(&end);
                 }
+            }
+            AGENT_UPDATE | CONVERSATION_ACTIVITY | RUN_ACTIVITY => {
+                remote.overview.told(&name, &payload.into());
             }
             // Acknowledgements have told.
             LOGIN_ERROR | LOGOUT_SUCCESS => {}
@@ -215,6 +227,7 @@ impl Worker {
             && let Ok(update) = serde_json::from_str::<ConversationUpdate>(payload.get())
             && !self.is_for_members(remote, &update)
         {
+            remote.overview.conversation_changed(&update, &payload);
             return remote.people.tell(&update.agent_id, name, &payload);
         }
         if !self.follows.append(name, payload) {

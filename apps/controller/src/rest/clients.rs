@@ -97,6 +97,8 @@ pub(super) async fn change(
     server.db.update_client(&client).await?;
     if reconnects {
         server.remotes.open(&client).await?;
+    } else {
+        server.remotes.renamed(&client);
     }
     Ok(Json(server.show(client)))
 }
