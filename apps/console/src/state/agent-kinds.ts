@@ -24,7 +24,7 @@ export function kindsOf(presets: readonly Preset[]): Kind[] {
   const known = presets.map(({ name, title, spec }) => ({
     id: `preset:${name}`,
     title,
-    hint: words.codecs[spec.codec.type] ?? name,
+    hint: isShared(spec) ? words.codecs[spec.codec.type] : words.ownProtocol,
     form: () => formOf(spec),
   }))
   return [
@@ -43,6 +43,11 @@ export function kindsOf(presets: readonly Preset[]): Kind[] {
       form: () => formOf({ name: 'echo', codec: { type: 'echo' } }),
     },
   ]
+}
+
+/** Whether others talk like it. */
+function isShared({ codec }: AgentSpec): boolean {
+  return codec.type === 'acp' || codec.type === 'lines'
 }
 
 /** The form of another kind, with the name that somebody has typed. */

@@ -1,6 +1,5 @@
 /** What can be done by keys alone. */
-export type Shortcut =
-  'palette' | 'previous' | 'next' | 'new' | 'settings' | 'close' | 'send' | 'newline' | 'recall' | 'cancel'
+export type Shortcut = 'palette' | 'previous' | 'next' | 'close' | 'send' | 'newline' | 'recall'
 
 interface Keys {
   /** As `KeyboardEvent.key`, in lower case. */
@@ -16,13 +15,10 @@ export const KEYS: Readonly<Record<Shortcut, Keys>> = {
   palette: { key: 'k', main: true },
   previous: { key: 'arrowup', alt: true },
   next: { key: 'arrowdown', alt: true },
-  new: { key: 'n', alt: true },
-  settings: { key: ',', main: true },
   close: { key: 'escape' },
   send: { key: 'enter' },
   newline: { key: 'enter', shift: true },
   recall: { key: 'arrowup' },
-  cancel: { key: '.', main: true },
 }
 
 type Pressed = Pick<KeyboardEvent, 'key' | 'ctrlKey' | 'metaKey' | 'altKey' | 'shiftKey'>

@@ -42,8 +42,7 @@ class Notices {
   title: string = $state(text.name)
 
   #failed: Failed = $state.raw(new Set())
-  #isVisible: boolean = $state(true)
-  readonly #looking: Place | undefined = $derived(this.#isVisible ? inView() : undefined)
+  readonly #looking: Place | undefined = $derived(app.isVisible ? inView() : undefined)
   /** Conversations that need somebody or have news. */
   readonly count: number = $derived(waiting(app.world, app.marks, this.#failed, this.#looking))
 
@@ -54,9 +53,6 @@ class Notices {
   start(): () => void {
     const stop = new AbortController()
     const { signal } = stop
-    const look = (): void => void (this.#isVisible = !document.hidden)
-    look()
-    document.addEventListener('visibilitychange', look, { signal })
     navigator.serviceWorker?.addEventListener('message', ({ data }) => opened(data), { signal })
     signal.addEventListener(
       'abort',
