@@ -6,6 +6,7 @@ mod overview;
 pub(crate) mod people;
 mod retries;
 pub(crate) mod screens;
+mod status;
 mod watchers;
 mod worker;
 
@@ -30,6 +31,7 @@ use notices::{Notice, Reach};
 use overview::Overview;
 use people::People;
 use screens::Screens;
+pub(crate) use status::Status;
 use watchers::Watchers;
 pub(crate) use watchers::Watching;
 use worker::Worker;
@@ -186,9 +188,9 @@ impl Remote {
         tokio::time::timeout(FIRST_ATTEMPT, self.watchers.tried()).await.ok();
     }
 
-    /// Whether the manager can be talked to now.
-    pub(crate) fn is_up(&self) -> bool {
-        self.watchers.is_up()
+    /// Whether the manager can be talked to, since when, and why not.
+    pub(crate) fn status(&self) -> Status {
+        self.watchers.status()
     }
 
     /// Logs in to an agent, once however many ask, and follows a conversation of it.

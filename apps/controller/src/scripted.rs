@@ -201,7 +201,9 @@ impl Sink for Shown {
         self.event("ack", payload)
     }
 
-    fn close(&mut self) {}
+    fn close(&mut self) -> Result<(), Refusal> {
+        Ok(())
+    }
 }
 
 fn read(text: &str) -> Asked {

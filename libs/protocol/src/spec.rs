@@ -2,6 +2,7 @@
 
 mod docker;
 mod oneshot;
+mod presets;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::docker::{Docker, InvalidContainer, Mount};
 pub use self::oneshot::{OneshotFormat, OneshotMeaning, OneshotRule};
+pub use self::presets::Preset;
 use crate::agents::FilterDirection;
 use crate::limits::PARALLEL_RUNS;
 use crate::names::{self, is_event_name};

@@ -99,7 +99,7 @@ impl Worker {
                     Some(Request::Follow { agent, conversation, reply }) => self.on_follow((agent, conversation), reply),
                     Some(Request::Moved(new)) => {
                         (signals, linked) = (new, true);
-                        self.on_away("the manager moved");
+                        self.on_moved();
                     }
                     Some(Request::Close) | None => return,
                 },
@@ -119,9 +119,7 @@ impl Worker {
             Signal::Retrying { attempt, delay } => {
                 self.retry_after = delay;
                 remote.overview.retrying(attempt, delay);
-                remote
-                    .watchers
-                    .retrying(attempt, u64::try_from(delay.as_millis()).unwrap_or(u64::MAX));
+                remote.watchers.retrying(attempt, delay);
             }
             Signal::RetryFailed { error } => {
                 remote.overview.retry_failed(&error);
@@ -141,7 +139,17 @@ impl Worker {
         if let Some(remote) = self.remote.upgrade() {
             remote.reach.send_replace(Reach::Away);
             remote.overview.disconnected(reason);
-            remote.watchers.disconnected();
+            remote.watchers.disconnected(reason);
+        }
+    }
+
+    fn on_moved(&mut self) {
+        tracing::info!(client = %self.client, "the manager has moved");
+        self.connected = false;
+        if let Some(remote) = self.remote.upgrade() {
+            remote.reach.send_replace(Reach::Away);
+            remote.overview.disconnected("it is looked for elsewhere");
+            remote.watchers.moved();
         }
     }
 

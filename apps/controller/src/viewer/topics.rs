@@ -1,7 +1,6 @@
 //! `subscribe`: what a viewer is told besides what it has selected.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use gateway::{Command, Outbox};
@@ -15,24 +14,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use super::Viewer;
 use crate::error::Error;
 use crate::server::Server;
-use crate::usage::memory;
-
-/// A viewer's connection, as it is counted. Dropping it is its end.
-#[derive(Debug)]
-pub(super) struct Counted(Arc<Server>);
-
-impl Counted {
-    pub(super) fn new(server: &Arc<Server>) -> Self {
-        server.connections.fetch_add(1, Ordering::Relaxed);
-        Self(Arc::clone(server))
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        self.0.connections.fetch_sub(1, Ordering::Relaxed);
-    }
-}
+use crate::usage::{Meter, memory};
 
 impl Viewer {
     /// Replaces the viewer's choice; a refused command changes nothing. What is told comes behind the acknowledgement.
@@ -86,7 +68,7 @@ struct Clock {
 impl Clock {
     /// Tells it until it is dropped. A viewer that does not read is told nothing meanwhile.
     async fn run(self, server: Arc<Server>, outbox: Outbox) {
-        let mut meter = server.meter;
+        let mut meter = Meter::start();
         let mut ticks = interval(self.every);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut is_first = true;
@@ -100,7 +82,7 @@ impl Clock {
                 let stats = ServerStats {
                     cpu: meter.percent(),
                     memory: memory(),
-                    connections: server.connections.load(Ordering::Relaxed) as u64,
+                    connections: server.audience.count().0 as u64,
                     runs: server.remotes.open_conversations() as u64,
                     timestamp: Timestamp::now(),
                 };
