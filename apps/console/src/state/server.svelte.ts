@@ -10,13 +10,13 @@ export interface ServedClient {
   name: string
   endpoint: string
   connected: boolean
+  /** Since when it has been so. */
   since?: Timestamp
   attempt?: number
   retryAt?: Timestamp
   lastError?: string
   lastErrorAt?: Timestamp
   agents?: number
-  runs?: number
 }
 
 /** What the controller uses and serves. */
@@ -38,8 +38,6 @@ export class ServerWatch {
   report: ServerReport | undefined = $state.raw()
   /** Why there is no newer one. */
   problem: string | undefined = $state()
-  /** When the report was made, by this machine's clock. */
-  at: number = $state(0)
 
   /** Until the call of what it returns. */
   start(): () => void {
@@ -57,7 +55,6 @@ export class ServerWatch {
   async #look(): Promise<void> {
     try {
       this.report = await api<ServerReport>('GET', '/server')
-      this.at = Date.now()
       this.problem = undefined
     } catch (error) {
       this.problem = words(error)
