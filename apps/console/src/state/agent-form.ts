@@ -117,6 +117,18 @@ export function emptyForm(): AgentForm {
   }
 }
 
+/** Where a program in a container of its own is at home: its login and its sessions outlive the container there. */
+const HOME: Variable = { name: 'HOME', value: '/workspace', isSecret: false }
+
+/** The form with another place, and what goes without saying there. */
+export function moved(form: AgentForm, place: Place): AgentForm {
+  const { environment } = form
+  const others = environment.filter(({ name, value }) => name !== HOME.name || value !== HOME.value)
+  if (place !== 'image') return { ...form, place, environment: others }
+  const hasHome = environment.some(({ name }) => name === HOME.name)
+  return { ...form, place, environment: hasHome ? environment : [...environment, { ...HOME }] }
+}
+
 /** The form as it would have to be filled in for this agent. */
 export function formOf(spec: AgentSpec): AgentForm {
   const { approvals, retention } = spec

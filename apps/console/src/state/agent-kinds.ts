@@ -1,6 +1,6 @@
 import type { AgentSpec } from '../protocol'
 import { text } from '../text'
-import { emptyForm, formOf, type AgentForm } from './agent-form'
+import { emptyForm, formOf, moved, type AgentForm } from './agent-form'
 
 /** An agent that the controller knows how to describe. */
 export interface Preset {
@@ -34,7 +34,7 @@ export function kindsOf(presets: readonly Preset[]): Kind[] {
       id: 'container',
       title: words.inContainer,
       hint: words.inContainerHint,
-      form: () => ({ ...emptyForm(), place: 'image' }),
+      form: () => moved(emptyForm(), 'image'),
     },
     {
       id: 'echo',

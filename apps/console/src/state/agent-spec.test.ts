@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 
 import type { AgentSpec } from '../protocol'
-import { emptyForm, formOf, type AgentForm } from './agent-form'
+import { emptyForm, formOf, moved, type AgentForm } from './agent-form'
 import { fieldOf, isVariable, problemsOf, secretsOf, specOf } from './agent-spec'
 
 function form(change: Partial<AgentForm>): AgentForm {
@@ -144,6 +144,16 @@ test('fractions of processors are taken with a point or a comma', () => {
     expect(problemsOf(filled)).toEqual({})
     expect(specOf(filled).host).toMatchObject({ cpuMillis: 500 })
   }
+})
+
+test('a program in a container is at home in its own directory, unless somebody says otherwise', () => {
+  const inside = moved(form({}), 'image')
+  const elsewhere = form({ environment: [{ name: 'HOME', value: '/root', isSecret: false }] })
+
+  expect(inside.environment).toEqual([{ name: 'HOME', value: '/workspace', isSecret: false }])
+  expect(moved(inside, 'image')).toEqual(inside)
+  expect(moved(inside, 'process')).toEqual(form({}))
+  expect(moved(moved(elsewhere, 'image'), 'process')).toEqual(elsewhere)
 })
 
 test('names of variables', () => {

@@ -36,7 +36,7 @@ export type Permission = NotificationPermission | 'insecure' | 'unsupported'
 
 /** What people are told besides what they look at: the number in the title and the icon, and the browser's notifications. */
 class Notices {
-  choice: Choice = $state.raw(storage.kept('notices', isChoice) ?? { isOn: false, kinds: KINDS })
+  choice: Choice = $state.raw(kept() ?? { isOn: false, kinds: KINDS })
   permission: Permission = $state(permission())
   /** What the page is called without the number. */
   title: string = $state(text.name)
@@ -53,6 +53,8 @@ class Notices {
   start(): () => void {
     const stop = new AbortController()
     const { signal } = stop
+    // Another tab has chosen.
+    addEventListener('storage', () => void (this.choice = kept() ?? this.choice), { signal })
     navigator.serviceWorker?.addEventListener('message', ({ data }) => opened(data), { signal })
     signal.addEventListener(
       'abort',
@@ -158,6 +160,10 @@ function badge(count: number): void {
 function permission(): Permission {
   if (!isSecureContext) return 'insecure'
   return 'Notification' in window ? Notification.permission : 'unsupported'
+}
+
+function kept(): Choice | undefined {
+  return storage.kept('notices', isChoice)
 }
 
 /** Whether no other tab of this browser tells it. Where there are notifications there are locks: both need a secure page. */
