@@ -36,6 +36,7 @@ const ALONE: &[(&str, &[&str])] = &[
     ("engineioxide", &["gateway"]),
     ("tokio-tungstenite", &["link"]),
     ("clap", &["longshore"]),
+    ("rust-embed", &["controller"]),
 ];
 
 #[derive(Deserialize)]
