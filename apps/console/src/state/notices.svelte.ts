@@ -38,8 +38,6 @@ export type Permission = NotificationPermission | 'insecure' | 'unsupported'
 class Notices {
   choice: Choice = $state.raw(kept() ?? { isOn: false, kinds: KINDS })
   permission: Permission = $state(permission())
-  /** What the page is called without the number. */
-  title: string = $state(text.name)
 
   #failed: Failed = $state.raw(new Set())
   readonly #looking: Place | undefined = $derived(app.isVisible ? inView() : undefined)
@@ -63,7 +61,7 @@ class Notices {
     signal.addEventListener(
       'abort',
       $effect.root(() => {
-        $effect(() => void (document.title = titleWith(this.count, this.title)))
+        $effect(() => void (document.title = titleWith(this.count, title())))
         $effect(() => badge(this.count))
         $effect(() => this.#seen(this.#looking))
       }),
@@ -71,11 +69,15 @@ class Notices {
     return () => stop.abort()
   }
 
-  /** Asks for the permission if need be; browsers take that from a click only. */
-  async turnOn(): Promise<void> {
+  /** Asks for the permission if need be; browsers take that from a click only. Whether it is given. */
+  async ask(): Promise<boolean> {
     if (this.permission === 'default') await Notification.requestPermission()
     this.permission = permission()
-    if (this.permission === 'granted') this.#choose({ ...this.choice, isOn: true })
+    return this.permission === 'granted'
+  }
+
+  async turnOn(): Promise<void> {
+    if (await this.ask()) this.#choose({ ...this.choice, isOn: true })
   }
 
   turnOff(): void {
@@ -138,6 +140,13 @@ class Notices {
       .then((registration) => registration?.getNotifications({ tag }))
       .then((shown) => shown?.forEach((notification) => notification.close()))
   }
+}
+
+/** What the page is called without the number. */
+function title(): string {
+  const { route } = router
+  const agent = 'agentId' in route ? app.agent(route.clientId, route.agentId) : undefined
+  return agent ? `${agent.name} · ${text.name}` : text.name
 }
 
 /** The conversation that is shown. */

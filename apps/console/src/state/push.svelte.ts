@@ -1,3 +1,5 @@
+import { untrack } from 'svelte'
+
 import { api, part } from '../net/api'
 import { Failure, words } from '../net/failure'
 import { text } from '../text'
@@ -25,6 +27,8 @@ class Push {
   tested: string | undefined = $state()
   isBusy: boolean = $state(false)
 
+  #restoring: Promise<void> | undefined
+
   get obstacle(): Obstacle | undefined {
     return obstacle({
       isSecure: isSecureContext,
@@ -39,7 +43,7 @@ class Push {
   start(): () => void {
     const stop = new AbortController()
     const say = (): void => void this.#present(!document.hidden)
-    void this.restore().then(say)
+    void untrack(() => this.restore()).then(say)
     const timer = setInterval(() => document.hidden || say(), PRESENCE_MS)
     document.addEventListener('visibilitychange', say, { signal: stop.signal })
     return () => {
@@ -49,7 +53,11 @@ class Push {
   }
 
   /** Finds out how it stands. A subscription that the browser has changed meanwhile is told to the controller. */
-  async restore(): Promise<void> {
+  restore(): Promise<void> {
+    return (this.#restoring ??= this.#restore().finally(() => (this.#restoring = undefined)))
+  }
+
+  async #restore(): Promise<void> {
     const known = storage.kept('push', isKnown)
     if (!known || this.obstacle) return void (this.subscription = 'none')
     try {
@@ -57,8 +65,10 @@ class Push {
       const found = items.find(({ id }) => id === known.id)
       const device = await (await navigator.serviceWorker.getRegistration())?.pushManager.getSubscription()
       if (found && device?.endpoint === known.endpoint) this.subscription = found
-      else if (found) await this.#subscribe(found.kinds, found.private)
-      else this.#forget()
+      else if (found) {
+        const { id } = await this.#subscribe(found.kinds, found.private)
+        if (id !== found.id) await api('DELETE', path(found))
+      } else this.#forget()
     } catch (error) {
       if (this.subscription === undefined) this.subscription = 'none'
       if (!isWithout(error)) this.problem = words(error)
@@ -67,9 +77,7 @@ class Push {
 
   async turnOn(): Promise<void> {
     await this.#do(async () => {
-      await notices.turnOn()
-      if (!this.obstacle && Notification.permission === 'granted')
-        await this.#subscribe(notices.choice.kinds, false)
+      if (await notices.ask()) await this.#subscribe(notices.choice.kinds, false)
     })
   }
 
@@ -102,7 +110,7 @@ class Push {
     })
   }
 
-  async #subscribe(kinds: readonly Kind[], isPrivate: boolean): Promise<void> {
+  async #subscribe(kinds: readonly Kind[], isPrivate: boolean): Promise<Subscription> {
     const { publicKey } = await api<{ publicKey: string }>('GET', '/push')
     const key = bytesOf(publicKey)
     await navigator.serviceWorker.register('/sw.js')
@@ -118,6 +126,7 @@ class Push {
     storage.keep('push', { id: made.id, endpoint: device.endpoint } satisfies Known)
     this.subscription = made
     void this.#present(!document.hidden)
+    return made
   }
 
   #forget(): void {
@@ -127,7 +136,7 @@ class Push {
 
   async #present(visible: boolean): Promise<void> {
     const { subscription } = this
-    if (!isThere(subscription)) return
+    if (!isThere(subscription) || typeof app.session !== 'object') return
     // The next one says it again; without it there is a notification too many.
     await api('PUT', `${path(subscription)}/presence`, { visible }).catch(() => {})
   }
