@@ -1,3 +1,5 @@
+import { untrack } from 'svelte'
+
 import type { ClientEvent } from '../protocol'
 import { text } from '../text'
 import { app } from './app.svelte'
@@ -46,11 +48,16 @@ class Notices {
 
   readonly #told = new Told()
   readonly #shown = new Map<string, Notification>()
+  #others: BroadcastChannel | undefined
 
   /** From here on, until the call of what it returns. */
   start(): () => void {
     const stop = new AbortController()
     const { signal } = stop
+    const others = new BroadcastChannel('longshore.seen')
+    others.onmessage = ({ data }) => storage.isString(data) && this.#seen(data)
+    this.#others = others
+    signal.addEventListener('abort', () => others.close())
     // Another tab has chosen.
     addEventListener('storage', () => void (this.choice = kept() ?? this.choice), { signal })
     navigator.serviceWorker?.addEventListener('message', ({ data }) => opened(data), { signal })
@@ -63,7 +70,10 @@ class Notices {
       $effect.root(() => {
         $effect(() => void (document.title = titleWith(this.count, title())))
         $effect(() => badge(this.count))
-        $effect(() => this.#seen(this.#looking))
+        $effect(() => {
+          const place = this.#looking
+          untrack(() => this.#look(place))
+        })
       }),
     )
     return () => stop.abort()
@@ -97,10 +107,11 @@ class Notices {
   #hear(event: ClientEvent): void {
     this.#failed = failed(this.#failed, event)
     const notice = noticeOf(event)
-    const looking = this.#looking
     if (!notice) return
-    if (looking && isSame(looking, notice)) this.#failed = without(this.#failed, tagOf(notice))
-    if (this.#told.first(keyOf(notice))) void this.#tell(notice, isSame(looking, notice))
+    const isInView = isSame(this.#looking, notice)
+    // The other tabs have to have heard of it, too.
+    if (isInView) setTimeout(() => this.#look(notice), FIRST_MS)
+    if (this.#told.first(keyOf(notice))) void this.#tell(notice, isInView)
   }
 
   async #tell(notice: Notice, isInView: boolean): Promise<void> {
@@ -129,16 +140,21 @@ class Notices {
     }
   }
 
-  /** What is looked at need not be told any more. */
-  #seen(place: Place | undefined): void {
+  /** Whatever is looked at need not be told any more, in any tab. */
+  #look(place: Place | undefined): void {
     if (!place) return
     const tag = tagOf(place)
-    this.#failed = without(this.#failed, tag)
-    this.#shown.get(tag)?.close()
+    this.#seen(tag)
+    this.#others?.postMessage(tag)
     void navigator.serviceWorker
       ?.getRegistration()
       .then((registration) => registration?.getNotifications({ tag }))
       .then((shown) => shown?.forEach((notification) => notification.close()))
+  }
+
+  #seen(tag: string): void {
+    this.#failed = without(this.#failed, tag)
+    this.#shown.get(tag)?.close()
   }
 }
 
