@@ -1,4 +1,8 @@
-import type { RunReason } from './protocol'
+import type { AgentAbility, ApprovalPolicy, Codec, CodexSandbox, OneshotFormat, RunReason } from './protocol'
+import type { Place } from './state/agent-form'
+import type { Problem } from './state/agent-spec'
+import type { Shortcut } from './state/keys'
+import type { Kind } from './state/notices'
 import type { State } from './state/world'
 
 const count = (n: number, one: string, many: string): string =>
@@ -206,6 +210,310 @@ export const english = {
     keys: 'Keys',
     session: 'Session',
     loggedInAs: (user: string) => `Logged in as ${user}`,
+    until: (when: string) => `If it is not used, the session ends on ${when}.`,
+  },
+  keys: {
+    palette: 'Go to an agent or a conversation, or do something',
+    previous: 'The conversation above',
+    next: 'The conversation below',
+    close: 'Close what is open',
+    send: 'Send the message',
+    newline: 'Begin a new line',
+    recall: 'Bring back the last message, in an empty field',
+  } satisfies Record<Shortcut, string>,
+  notices: {
+    title: 'Notifications',
+    why: 'The number in the title and on the icon of this page is how many conversations wait for you or have news.',
+    kinds: 'Tell me',
+    kind: {
+      needs_you: 'when an agent needs me',
+      done: 'when an agent is done',
+      failed: 'when an agent failed',
+    } satisfies Record<Kind, string>,
+    titles: {
+      needs_you: (agent: string) => `${agent} needs you`,
+      done: (agent: string) => `${agent} is done`,
+      failed: (agent: string) => `${agent} failed`,
+    } satisfies Record<Kind, (agent: string) => string>,
+    anAgent: 'An agent',
+    page: 'While a page is open',
+    pageWhy:
+      'By the browser, when the page is hidden or shows another conversation. In one tab, without a sound.',
+    turnOn: 'Turn on',
+    turnOff: 'Turn off',
+    isOn: 'On',
+    isOff: 'Off',
+    denied: 'The browser does not let this page notify you. That is changed in its settings for this site.',
+    insecure: 'Browsers notify for pages of https:// or of this machine only.',
+    unsupported: 'This browser has no notifications.',
+  },
+  push: {
+    title: 'Also when no page is open',
+    why: 'By the push service of this browser’s vendor, which cannot read what is said.',
+    private: 'Say who and where, but not what',
+    test: 'Send a test',
+    tested: 'The push service has taken it. It should show up in a moment.',
+    notTested: (words: string) => `The push service did not take it: ${words}`,
+    lastError: (words: string) => `The last one could not be delivered: ${words}`,
+    lastDelivered: (when: string) => `Last delivered on ${when}`,
+    without: 'This controller sends no push messages.',
+    service: (words: string) => `The browser’s push service did not answer: ${words}`,
+    insecure: 'Push messages reach pages of https:// or of this machine only.',
+    unsupported:
+      'This browser takes no push messages. On an iPhone or iPad, add this page to the home screen first.',
+  },
+  manager: {
+    new: 'Add a manager',
+    change: 'Manager',
+    why: 'A manager drives the agents of one machine. `longshore manager` starts one and prints where it listens, and the path of the file that has its API key.',
+    name: 'Name',
+    nameHint: 'What this machine is called here',
+    endpoint: 'Endpoint',
+    endpointHint: 'http:// or https://, host and port, as the controller reaches it',
+    key: 'API key',
+    keyHint: 'The content of `manager.key`; begins with lsm_',
+    newKey: 'New API key',
+    newKeyHint: 'Left empty, it stays as it is',
+    add: 'Add',
+    adding: 'Connecting…',
+    saved: 'Saved',
+    saving: 'Saving…',
+    state: 'Connection',
+    connected: 'Connected',
+    notConnected: 'Not connected',
+    connecting: 'Connecting…',
+    reason: (words: string) => `The last attempt failed: ${words}`,
+    hint: 'Check that the manager runs, that the endpoint is right, and that the key is that of this manager.',
+    attempt: (n: number, seconds: number) =>
+      seconds > 0
+        ? `Attempt ${n.toLocaleString()} in ${seconds.toLocaleString()} s`
+        : `Attempt ${n.toLocaleString()} now`,
+    agents: (n: number) => count(n, 'agent', 'agents'),
+    newAgent: 'Add an agent',
+    remove: 'Remove this manager',
+    removeWhy:
+      'It disappears from here, with what this controller knows of its agents. The agents and all that was said stay with the manager, and go on.',
+    removeQuestion: (name: string) => `Remove “${name}”?`,
+    removeButton: 'Remove',
+    nameNeeded: 'A name is needed',
+    endpointNeeded: 'An endpoint is needed',
+    keyNeeded: 'The key is needed',
+    gone: 'There is no such manager.',
+    loading: 'Loading…',
+  },
+  agentForm: {
+    title: 'Add an agent',
+    on: (manager: string) => `On ${manager}`,
+    what: 'What is it?',
+    own: 'Own program',
+    ownHint: 'Any command',
+    ownProtocol: 'By its own protocol',
+    inContainer: 'In a container',
+    inContainerHint: 'Of any image',
+    echo: 'Echo',
+    echoHint: 'Built in, for trying',
+    name: 'Name',
+    place: 'Where it runs',
+    places: {
+      builtIn: 'Built in',
+      process: 'On the manager’s machine',
+      image: 'In a container of its own',
+      container: 'In a container that exists',
+    } satisfies Record<Place, string>,
+    command: 'Command',
+    commandHint: 'Program and arguments, as in a shell: quotes keep words together, nothing is replaced',
+    commandOfImage: 'Left empty, what the image says',
+    cwd: 'Working directory',
+    cwdHint: 'Left empty, a directory of its own; another one has to be allowed by the manager',
+    workdirHint: 'Within the container; left empty, /workspace',
+    image: 'Image',
+    imageHint: 'Pulled when it is not there, such as node:22',
+    container: 'Container',
+    containerHint: 'Its name. It is started when it does not run, and never changed or removed',
+    codec: 'How it talks',
+    codecs: {
+      echo: 'Echo',
+      lines: 'Lines of text',
+      acp: 'Agent Client Protocol',
+      claude: 'Claude Code',
+      codex: 'Codex',
+      oneshot: 'Started for each message, prints JSON lines',
+    } satisfies Record<Codec['type'], string>,
+    turnEnd: 'Its answer ends',
+    turnEnds: {
+      quiet: 'after a quiet time',
+      sentinel: 'at a prompt or pattern',
+      oneLine: 'after one line',
+    },
+    sentinel: 'Pattern',
+    sentinelHint: 'A regular expression, such as ^>>> $ for a prompt',
+    quiet: 'Quiet time, ms',
+    empty: 'With no output at all, ms',
+    greeting: 'Until its first prompt, ms',
+    control: 'Lines of JSON may be questions and events of longshore',
+    sandbox: 'What its commands may do without asking',
+    sandboxes: {
+      readOnly: 'read',
+      workspaceWrite: 'write below the working directory',
+      dangerFullAccess: 'everything',
+    } satisfies Record<CodexSandbox, string>,
+    format: 'Its lines are those of',
+    formats: {
+      codex: 'codex exec --json',
+      gemini: 'gemini --output-format stream-json',
+      opencode: 'opencode run --format json',
+      claude: 'claude -p --output-format stream-json --verbose',
+      rules: 'another program, by rules',
+    } satisfies Record<OneshotFormat | 'rules', string>,
+    rules: 'Rules',
+    rulesHint: 'A list in JSON; docs/agents.md says how',
+    resume: 'Arguments that continue a session',
+    resumeHint: '{session} becomes its id; they stand where the command has {resume}, or at the end',
+    environment: 'Environment',
+    environmentHint:
+      'Secret values are sealed in the manager’s store and never shown again. Others are a part of the agent’s configuration.',
+    variable: 'Name',
+    value: 'Value',
+    secret: 'Secret',
+    addVariable: 'Add a variable',
+    removeVariable: (name: string) => `Remove ${name || 'the variable'}`,
+    remove: 'Remove',
+    limits: 'Limits of the container',
+    memory: 'Memory, MiB',
+    processors: 'Processors',
+    pids: 'Processes and threads',
+    network: 'Network',
+    networkHint: 'none, a network’s name, or host where that is allowed; left empty, the engine’s own',
+    user: 'User',
+    userHint: 'user or user:group; left empty, what the image says',
+    readOnly: 'It can write nothing but what is mounted',
+    tmpfs: 'Directories in memory',
+    capabilities: 'Capabilities that it keeps',
+    mounts: 'Mounts',
+    mountsHint: 'Besides its own directory at /workspace. The manager has to allow the source.',
+    source: 'On the machine',
+    target: 'In the container',
+    mountReadOnly: 'Read only',
+    addMount: 'Add a mount',
+    more: 'More',
+    policy: 'When it asks for permission',
+    policies: {
+      ask: 'people decide',
+      allowRead: 'reading is allowed, people decide the rest',
+      allowAll: 'everything is allowed',
+    } satisfies Record<ApprovalPolicy, string>,
+    approvalTime: 'Time to decide, s',
+    approvalTimeHint: 'Then it is a no',
+    parallel: 'Runs at once',
+    silence: 'Silence until people are told, s',
+    silenceHint: '0 for never',
+    maxAge: 'Keep what was said, days',
+    maxEntries: 'Entries of a conversation',
+    forever: 'for ever',
+    unlimited: 'no limit',
+    commands: 'Commands of its own',
+    commandsHint: 'Names that clients may send it, besides those of longshore',
+    create: 'Create',
+    creating: 'Creating…',
+    problem: (problem: Problem): string => {
+      switch (problem.kind) {
+        case 'missing':
+          return 'This is needed'
+        case 'openQuote':
+          return 'A quote is open'
+        case 'rules':
+          return 'This is no list in JSON'
+        case 'variable':
+          return 'Each variable has a name of at most 128 bytes, without ='
+        case 'mount':
+          return 'Both are absolute paths'
+        case 'absolute':
+          return 'This has to be an absolute path'
+        case 'number':
+          return problem.most === undefined
+            ? `A number from ${problem.least.toLocaleString()}`
+            : `A number from ${problem.least.toLocaleString()} to ${problem.most.toLocaleString()}`
+      }
+    },
+    somethingWrong: 'Something above is not right yet.',
+    made: (name: string) => `${name} is there`,
+    settingVariables: 'Its secret variables are being stored…',
+    variablesFailed: (words: string) => `Its secret variables could not be stored: ${words}`,
+    again: 'Try again',
+    talk: 'Talk to it',
+    another: 'Add another',
+    settings: 'Its settings',
+  },
+  check: {
+    title: 'Check',
+    run: 'Check',
+    why: 'Starts the program once and looks whether it can be used.',
+    running: 'Checking… this takes as long as the program takes to start.',
+    good: 'It can be used.',
+    bad: 'It cannot be used:',
+    program: (program: string, version: string | undefined) => (version ? `${program}, ${version}` : program),
+    took: (seconds: string) => `Found out in ${seconds} s.`,
+    can: 'It can',
+    abilities: {
+      stream: 'show its answer while it is given',
+      tools: 'say which tools it uses',
+      approvals: 'ask before it does something',
+      cancel: 'be told to end a turn',
+      resume: 'take up its session after a restart',
+      usage: 'say what a turn cost',
+    } satisfies Record<AgentAbility, string>,
+    nothing: 'It answers, and that is all that it can do.',
+  },
+  agentSettings: {
+    state: 'State',
+    start: 'Start',
+    stop: 'Stop',
+    restart: 'Restart',
+    stopMeans:
+      'A stop ends what it is doing now and cancels what waits; it takes no messages until it is started. A restart ends its program, too, and starts it anew. What was said stays.',
+    working: 'Working…',
+    environment: 'Environment',
+    environmentWhy: 'Values are sealed in the manager’s store and never shown.',
+    none: 'It has no variables of its own.',
+    replace: 'Replace',
+    newValue: (name: string) => `New value of ${name}`,
+    add: 'Add or replace',
+    changed: 'Stored. Programs that run keep what they have until a restart.',
+    restartNow: 'Restart now',
+    delete: 'Delete this agent',
+    deleteWhy:
+      'It is gone with its conversations and all that was said in them, for everybody. Nothing brings it back.',
+    deleteButton: 'Delete',
+    typeName: (name: string) => `To confirm, type its name: ${name}`,
+    gone: 'There is no such agent.',
+  },
+  server: {
+    title: 'Server',
+    loading: 'Loading…',
+    version: 'Version',
+    uptime: 'Running for',
+    connections: 'Connections',
+    viewers: 'Viewers',
+    sessions: 'Sessions',
+    memory: 'Memory',
+    cpu: 'Processor',
+    managers: 'Managers',
+    name: 'Name',
+    state: 'State',
+    endpoint: 'Endpoint',
+    since: (when: string) => `since ${when}`,
+    agents: 'Agents',
+    runs: 'Open runs',
+    lastError: 'Last error',
+    none: 'There is no manager yet.',
+    stale: (words: string) => `Not up to date: ${words}`,
+    session: 'Your session',
+  },
+  units: {
+    seconds: (n: number) => `${n} s`,
+    minutes: (n: number) => `${n} min`,
+    hours: (n: number, minutes: number) => `${n} h ${minutes} min`,
+    days: (n: number, hours: number) => `${count(n, 'day', 'days')} ${hours} h`,
   },
   home: {
     title: 'Welcome to longshore',
@@ -232,4 +540,9 @@ export function day(at: string | number): string {
     month: 'long',
     day: 'numeric',
   })
+}
+
+/** A day and a time of day. */
+export function moment(at: string | number): string {
+  return new Date(at).toLocaleString([], { dateStyle: 'medium', timeStyle: 'short' })
 }

@@ -39,6 +39,8 @@ class App {
   async start(): Promise<void> {
     whenUnauthorized(() => this.#ended())
     document.addEventListener('visibilitychange', () => (this.isVisible = !document.hidden))
+    // What was read in another tab was read.
+    addEventListener('storage', () => (this.marks = storage.kept('read', isMarks) ?? this.marks))
     const token = takeToken()
     if (token !== undefined) return this.login(token)
     try {

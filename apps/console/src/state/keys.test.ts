@@ -1,0 +1,21 @@
+import { expect, test } from 'vitest'
+
+import { isPressed, labels } from './keys'
+
+const nothing = { key: '', ctrlKey: false, metaKey: false, altKey: false, shiftKey: false }
+
+test('a shortcut is its keys and no others', () => {
+  expect(isPressed('palette', { ...nothing, key: 'k', ctrlKey: true })).toBe(true)
+  expect(isPressed('palette', { ...nothing, key: 'K', metaKey: true })).toBe(true)
+  expect(isPressed('palette', { ...nothing, key: 'k' })).toBe(false)
+  expect(isPressed('palette', { ...nothing, key: 'k', ctrlKey: true, shiftKey: true })).toBe(false)
+  expect(isPressed('previous', { ...nothing, key: 'ArrowUp', altKey: true })).toBe(true)
+  expect(isPressed('send', { ...nothing, key: 'Enter', shiftKey: true })).toBe(false)
+})
+
+test('keys are named as they are on the keyboard', () => {
+  expect(labels('palette', false)).toEqual(['Ctrl', 'K'])
+  expect(labels('palette', true)).toEqual(['⌘', 'K'])
+  expect(labels('next', false)).toEqual(['Alt', '↓'])
+  expect(labels('newline', true)).toEqual(['⇧', 'Enter'])
+})
