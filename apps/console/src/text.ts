@@ -309,6 +309,8 @@ export const english = {
     overwrite: 'Overwrite theirs',
     partOf: (shown: string, all: string) => `${shown} of ${all}`,
     tooLargeToEdit: 'Too large to be edited here.',
+    mixedLineEnds: 'Its lines end in different ways, which the editor would not keep.',
+    notText: 'This is no text.',
     emptyFile: 'This file is empty.',
     binary: (shown: string) => `Not text. The first ${shown}:`,
     picture: (name: string) => `Picture ${name}`,

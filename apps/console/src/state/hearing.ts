@@ -1,5 +1,6 @@
+import { Failure } from '../net/failure'
 import type { Relay } from '../net/relay.svelte'
-import type { AgentId, ClientId } from '../protocol'
+import type { AgentId, ClientId, ConnectionId } from '../protocol'
 import { app } from './app.svelte'
 
 /**
@@ -21,4 +22,23 @@ export async function hear(relay: Relay, clientId: ClientId, agentId: AgentId): 
 /** Whether a manager can be reached now, as far as is known. */
 export function isReachable(clientId: ClientId): boolean {
   return app.world.get(clientId)?.connected ?? true
+}
+
+/** The connection on which a manager is selected and can be reached; another one means that everything has to be followed again. */
+export function connectionTo(clientId: ClientId): ConnectionId | undefined {
+  const { relay } = app
+  const isThere = relay?.isOnline && relay.client === clientId && isReachable(clientId)
+  return isThere ? relay.connection?.connectionId : undefined
+}
+
+/** The page's connection. Throws a {@link Failure} while nobody is logged in. */
+export function relay(): Relay {
+  if (!app.relay) throw new Failure('UNAUTHORIZED', 'Nobody is logged in')
+  return app.relay
+}
+
+/** Selects a manager if it is not selected, for the view of one of its agents; to be called in an effect. */
+export function select(clientId: ClientId, failed: (error: unknown) => void): void {
+  const { relay } = app
+  if (relay?.isOnline && relay.client !== clientId) relay.select(clientId).catch(failed)
 }

@@ -10,7 +10,7 @@ import type {
   TerminalInfo,
   TerminalOutput,
 } from '../../protocol'
-import { hear, isReachable } from '../../state/hearing'
+import { connectionTo, hear } from '../../state/hearing'
 import { Shell } from './shell.svelte'
 
 /** Terminals of an agent that may be open at a time. */
@@ -41,12 +41,7 @@ export class Shells {
   ) {
     const unlisten = relay.listen((event, payload) => this.#hear(event, payload))
     const stop = $effect.root(() => {
-      const isThere = $derived(
-        relay.isOnline &&
-          relay.client === clientId &&
-          isReachable(clientId) &&
-          relay.connection?.connectionId,
-      )
+      const isThere = $derived(connectionTo(clientId))
       $effect(() => {
         const what = isThere ? () => void this.#follow() : () => this.#lost()
         untrack(what)
