@@ -166,7 +166,7 @@ export const english = {
   ask: {
     needsYou: 'Needs you',
     answer: 'Answer',
-    decline: 'Decline',
+    decline: 'Don’t answer',
     expires: (when: string) => `until ${when}`,
     resolved: (who: string, value: string) => `${who}: ${value}`,
     cancelled: 'not answered',

@@ -1,6 +1,6 @@
 //! Starting and stopping.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -12,10 +12,14 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::audience::Audience;
 use crate::config::Config;
+use crate::console;
 use crate::remotes::Remotes;
 use crate::rest;
 use crate::server::Server;
+use crate::sessions::Sessions;
+use crate::usage::Meter;
 
 /// Packets in the buffer of a socket: there may be many viewers that do not read.
 const BUFFER: usize = 64;
@@ -24,7 +28,6 @@ const BUFFER: usize = 64;
 #[derive(Debug)]
 pub struct Controller {
     server: Arc<Server>,
-    origins: Vec<String>,
     grace: Duration,
 }
 
@@ -55,9 +58,17 @@ impl Controller {
             .await
             .context("open the controller's database")?;
         db.clients().await.context("read the registered managers")?;
-        let server =
-            Server { remotes: Remotes::new(db.clone()), db, stopping: CancellationToken::new() };
-        Ok(Self { server: Arc::new(server), origins: config.origins, grace: config.grace })
+        let server = Server {
+            remotes: Remotes::new(db.clone()),
+            db,
+            sessions: Sessions::default(),
+            audience: Audience::default(),
+            origins: config.origins,
+            meter: Mutex::new(Meter::start()),
+            started_at: Timestamp::now(),
+            stopping: CancellationToken::new(),
+        };
+        Ok(Self { server: Arc::new(server), grace: config.grace })
     }
 
     /// Registers the manager of that name, or notes where it listens now and which key it wants.
@@ -139,8 +150,9 @@ impl Controller {
         let (layer, io) = socket_io(BUFFER);
         let connections = TaskTracker::new();
         gateway::mount(&io, Namespace::Clients.path(), Arc::clone(&self.server), &connections);
-        let router =
-            rest::router(Arc::clone(&self.server)).layer(layer).layer(rest::cors(&self.origins));
+        let router = console::mount(rest::router(Arc::clone(&self.server)))
+            .layer(layer)
+            .layer(rest::cors(&self.server.origins));
         let stopping = self.server.stopping.clone();
         let hang_up = async {
             shutdown.cancelled().await;
@@ -154,7 +166,13 @@ impl Controller {
             self.server.stopping.clone(),
             self.grace,
         );
-        let (served, ()) = tokio::join!(served, hang_up);
+        let watch_over = async {
+            tokio::select! {
+                () = self.server.sessions.watch_over(&self.server.db) => {}
+                () = stopping.cancelled() => {}
+            }
+        };
+        let (served, (), ()) = tokio::join!(served, hang_up, watch_over);
         self.server.remotes.close_all().await;
         self.server.db.close().await;
         served.context("serve")

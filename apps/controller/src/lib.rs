@@ -3,9 +3,13 @@
 //! It keeps one `remote` for each registered manager, viewers or not: a task that owns the link, the logins of agents
 //! and the cached tails of their logs. A `viewer` is one connection to namespace `/clients`; what it follows it reads from
 //! those tails with a cursor of its own. Payloads pass through as the bytes that came. `rest` registers managers
-//! and agents.
+//! and agents. `console` serves the browser console; `access` says who is let in, with a token or in one of the `sessions`.
 
+mod access;
+mod activity;
+mod audience;
 mod config;
+mod console;
 mod controller;
 mod credentials;
 mod error;
@@ -16,6 +20,8 @@ mod rest;
 #[cfg(test)]
 mod scripted;
 mod server;
+mod sessions;
+mod usage;
 mod viewer;
 
 pub use config::Config;

@@ -2,9 +2,11 @@
 
 mod follows;
 mod notices;
+mod overview;
 pub(crate) mod people;
 mod retries;
 pub(crate) mod screens;
+mod status;
 mod watchers;
 mod worker;
 
@@ -15,7 +17,7 @@ use gateway::{Feed, Outbox};
 use link::{Answer, CallError, Endpoint, Link, Signal, WhenDown};
 use protocol::agents::LoginSuccess;
 use protocol::catalogue::Namespace;
-use protocol::{AgentId, ClientId, ConnectionId, ConversationId};
+use protocol::{AgentId, ConnectionId, ConversationId};
 use serde::Serialize;
 use serde_json::json;
 use serde_json::value::RawValue;
@@ -23,10 +25,13 @@ use store::{ClientRecord, ControllerDb};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
+use crate::activity::Audience;
 use crate::error::Error;
 use notices::{Notice, Reach};
+use overview::Overview;
 use people::People;
 use screens::Screens;
+pub(crate) use status::Status;
 use watchers::Watchers;
 pub(crate) use watchers::Watching;
 use worker::Worker;
@@ -46,6 +51,7 @@ pub(crate) struct Remote {
     watchers: Watchers,
     people: People,
     screens: Screens,
+    overview: Overview,
     /// Unbounded, because who goes cannot wait: a connection adds one for each conversation that it comes to or leaves.
     notices: mpsc::UnboundedSender<Notice>,
     reach: watch::Sender<Reach>,
@@ -87,18 +93,24 @@ impl Placed {
 
 impl Remote {
     /// Opens the link and starts the task that owns it.
-    pub(crate) fn open(client: &ClientRecord, db: ControllerDb) -> Result<Arc<Self>, Error> {
+    pub(crate) fn open(
+        client: &ClientRecord,
+        db: ControllerDb,
+        audience: &Arc<Audience>,
+    ) -> Result<Arc<Self>, Error> {
         let (link, signals) = open_link(client)?;
-        Ok(Self::over(link, signals, client.client_id.clone(), db))
+        Ok(Self::over(link, signals, client, db, audience))
     }
 
     /// The same over a link that is open.
     pub(crate) fn over(
         link: Link,
         signals: mpsc::Receiver<Signal>,
-        client: ClientId,
+        client: &ClientRecord,
         db: ControllerDb,
+        audience: &Arc<Audience>,
     ) -> Arc<Self> {
+        let (client, name) = (client.client_id.clone(), client.name.clone());
         let (requests, incoming) = mpsc::channel(REQUESTS);
         let (notices, to_tell) = mpsc::unbounded_channel();
         let (reach, known) = watch::channel(Reach::Away);
@@ -108,6 +120,7 @@ impl Remote {
             watchers: Watchers::new(client.clone()),
             people: People::default(),
             screens: Screens::default(),
+            overview: Overview::new(client.clone(), name, Arc::clone(audience)),
             notices,
             reach,
             task: Mutex::default(),
@@ -159,6 +172,11 @@ impl Remote {
         &self.screens
     }
 
+    /// What its agents are doing.
+    pub(crate) fn overview(&self) -> &Overview {
+        &self.overview
+    }
+
     /// Tells a connection about this remote's state until what this gives is dropped.
     pub(crate) fn watch(self: &Arc<Self>, connection: &ConnectionId, outbox: &Outbox) -> Watching {
         self.watchers.watch(Arc::clone(self), connection, outbox)
@@ -170,9 +188,9 @@ impl Remote {
         tokio::time::timeout(FIRST_ATTEMPT, self.watchers.tried()).await.ok();
     }
 
-    /// Whether the manager can be talked to now.
-    pub(crate) fn is_up(&self) -> bool {
-        self.watchers.is_up()
+    /// Whether the manager can be talked to, since when, and why not.
+    pub(crate) fn status(&self) -> Status {
+        self.watchers.status()
     }
 
     /// Logs in to an agent, once however many ask, and follows a conversation of it.

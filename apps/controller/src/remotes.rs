@@ -3,9 +3,12 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use protocol::ClientId;
+use gateway::Outbox;
+use protocol::{ClientId, ConnectionId};
 use store::{ClientRecord, ControllerDb};
+use tokio::sync::broadcast;
 
+use crate::activity::{Activity, Audience, Listening};
 use crate::error::Error;
 use crate::remote::Remote;
 
@@ -13,29 +16,72 @@ use crate::remote::Remote;
 #[derive(Debug)]
 pub(crate) struct Remotes {
     db: ControllerDb,
+    audience: Arc<Audience>,
     // Short and synchronous: remotes are put in, taken out and cloned.
     remotes: Mutex<HashMap<ClientId, Arc<Remote>>>,
 }
 
 impl Remotes {
     pub(crate) fn new(db: ControllerDb) -> Self {
-        Self { db, remotes: Mutex::default() }
+        Self { db, audience: Audience::new(), remotes: Mutex::default() }
     }
 
     /// Opens a remote; one that is open goes on at the client's new place, with its viewers.
     pub(crate) async fn open(&self, client: &ClientRecord) -> Result<(), Error> {
         if let Ok(remote) = self.get(&client.client_id) {
+            remote.overview().changed(&client.name);
             return remote.reopen(client).await;
         }
-        let remote = Remote::open(client, self.db.clone())?;
-        let before = self.lock().insert(client.client_id.clone(), remote);
+        let remote = Remote::open(client, self.db.clone(), &self.audience)?;
+        let before = self.lock().insert(client.client_id.clone(), Arc::clone(&remote));
+        remote.overview().created();
         self.end(before).await;
         Ok(())
     }
 
     pub(crate) async fn close(&self, client: &ClientId) {
         let remote = self.lock().remove(client);
-        self.end(remote).await;
+        self.end(remote.clone()).await;
+        if let Some(remote) = remote {
+            remote.overview().deleted();
+        }
+    }
+
+    /// A client has another name.
+    pub(crate) fn renamed(&self, client: &ClientRecord) {
+        if let Ok(remote) = self.get(&client.client_id) {
+            remote.overview().changed(&client.name);
+        }
+    }
+
+    /// Tells a viewer what all agents are doing: all that there is, and then what changes.
+    pub(crate) fn listen(&self, connection: &ConnectionId, outbox: &Outbox) -> Listening {
+        // Listened to first: what changes while the rest is noted is newer than that.
+        let listening = self.audience.listen(connection, outbox);
+        for remote in self.all() {
+            remote.overview().show(listening.listener());
+        }
+        listening
+    }
+
+    /// Tells a viewer nothing more of that.
+    pub(crate) fn unlisten(&self, connection: &ConnectionId) {
+        self.audience.end(connection);
+    }
+
+    /// What the runs of all managers come to, from now on. A receiver that lags loses the oldest, and is told how many.
+    #[expect(dead_code, reason = "what notifies people is to call it")]
+    pub(crate) fn activity(&self) -> broadcast::Receiver<Activity> {
+        self.audience.runs()
+    }
+
+    /// Conversations of all managers in which a run is open.
+    pub(crate) fn open_conversations(&self) -> usize {
+        self.all().iter().map(|remote| remote.overview().open_conversations()).sum()
+    }
+
+    fn all(&self) -> Vec<Arc<Remote>> {
+        self.lock().values().cloned().collect()
     }
 
     pub(crate) async fn close_all(&self) {

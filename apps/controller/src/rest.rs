@@ -4,27 +4,35 @@ mod agents;
 mod answer;
 mod clients;
 mod conversations;
+mod server;
+mod session;
 
 use std::sync::Arc;
 
+use axum::extract::DefaultBodyLimit;
 use axum::extract::{Request, State};
-use axum::http::{HeaderValue, Method, header};
+use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use protocol::spec::Preset;
 use serde_json::json;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
+use crate::access;
 use crate::error::Error;
 use crate::server::Server;
-use answer::Failure;
+use answer::{Failure, List};
 pub(crate) use clients::check as check_client;
 
 /// The contract, as it is checked in.
 const CONTRACT: &str = include_str!("../../../asyncapi.yaml");
 
-/// `/health`, `/ready` and `/asyncapi.yaml` for everybody; `/api` for whoever has a token.
+/// Largest body of a login, in bytes: a token has 46.
+const LOGIN: usize = 4_096;
+
+/// `/health`, `/ready` and `/asyncapi.yaml` for everybody; `/api` for whoever has a token or a session.
 pub(crate) fn router(server: Arc<Server>) -> Router {
     let api = Router::new()
         .route("/clients", get(clients::list).post(clients::add))
@@ -44,7 +52,18 @@ pub(crate) fn router(server: Arc<Server>) -> Router {
             "/clients/{client}/agents/{agent}/conversations/{conversation}/export",
             get(conversations::export),
         )
-        .route_layer(middleware::from_fn_with_state(Arc::clone(&server), authorized));
+        .route("/presets", get(presets))
+        .route("/server", get(server::get))
+        .route_layer(middleware::from_fn_with_state(Arc::clone(&server), authorized))
+        .route(
+            "/session",
+            get(session::get)
+                .post(session::open)
+                .delete(session::close)
+                .layer(DefaultBodyLimit::max(LOGIN)),
+        )
+        // Or pages of the console would be found there.
+        .fallback(async || StatusCode::NOT_FOUND);
     Router::new()
         .route(
             "/health",
@@ -74,10 +93,7 @@ async fn authorized(
     request: Request,
     next: Next,
 ) -> Result<Response, Failure> {
-    let header = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let token =
-        header.and_then(|value| value.strip_prefix("Bearer ")).ok_or(Error::Unauthorized)?;
-    server.db.token_user(token).await.map_err(Error::from)?.ok_or(Error::Unauthorized)?;
+    server.admit(access::bearer(request.headers()), request.headers()).await?;
     Ok(next.run(request).await)
 }
 
@@ -85,6 +101,11 @@ async fn authorized(
 async fn ready(State(server): State<Arc<Server>>) -> Result<Response, Failure> {
     server.db.ready().await.map_err(Error::from)?;
     Ok(Json(json!({ "ok": true })).into_response())
+}
+
+/// What a form for a new agent offers.
+async fn presets() -> Json<List<Preset>> {
+    Json(List { items: Preset::all() })
 }
 
 async fn contract() -> impl IntoResponse {

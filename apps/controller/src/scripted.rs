@@ -9,8 +9,8 @@ use gateway::sink::{Refusal, Sink};
 use gateway::{Envelope, NoHistory, Outbox, outbox};
 use link::transport::{BoxFuture, Dial, Incoming, Outgoing};
 use link::{Endpoint, Link};
-use protocol::agents::{LoggedIn, LoginSuccess};
-use protocol::names::agents::{LOGIN, LOGIN_SUCCESS};
+use protocol::agents::{AgentInfo, LoggedIn, LoginSuccess};
+use protocol::names::agents::{LIST_AGENTS, LOGIN, LOGIN_SUCCESS, SUBSCRIBE};
 use protocol::{AgentId, ClientId, ConversationId, Epoch, Seq, Timestamp};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -19,6 +19,7 @@ use tempfile::TempDir;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
+use crate::activity::Audience;
 use crate::remote::Remote;
 
 const OPEN: &str =
@@ -29,6 +30,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The manager's side, and the remote that talks to it.
 pub(crate) struct Scripted {
     pub(crate) remote: Arc<Remote>,
+    pub(crate) audience: Arc<Audience>,
     dials: mpsc::Receiver<Peer>,
     peer: Peer,
     _dir: TempDir,
@@ -75,33 +77,30 @@ impl Scripted {
         db.set_credentials(&client.client_id, &agent(), "p").await.unwrap();
         let endpoint = Endpoint::new("http://test", "/agents", json!({})).unwrap();
         let (dial, mut dials) = mpsc::channel(8);
+        let audience = Audience::new();
         let (link, signals) = Link::open_over(Dialled(dial), endpoint);
-        let remote = Remote::over(link, signals, client.client_id, db);
-        let peer = let_in(&mut dials).await;
+        let remote = Remote::over(link, signals, &client, db, &audience);
+        let peer = let_in(&mut dials, json!({ "agents": [] })).await;
         timeout(PATIENCE, remote.tried()).await.unwrap();
-        Self { remote, dials, peer, _dir: dir }
+        Self { remote, audience, dials, peer, _dir: dir }
     }
 
     /// Hangs up, and lets the remote in again.
     pub(crate) async fn reconnect(&mut self) {
+        self.reconnect_with(&[]).await;
+    }
+
+    /// The same; then it has these agents.
+    pub(crate) async fn reconnect_with(&mut self, agents: &[AgentInfo]) {
         // The old peer goes first, or the link would not dial.
         self.peer = Peer { to_link: mpsc::channel(1).0, from_link: mpsc::channel(1).1 };
-        self.peer = let_in(&mut self.dials).await;
+        self.peer = let_in(&mut self.dials, json!({ "agents": agents })).await;
     }
 
     /// The remote's next command.
     pub(crate) async fn asked(&mut self) -> Asked {
         let text = timeout(PATIENCE, self.peer.from_link.recv()).await.expect("a command").unwrap();
-        let text = text.strip_prefix("42/agents,").expect("a command");
-        let (id, arguments) = text.split_at(text.find('[').unwrap());
-        let mut arguments: Vec<Value> = serde_json::from_str(arguments).unwrap();
-        let origin = if arguments.len() > 2 { arguments.remove(2) } else { Value::Null };
-        Asked {
-            id: id.parse().unwrap(),
-            event: arguments[0].as_str().unwrap().to_owned(),
-            payload: if arguments.len() > 1 { arguments.remove(1) } else { Value::Null },
-            origin,
-        }
+        read(&text)
     }
 
     /// The remote's next command, which is to be this one.
@@ -173,6 +172,11 @@ pub(crate) fn screen() -> (Outbox, Screen) {
 }
 
 impl Screen {
+    /// What is told next.
+    pub(crate) async fn next(&mut self) -> (String, Value) {
+        timeout(PATIENCE, self.0.recv()).await.expect("an event").expect("an open outbox")
+    }
+
     /// Waits until an event is told, and passes over others.
     pub(crate) async fn shows(&mut self, event: &str) -> Value {
         let found = async {
@@ -197,15 +201,37 @@ impl Sink for Shown {
         self.event("ack", payload)
     }
 
-    fn close(&mut self) {}
+    fn close(&mut self) -> Result<(), Refusal> {
+        Ok(())
+    }
 }
 
-async fn let_in(dials: &mut mpsc::Receiver<Peer>) -> Peer {
+fn read(text: &str) -> Asked {
+    let text = text.strip_prefix("42/agents,").expect("a command");
+    let (id, arguments) = text.split_at(text.find('[').unwrap());
+    let mut arguments: Vec<Value> = serde_json::from_str(arguments).unwrap();
+    let origin = if arguments.len() > 2 { arguments.remove(2) } else { Value::Null };
+    Asked {
+        id: id.parse().unwrap(),
+        event: arguments[0].as_str().unwrap().to_owned(),
+        payload: if arguments.len() > 1 { arguments.remove(1) } else { Value::Null },
+        origin,
+    }
+}
+
+async fn let_in(dials: &mut mpsc::Receiver<Peer>, agents: Value) -> Peer {
     let mut peer = timeout(PATIENCE, dials.recv()).await.expect("an attempt").unwrap();
     peer.to_link.send(Ok(OPEN.to_owned())).await.unwrap();
     let connect = timeout(PATIENCE, peer.from_link.recv()).await.unwrap().unwrap();
     assert!(connect.starts_with("40/agents,"));
     peer.to_link.send(Ok(r#"40/agents,{"sid":"x"}"#.to_owned())).await.unwrap();
+    // It asks what there is.
+    for (event, answer) in [(SUBSCRIBE, json!({ "topics": ["activity"] })), (LIST_AGENTS, agents)] {
+        let asked = read(&timeout(PATIENCE, peer.from_link.recv()).await.unwrap().unwrap());
+        assert_eq!(asked.event, event, "{asked:?}");
+        let ack = format!("43/agents,{}[{}]", asked.id, json!({ "success": true, "data": answer }));
+        peer.to_link.send(Ok(ack)).await.unwrap();
+    }
     peer
 }
 

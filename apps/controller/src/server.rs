@@ -1,13 +1,17 @@
-//! Namespace `/clients`: who may connect.
+//! What a controller has, and namespace `/clients`: who may connect.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use gateway::{BoxFuture, Connection, Envelope, Handshake, Service};
-use protocol::ViewerId;
+use protocol::{Timestamp, ViewerId};
 use store::ControllerDb;
 use tokio_util::sync::CancellationToken;
 
+use crate::audience::{Attending, Audience};
+use crate::error::Error;
 use crate::remotes::Remotes;
+use crate::sessions::{Seat, Sessions};
+use crate::usage::Meter;
 use crate::viewer::Viewer;
 
 /// What viewers and REST share.
@@ -15,6 +19,12 @@ use crate::viewer::Viewer;
 pub(crate) struct Server {
     pub(crate) db: ControllerDb,
     pub(crate) remotes: Remotes,
+    pub(crate) sessions: Sessions,
+    pub(crate) audience: Audience,
+    /// Of web pages besides the controller's own.
+    pub(crate) origins: Vec<String>,
+    pub(crate) meter: Mutex<Meter>,
+    pub(crate) started_at: Timestamp,
     pub(crate) stopping: CancellationToken,
 }
 
@@ -23,6 +33,10 @@ pub(crate) struct Server {
 pub(crate) struct Identity {
     pub(crate) user: String,
     pub(crate) viewer: ViewerId,
+    /// Of a browser that came with a cookie: when the session ends, so does the connection.
+    pub(crate) seat: Option<Seat>,
+    /// Counts it.
+    pub(crate) _attending: Attending,
 }
 
 impl Service for Server {
@@ -32,20 +46,17 @@ impl Service for Server {
     fn authenticate(self: Arc<Self>, handshake: Handshake) -> BoxFuture<Result<Identity, String>> {
         Box::pin(async move {
             // The same words whatever is wrong: whoever may not come in learns nothing.
-            let refused = || "Unauthorized".to_owned();
-            let token = handshake.token().ok_or_else(refused)?;
-            let user = self.db.token_user(token).await.map_err(|error| {
-                tracing::error!(%error, "a token could not be looked up");
-                refused()
-            })?;
-            let user = user.ok_or_else(|| {
-                tracing::warn!(peer = ?handshake.peer, "connection refused");
-                refused()
+            let admitted = self.admit(handshake.token(), &handshake.headers).await;
+            let caller = admitted.map_err(|error| {
+                tracing::warn!(peer = ?handshake.peer, %error, "connection refused");
+                Error::Unauthorized.to_string()
             })?;
             let chosen = handshake.auth.get("clientKey").and_then(serde_json::Value::as_str);
             let viewer =
                 chosen.and_then(|key| ViewerId::new(key).ok()).unwrap_or_else(ViewerId::random);
-            Ok(Identity { user, viewer })
+            let seat = caller.session.map(|session| session.seat);
+            let _attending = self.audience.enter(&viewer);
+            Ok(Identity { user: caller.user, viewer, seat, _attending })
         })
     }
 

@@ -2,24 +2,28 @@
 
 mod forward;
 mod membership;
+mod topics;
 mod watch;
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use gateway::{BoxFuture, Command, Connection, Outbox, Reply};
+use gateway::{BoxFuture, Command, Commands, Connection, Outbox, Reply};
 use link::CallError;
 use protocol::agents::JoinConversation;
 use protocol::clients::{ClientSet, Connected, SetClient};
-use protocol::names::clients::{CLIENT_SET, CONNECTED, FORWARD, SET_CLIENT};
-use protocol::{Ack, AgentId, ConnectionId, ConversationId, Timestamp, WireError};
+use protocol::names::clients::{CLIENT_SET, CONNECTED, ERROR, FORWARD, SET_CLIENT, SUBSCRIBE};
+use protocol::{Ack, AgentId, ConnectionId, ConversationId, ErrorCode, Timestamp, WireError};
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
+use tokio::task::JoinSet;
 
 use crate::error::Error;
 use crate::remote::{Followed, Placed, Watching};
 use crate::server::{Identity, Server};
+use crate::sessions::Seat;
 use membership::{Membership, Stay};
 use watch::Watch;
 
@@ -58,6 +62,8 @@ pub(crate) struct Viewer {
     /// What the manager was told last by the way. A command waits for it, or it would overtake that: a join behind a logout
     /// would come before the leaving.
     told: Option<Placed>,
+    /// What it is told besides. Dropped, it is told no more.
+    topics: JoinSet<()>,
 }
 
 impl Viewer {
@@ -73,6 +79,7 @@ impl Viewer {
                 server_time: Timestamp::now(),
             },
         );
+        let session = end_with(identity.seat.clone(), outbox.clone());
         let under_way = FuturesUnordered::new();
         let mut viewer = Self {
             server,
@@ -82,16 +89,25 @@ impl Viewer {
             selected: None,
             under_way,
             told: None,
+            topics: JoinSet::new(),
         };
+        // Beside the commands, as one of them may take long.
+        tokio::select! {
+            () = viewer.run(&mut commands) => {}
+            never = session => match never {},
+        }
+    }
+
+    async fn run(&mut self, commands: &mut Commands) {
         loop {
-            let busy = viewer.under_way.len() >= UNDER_WAY;
+            let busy = self.under_way.len() >= UNDER_WAY;
             tokio::select! {
                 command = commands.next(), if !busy => match command {
-                    Some(command) => viewer.on_command(command).await,
+                    Some(command) => self.on_command(command).await,
                     None => return,
                 },
-                Some(answered) = viewer.under_way.next(), if !viewer.under_way.is_empty() => {
-                    viewer.on_answered(answered);
+                Some(answered) = self.under_way.next(), if !self.under_way.is_empty() => {
+                    self.on_answered(answered);
                 }
             }
         }
@@ -101,9 +117,13 @@ impl Viewer {
         if self.server.stopping.is_cancelled() {
             return command.reply.err(Error::Stopping.into());
         }
+        if self.identity.seat.as_ref().is_some_and(Seat::has_ended) {
+            return command.reply.err(Error::Unauthorized.into());
+        }
         match command.name.as_str() {
             SET_CLIENT => self.set_client(command),
             FORWARD => self.forward(command).await,
+            SUBSCRIBE => self.choose(command),
             _ => command.reply.err(Error::UnknownCommand.into()),
         }
     }
@@ -175,6 +195,16 @@ impl Viewer {
         };
         self.told = told.or(self.told.take());
     }
+}
+
+/// Ends the connection when its session ends; its commands end with it.
+async fn end_with(seat: Option<Seat>, outbox: Outbox) -> Infallible {
+    if let Some(seat) = seat {
+        seat.ended().await;
+        outbox.event(ERROR, &WireError::new(ErrorCode::Unauthorized, "The session has ended"));
+        outbox.end();
+    }
+    std::future::pending().await
 }
 
 fn acknowledge(reply: Reply, answer: Result<Box<RawValue>, CallError>) {

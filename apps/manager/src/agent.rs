@@ -5,13 +5,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use gateway::Outbox;
-use protocol::agents::{AgentInfo, AgentState};
-use protocol::spec::AgentSpec;
+use protocol::agents::{AgentInfo, AgentState, AgentSummary};
+use protocol::spec::{AgentSpec, Host};
 use protocol::{AgentId, ConnectionId, ConversationId};
 use runtime::Place;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+use crate::activity::Activity;
 use crate::audience::Audience;
 use crate::conversation::Target;
 use crate::conversations::Conversations;
@@ -34,6 +35,8 @@ pub(crate) struct Agent {
     pub(crate) isolated: Arc<Semaphore>,
     pub(crate) conversations: Conversations,
     pub(crate) audience: Arc<Audience>,
+    /// Who wants to know what all agents are doing.
+    pub(crate) activity: Arc<Activity>,
     pub(crate) stopped: AtomicBool,
     /// Ends the isolated runs of now when the agent is stopped.
     pub(crate) halt: Mutex<CancellationToken>,
@@ -72,6 +75,7 @@ impl Agent {
 
     pub(crate) fn set_stopped(&self, stopped: bool) {
         self.stopped.store(stopped, Ordering::Relaxed);
+        self.activity.touched(&self.id);
     }
 
     /// Cancelled when the agent is stopped.
@@ -95,29 +99,45 @@ impl Agent {
         Presence { agent: self.clone(), connection: connection.clone() }
     }
 
-    /// The agent as a list shows it.
-    pub(crate) fn info(&self) -> AgentInfo {
-        let live = self.conversations.live();
+    /// What it is doing.
+    pub(crate) fn state(&self) -> AgentState {
         let (mut running, mut blocked) = (false, false);
-        let mut present = HashSet::new();
-        for conversation in &live {
+        for conversation in self.conversations.live() {
             let state = conversation.card().state();
-            running |= !state.queue.running.is_empty() || !state.queue.queued.is_empty();
+            running |= state.is_running();
             blocked |= state.blocked;
-            drop(state);
-            present.extend(conversation.present());
         }
-        let state = match () {
+        match () {
             () if self.is_stopped() => AgentState::Stopped,
             () if blocked => AgentState::Blocked,
             () if running => AgentState::Running,
             () => AgentState::Idle,
-        };
+        }
+    }
+
+    /// The agent as a list shows it.
+    pub(crate) fn info(&self) -> AgentInfo {
+        let mut present = HashSet::new();
+        for conversation in self.conversations.live() {
+            present.extend(conversation.present());
+        }
         AgentInfo {
             agent_id: self.id.clone(),
             name: self.spec().name.clone(),
-            state,
+            state: self.state(),
             client_count: u32::try_from(present.len()).unwrap_or(u32::MAX),
+        }
+    }
+
+    /// The agent as an overview shows it.
+    pub(crate) fn summary(&self) -> AgentSummary {
+        let spec = self.spec();
+        AgentSummary {
+            agent_id: self.id.clone(),
+            name: spec.name.clone(),
+            codec: spec.codec.name().to_owned(),
+            program: spec.host.as_ref().and_then(Host::program).map(ToOwned::to_owned),
+            state: self.state(),
         }
     }
 }

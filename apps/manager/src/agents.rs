@@ -18,6 +18,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::activity::Activity;
 use crate::agent::Agent;
 use crate::audience::Audience;
 use crate::config::Config;
@@ -49,6 +50,7 @@ pub(crate) struct Agents {
     agents: RwLock<HashMap<AgentId, Arc<Agent>>>,
     tasks: TaskTracker,
     terminals: Arc<Terminals>,
+    activity: Arc<Activity>,
     /// What is done with files at once.
     files: Arc<Semaphore>,
     /// Seals the values of agents' environments.
@@ -105,6 +107,7 @@ impl Agents {
             agents: RwLock::default(),
             tasks,
             terminals,
+            activity: Arc::default(),
             files: Arc::new(Semaphore::new(FILES)),
             key,
             expired,
@@ -177,6 +180,11 @@ impl Agents {
         &self.terminals
     }
 
+    /// Who wants to know what all agents are doing.
+    pub(crate) fn activity(&self) -> &Arc<Activity> {
+        &self.activity
+    }
+
     /// What bounds how much is done with files at once.
     pub(crate) fn files(&self) -> &Arc<Semaphore> {
         &self.files
@@ -231,6 +239,7 @@ impl Agents {
             Err(cause) => return Err(cause.into()),
         }
         self.take_up(record, environment).await?;
+        self.activity.created(&id);
         tracing::info!(agent = %id, name, "agent created");
         Ok((id, password))
     }
@@ -274,6 +283,7 @@ impl Agents {
         }
         self.agents.write().unwrap_or_else(PoisonError::into_inner).remove(id);
         agent.conversations.forget();
+        self.activity.deleted(&agent.summary());
         self.terminals.close(Some(id), TerminalEnd::AgentDeleted).await;
         agent.watchers.close();
         self.dismiss(id);
@@ -404,7 +414,7 @@ impl Agents {
         let permits = Arc::new(Semaphore::new(spec.parallel as usize));
         let (spec, containers) = (Arc::new(spec), self.containers.clone());
         let target = Target { name, spec, workdir, environment, containers };
-        let audience: Arc<Audience> = Arc::default();
+        let audience = Arc::new(Audience::new(self.activity.clone()));
         let setting = Setting {
             db: self.db.clone(),
             home: target.clone(),
@@ -412,6 +422,7 @@ impl Agents {
             permits: permits.clone(),
             roster: self.me.clone(),
             audience: audience.clone(),
+            activity: self.activity.clone(),
             interactions: self.interactions.clone(),
             expired: self.expired.clone(),
             run_timeout: self.times.run_timeout,
@@ -427,6 +438,7 @@ impl Agents {
             isolated: Arc::new(Semaphore::new(MAX_QUEUED_RUNS)),
             conversations,
             audience,
+            activity: self.activity.clone(),
             stopped: AtomicBool::new(stopped),
             halt: Mutex::default(),
             changes: Rate::new(CHANGES, CHANGES_AT_ONCE),

@@ -1,7 +1,7 @@
 //! The connections that are logged in to an agent.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use gateway::Outbox;
 use protocol::agents::{ConversationAction, ConversationUpdate, Origin};
@@ -9,14 +9,23 @@ use protocol::names::agents::CONVERSATION_UPDATE;
 use protocol::{ConnectionId, Epoch, Timestamp};
 use serde::Serialize;
 
+use crate::activity::Activity;
 use crate::conversation::Card;
 
 /// Who is told what is about the agent, such as that its list of conversations changes. Behind a lock that is held to tell outboxes, which never
 /// wait.
-#[derive(Debug, Default)]
-pub(crate) struct Audience(Mutex<HashMap<ConnectionId, Outbox>>);
+#[derive(Debug)]
+pub(crate) struct Audience {
+    members: Mutex<HashMap<ConnectionId, Outbox>>,
+    /// Those who want to know what all agents are doing.
+    activity: Arc<Activity>,
+}
 
 impl Audience {
+    pub(crate) fn new(activity: Arc<Activity>) -> Self {
+        Self { members: Mutex::default(), activity }
+    }
+
     pub(crate) fn enter(&self, connection: &ConnectionId, outbox: &Outbox) {
         self.lock().insert(connection.clone(), outbox.clone());
     }
@@ -36,11 +45,13 @@ impl Audience {
         self.tell(&update(card, client_count, action, origin, None));
     }
 
-    /// Tells what has happened.
+    /// Tells what has happened, each connection once.
     pub(crate) fn tell(&self, update: &ConversationUpdate) {
-        for outbox in self.lock().values() {
+        let members = self.lock();
+        for outbox in members.values() {
             outbox.event(CONVERSATION_UPDATE, update);
         }
+        self.activity.tell(update, |connection| members.contains_key(connection));
     }
 
     /// Tells an event to all connections but those.
@@ -58,7 +69,7 @@ impl Audience {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<ConnectionId, Outbox>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.members.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

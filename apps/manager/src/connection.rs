@@ -14,6 +14,7 @@ use serde::Serialize;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
+use crate::activity::Subscription;
 use crate::agent::Agent;
 use crate::call::Call;
 use crate::commands::{self, Checked};
@@ -42,6 +43,8 @@ pub(crate) struct Connection {
     held_back: HashMap<AgentId, VecDeque<Call>>,
     checks: JoinSet<Checked>,
     jobs: JoinSet<()>,
+    /// With the choice to be told what all agents are doing.
+    activity: Option<Subscription>,
     places: Arc<Semaphore>,
 }
 
@@ -57,6 +60,7 @@ impl Connection {
             held_back: HashMap::new(),
             checks: JoinSet::new(),
             jobs: JoinSet::new(),
+            activity: None,
             places: Arc::new(Semaphore::new(UNDER_WAY)),
         }
     }
@@ -84,6 +88,7 @@ impl Connection {
         }
         // Whoever was present is no longer, whatever is still under way. With each login end the seats at terminals.
         self.members.clear();
+        self.activity = None;
         while self.jobs.join_next().await.is_some() {}
     }
 
@@ -192,6 +197,18 @@ impl Connection {
 
     pub(crate) fn emit(&self, event: &'static str, payload: &impl Serialize) {
         self.outbox.event(event, payload);
+    }
+
+    /// Tells what all agents are doing, from the beginning, or does not any more.
+    pub(crate) fn tell_activity(&mut self, wanted: bool) {
+        self.activity = None;
+        if wanted {
+            let agents = self.server.agents.clone();
+            let activity = agents.activity().clone();
+            let (subscription, telling) = activity.subscribe(&self.id, &self.outbox, agents);
+            self.activity = Some(subscription);
+            self.spawn(telling);
+        }
     }
 
     /// Does something beside this task.

@@ -11,6 +11,7 @@ mod recall;
 mod request;
 mod runs;
 mod sessions;
+mod telling;
 mod worker;
 
 use std::sync::{Arc, Weak};
@@ -37,6 +38,7 @@ pub(crate) use runs::{Lane, Response};
 pub(crate) use sessions::{Roster, Target};
 use worker::Worker;
 
+use crate::activity::Activity;
 use crate::audience::Audience;
 use crate::claims::{Claim, Claims};
 use crate::error::Error;
@@ -75,6 +77,8 @@ pub(crate) struct Setting {
     pub(crate) roster: Weak<dyn Roster>,
     /// Who is logged in to the agent.
     pub(crate) audience: Arc<Audience>,
+    /// Who wants to know what all agents are doing.
+    pub(crate) activity: Arc<Activity>,
     pub(crate) interactions: InteractionClaims,
     /// Takes conversations that are to be deleted: those that end with who made them.
     pub(crate) expired: mpsc::UnboundedSender<(AgentId, ConversationId)>,

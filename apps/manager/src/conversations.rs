@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use protocol::agents::{ConversationAction, ConversationInfo, NameCollision, Origin, RunReason};
+use protocol::agents::{
+    ConversationAction, ConversationActivity, ConversationInfo, NameCollision, Origin, RunReason,
+};
 use protocol::{AgentId, ConversationId, Timestamp};
 use store::{ConversationRecord, OpenInteraction, StoreError, name_key};
 use tokio::time::Instant;
@@ -139,6 +141,20 @@ impl Conversations {
 
     pub(crate) fn info(&self, id: &ConversationId) -> Option<ConversationInfo> {
         self.lock().get(id).map(Known::info)
+    }
+
+    /// What is going on in a conversation.
+    pub(crate) fn activity(&self, id: &ConversationId) -> Option<ConversationActivity> {
+        let all = self.lock();
+        let known = all.get(id).filter(|known| !known.card.is_gone())?;
+        Some(known.card.activity(known.client_count()))
+    }
+
+    /// Those in which a run is open.
+    pub(crate) fn open_ids(&self) -> Vec<ConversationId> {
+        let all = self.lock();
+        let open = all.values().filter(|known| known.card.state().is_running());
+        open.map(|known| known.card.id.clone()).collect()
     }
 
     /// Those with a task.
@@ -355,6 +371,10 @@ impl Conversations {
 
 impl Known {
     fn info(&self) -> ConversationInfo {
-        self.card.info(self.live.as_ref().map_or(0, Conversation::client_count))
+        self.card.info(self.client_count())
+    }
+
+    fn client_count(&self) -> u32 {
+        self.live.as_ref().map_or(0, Conversation::client_count)
     }
 }

@@ -5,6 +5,7 @@
 //! that owns a log, its queue of runs and the agent's sessions, stores first and shows then; `isolated` runs are beside
 //! all that. [`Manager`] starts and stops it all.
 
+mod activity;
 mod agent;
 mod agents;
 mod api_key;

@@ -59,6 +59,8 @@ pub enum Message {
     Watch(Arc<Scroll>, Option<u64>),
     /// Stop watching.
     Unwatch(SessionId),
+    /// End the connection.
+    End,
 }
 
 /// Handle of a connection's outbox.
@@ -120,6 +122,11 @@ impl Outbox {
     /// Tells an event of namespace `/agents`, in the connection's envelope.
     pub fn relayed(&self, name: &str, payload: &impl Serialize) {
         self.send(Message::Relayed(name.into(), raw(payload).into()));
+    }
+
+    /// Ends the connection, behind what was told before.
+    pub fn end(&self) {
+        self.send(Message::End);
     }
 
     /// The connection is gone: its task ends, and lets go of the socket.

@@ -37,8 +37,11 @@ pub trait Sink: Send + 'static {
     /// [`Refusal`]; the packet was not sent.
     fn ack(&mut self, id: i64, payload: &RawValue) -> Result<(), Refusal>;
 
-    /// Ends the connection.
-    fn close(&mut self);
+    /// Ends the connection. Again is as good.
+    ///
+    /// # Errors
+    /// [`Refusal`]; there is no room for saying so, and the connection goes on.
+    fn close(&mut self) -> Result<(), Refusal>;
 }
 
 /// How events of namespace `/agents` are told.
@@ -99,8 +102,11 @@ impl Sink for SocketSink {
         sender.send(&One(payload)).map_err(|error| refusal(&error))
     }
 
-    fn close(&mut self) {
-        Arc::clone(&self.socket).disconnect().ok();
+    fn close(&mut self) -> Result<(), Refusal> {
+        Arc::clone(&self.socket).disconnect().map_err(|error| match error {
+            SocketError::InternalChannelFull => Refusal::Full,
+            SocketError::Closed => Refusal::Closed,
+        })
     }
 }
 

@@ -174,7 +174,8 @@ pub struct ServerStats {
     pub timestamp: Timestamp,
 }
 
-/// `clientUpdate`: the whole truth about one client. What was known of its agents before is replaced by it.
+/// `clientUpdate`: the whole truth about one client. What was known of its agents before is replaced by it; with actions
+/// `current`, `connected` and `deleted`, what was known of its open conversations is so, too, by those that are told behind it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ClientUpdate {

@@ -2,15 +2,17 @@
 
 mod docker;
 mod oneshot;
+mod presets;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::docker::{Docker, InvalidContainer, Mount};
 pub use self::oneshot::{OneshotFormat, OneshotMeaning, OneshotRule};
+pub use self::presets::Preset;
 use crate::agents::FilterDirection;
 use crate::limits::PARALLEL_RUNS;
 use crate::names::{self, is_event_name};
@@ -250,6 +252,17 @@ pub enum Host {
 }
 
 impl Host {
+    /// The name of its program, without the directory; none where a container's image says what runs.
+    #[must_use]
+    pub fn program(&self) -> Option<&str> {
+        let command = match self {
+            Self::Process { command, .. } => Some(command),
+            Self::Docker(docker) => docker.command.first(),
+        };
+        let name = Path::new(command?).file_name()?;
+        name.to_str()
+    }
+
     /// The variables of its environment, besides those that every program has.
     #[must_use]
     pub fn env(&self) -> &BTreeMap<String, String> {
@@ -458,6 +471,18 @@ impl AgentSpec {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_program_is_named_without_where_it_is() {
+        let program = |command: &str| {
+            let spec = AgentSpec::lines("agent", command, vec!["x".to_owned()]);
+            spec.host.as_ref().and_then(Host::program).map(ToOwned::to_owned)
+        };
+
+        assert_eq!(program("/usr/bin/bc").as_deref(), Some("bc"));
+        assert_eq!(program("bc").as_deref(), Some("bc"));
+        assert_eq!(program(""), None);
+    }
 
     #[test]
     fn values_of_the_environment_are_not_printed() {

@@ -1,5 +1,7 @@
 //! A controller's database.
 
+mod sessions;
+
 use std::fs::File;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,6 +14,7 @@ use crate::StoreError;
 use crate::file::Database;
 use crate::secret::{SecretKey, hash_token};
 use crate::writer::millis;
+pub use sessions::{BrowserSession, SESSION_LIFE, SessionKey};
 
 /// A registered manager.
 #[derive(Clone)]
@@ -54,7 +57,7 @@ impl std::fmt::Debug for Credentials {
     }
 }
 
-/// Clients, credentials and access tokens. Cheap to clone. Written seldom, so there is no batching: one connection
+/// Clients, credentials, access tokens and sessions. Cheap to clone. Written seldom, so there is no batching: one connection
 /// takes one statement at a time, each a transaction.
 #[derive(Debug, Clone)]
 pub struct ControllerDb {
@@ -253,13 +256,14 @@ impl ControllerDb {
         Ok(())
     }
 
-    /// Lets whoever has `token` in, under this name. Only a hash is stored.
+    /// Lets whoever has `token` in, under this name. Only a hash is stored. Sessions of a token that was there stay.
     ///
     /// # Errors
     /// The database cannot be written.
     pub async fn add_token(&self, name: &str, token: &str) -> Result<(), StoreError> {
         sqlx::query(
-            "INSERT OR REPLACE INTO access_tokens (hash, name, created_at) VALUES (?, ?, ?)",
+            "INSERT INTO access_tokens (hash, name, created_at) VALUES (?, ?, ?)
+             ON CONFLICT DO UPDATE SET name = excluded.name, created_at = excluded.created_at",
         )
         .bind(hash_token(token).as_slice())
         .bind(name)

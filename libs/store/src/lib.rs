@@ -9,7 +9,9 @@ mod record;
 mod secret;
 mod writer;
 
-pub use controller::{ClientRecord, ControllerDb, Credentials};
+pub use controller::{
+    BrowserSession, ClientRecord, ControllerDb, Credentials, SESSION_LIFE, SessionKey,
+};
 pub use error::StoreError;
 pub use manager::ManagerDb;
 pub use record::{

@@ -4,7 +4,6 @@ import { Relay } from '../net/relay.svelte'
 import type { AgentId, ClientEvent, ClientId, ConversationId, ConversationInfo } from '../protocol'
 import { Chat } from './chat.svelte'
 import { randomId } from './random'
-import { router } from './route.svelte'
 import * as storage from './storage'
 import { heard, mark, unread, type Marks } from './unread'
 import { agentOf, EMPTY, learnt, listed, only, receive, type Agent, type World } from './world'
@@ -30,6 +29,8 @@ class App {
   chat: Chat | undefined = $state.raw()
   marks: Marks = $state.raw(storage.kept('read', isMarks) ?? {})
   relay: Relay | undefined = $state.raw()
+  /** Whether the page is in the foreground. */
+  isVisible: boolean = $state(!document.hidden)
 
   readonly #chats: Chat[] = []
   readonly #listeners = new Set<Heard>()
@@ -37,6 +38,7 @@ class App {
   /** Finds out whether we are logged in, with the token of the address if it has one. Throws a {@link Failure}. */
   async start(): Promise<void> {
     whenUnauthorized(() => this.#ended())
+    document.addEventListener('visibilitychange', () => (this.isVisible = !document.hidden))
     const token = takeToken()
     if (token !== undefined) return this.login(token)
     try {
@@ -205,4 +207,3 @@ function isMarks(value: unknown): value is Marks {
 }
 
 export const app = new App()
-export { router }

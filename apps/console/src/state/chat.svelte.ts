@@ -10,9 +10,9 @@ import type {
   Queue,
   RunId,
 } from '../protocol'
-import { Log, type Change, type Writing } from './log'
+import { Log, type Writing } from './log'
 import { Outbox, type Outgoing } from './outbox'
-import { Rows, type Row } from './rows'
+import type { Row } from './rows'
 import { randomId } from './random'
 import * as storage from './storage'
 
@@ -55,7 +55,6 @@ export class Chat {
 
   readonly #relay: Relay
   #log: Log | undefined
-  #rows = new Rows()
   #outbox = new Outbox()
   #sending = false
   #again: ReturnType<typeof setTimeout> | undefined
@@ -94,7 +93,8 @@ export class Chat {
       this.name = joined.name
       this.readOnly = joined.readOnly ?? false
       this.#present.clear()
-      this.#changed(this.#log?.joined(joined) ?? 'none')
+      this.#log?.joined(joined)
+      this.#changed()
       void this.#pump()
     } catch (error) {
       if (turn === this.#joining) this.#refused(error)
@@ -148,10 +148,9 @@ export class Chat {
     if (event === 'remoteReconnected') return void this.#pump()
     if (!this.#log) return
     if (event === 'conversationUpdate') this.#updated(payload as ConversationUpdate)
-    const head = this.#log.head
-    const change = this.#log.receive(event, payload)
-    if (change === 'appended' || (change === 'replaced' && this.#log.head > head)) this.#seen()
-    this.#changed(change)
+    if (!this.#log.receive(event, payload)) return
+    this.#seen()
+    this.#changed()
   }
 
   /** What has just been appended may be one of ours. */
@@ -181,12 +180,7 @@ export class Chat {
   }
 
   /** Takes over what the log has, once for each picture that the browser draws. */
-  #changed(change: Change): void {
-    const log = this.#log
-    if (change === 'none' || !log) return
-    const entry = log.entries.at(-1)
-    if (change === 'replaced') this.#rows = Rows.of(log.entries)
-    else if (change === 'appended' && entry) this.#rows.add(entry)
+  #changed(): void {
     this.#frame ??= document.hidden
       ? setTimeout(() => this.#show(), 100)
       : requestAnimationFrame(() => this.#show())
@@ -196,7 +190,7 @@ export class Chat {
     this.#frame = undefined
     const log = this.#log
     if (!log) return
-    this.rows = this.#rows.all.slice()
+    this.rows = log.rows.all.slice()
     this.writing = [...log.writing.values()].map((writing) => ({ ...writing }))
     this.queue = log.queue
     this.questions = [...log.open.values()]
@@ -213,9 +207,9 @@ export class Chat {
     try {
       const payload = { agentId, conversationId, beforeSeq: log.firstSeq, limit: PAGE }
       const page = await this.#relay.forward('getHistory', agentId, payload)
-      const change = log.older(page, life)
+      const isOfIt = log.older(page, life)
       this.older = 'idle'
-      if (log === this.#log) this.#changed(change)
+      if (isOfIt && log === this.#log) this.#changed()
     } catch {
       this.older = 'failed'
     }

@@ -13,6 +13,7 @@ import type {
   RunId,
   Seq,
 } from '../protocol'
+import { Rows } from './rows'
 
 /** The text of an answer that is being written. */
 export interface Writing {
@@ -38,9 +39,6 @@ const LOGGED = new Set<string>([
 
 const ENDED = new Set<string>(['done', 'cancelled', 'failed'])
 
-/** What an event did to a log: nothing, one more entry, or everything anew. */
-export type Change = 'none' | 'appended' | 'live' | 'replaced'
-
 const NO_QUEUE: Queue = { version: 0, running: [], queued: [] }
 
 /**
@@ -53,6 +51,8 @@ export class Log {
   epoch: Epoch | undefined
   /** In the order of `seq`. */
   readonly entries: HistoryEvent[] = []
+  /** The entries as they are shown. */
+  rows = new Rows()
   /** The newest entry that was seen: the cursor. */
   head: Seq = 0
   /** Whether there is more before the first entry. */
@@ -79,7 +79,7 @@ export class Log {
   }
 
   /** The acknowledgement of the join; the replay follows. */
-  joined(joined: Joined): Change {
+  joined(joined: Joined): void {
     const goesOn = this.epoch === joined.epoch && this.head <= joined.headSeq
     if (!goesOn) this.#beginAnew(joined.epoch)
     this.isCurrent = false
@@ -89,38 +89,38 @@ export class Log {
     this.#known = joined.headSeq
     this.open.clear()
     for (const interaction of joined.interactions) this.open.set(interaction.interactionId, interaction)
-    return goesOn ? 'live' : 'replaced'
   }
 
-  /** An event of the manager, whatever it is about. */
-  receive(event: string, payload: unknown): Change {
+  /** An event of the manager, whatever it is about. Whether it has changed anything. */
+  receive(event: string, payload: unknown): boolean {
     const about = payload as { agentId?: AgentId; conversationId?: ConversationId; seq?: Seq } | null
-    if (about?.conversationId !== this.conversationId) return 'none'
+    if (about?.conversationId !== this.conversationId) return false
     if (LOGGED.has(event) && about.seq !== undefined) return this.#append({ event, payload } as HistoryEvent)
     switch (event as ForwardedEvent['event']) {
       case 'chatEvent':
-        return 'sequence' in about ? this.#write(payload as LiveEvent) : 'none'
+        return 'sequence' in about ? this.#write(payload as LiveEvent) : false
       case 'historyEnd':
         return this.#replayed(payload as HistoryEnd)
       case 'queueUpdate':
         return this.#queued(payload as Queue)
       case 'conversationUpdate': {
         const { action, epoch } = payload as { action: string; epoch?: Epoch }
-        return action === 'cleared' && epoch !== this.epoch ? this.#beginAnew(epoch) : 'none'
+        return action === 'cleared' && epoch !== this.epoch ? this.#beginAnew(epoch) : false
       }
       default:
-        return 'none'
+        return false
     }
   }
 
-  /** A page of what is before the first entry. */
-  older(page: History, life: number): Change {
-    if (life !== this.life || page.epoch !== this.epoch) return 'none'
+  /** A page of what is before the first entry. Whether it is of this life of the log. */
+  older(page: History, life: number): boolean {
+    if (life !== this.life || page.epoch !== this.epoch) return false
     const first = this.firstSeq
     const before = page.events.filter(({ payload }) => payload.seq < first)
     this.entries.unshift(...before)
+    this.rows = Rows.of(this.entries)
     this.hasOlder = page.hasMore
-    return before.length > 0 ? 'replaced' : 'live'
+    return true
   }
 
   /** The oldest entry that is there; behind the newest if none is. */
@@ -128,20 +128,19 @@ export class Log {
     return this.entries[0]?.payload.seq ?? this.head + 1
   }
 
-  #append(entry: HistoryEvent): Change {
+  #append(entry: HistoryEvent): boolean {
     const { seq } = entry.payload
-    if (seq <= this.head) return 'none'
-    let change: Change = 'appended'
+    if (seq <= this.head) return false
     if (seq !== this.head + 1) {
       // More was missed than is replayed. What is before the gap is read again when somebody scrolls there.
-      change = this.entries.length > 0 ? 'replaced' : 'appended'
-      this.entries.length = 0
+      this.#drop()
       this.hasOlder = true
     }
     this.entries.push(entry)
+    this.rows.add(entry)
     this.head = seq
     this.#follow(entry)
-    return change
+    return true
   }
 
   /** What a stored entry means for what is live. */
@@ -154,11 +153,11 @@ export class Log {
     if (event === 'interactionUpdate') this.open.delete(payload.interactionId)
   }
 
-  #write({ runId, sequence, timestamp, kind, payload }: LiveEvent): Change {
+  #write({ runId, sequence, timestamp, kind, payload }: LiveEvent): boolean {
     const writing = this.writing.get(runId)
     const truncated = payload.truncated ?? false
     if (kind === 'assistantSnapshot') {
-      if (writing && writing.sequence > sequence) return 'none'
+      if (writing && writing.sequence > sequence) return false
       this.writing.set(runId, {
         runId,
         text: payload.text,
@@ -173,41 +172,44 @@ export class Log {
       writing.sequence = sequence
       writing.truncated ||= truncated
     } else {
-      return 'none'
+      return false
     }
-    return 'live'
+    return true
   }
 
-  #replayed(end: HistoryEnd): Change {
-    let change: Change = 'live'
-    if (end.epoch !== this.epoch) change = this.#beginAnew(end.epoch)
+  #replayed(end: HistoryEnd): boolean {
+    if (end.epoch !== this.epoch) this.#beginAnew(end.epoch)
     // What was not replayed up to here is not in the log any more, or is older than what was asked for.
     if (end.toSeq > this.head) {
-      if (this.entries.length > 0) change = 'replaced'
-      this.entries.length = 0
+      this.#drop()
       this.head = end.toSeq
       this.hasOlder = end.hasMore
     }
     this.isCurrent = true
-    return change
+    return true
   }
 
-  #queued(queue: Queue): Change {
+  #queued(queue: Queue): boolean {
     // The newest replaces all before; versions begin anew with a restart of the manager, which joins anew.
     const { version, running, queued } = queue
     this.queue = { version, running, queued }
-    return 'live'
+    return true
   }
 
-  #beginAnew(epoch: Epoch | undefined): Change {
-    this.epoch = epoch
+  #drop(): void {
     this.entries.length = 0
+    this.rows = new Rows()
+  }
+
+  #beginAnew(epoch: Epoch | undefined): boolean {
+    this.epoch = epoch
+    this.#drop()
     this.head = 0
     this.hasOlder = false
     this.writing.clear()
     this.open.clear()
     this.#known = 0
     this.life += 1
-    return 'replaced'
+    return true
   }
 }

@@ -10,20 +10,22 @@ class Theme {
   choice: Choice = $state(storage.kept('theme', isChoice) ?? 'system')
   isDark: boolean = $state(false)
 
+  readonly #system = matchMedia('(prefers-color-scheme: dark)')
+
   start(): void {
-    const system = matchMedia('(prefers-color-scheme: dark)')
-    const apply = (): void => {
-      this.isDark = this.choice === 'dark' || (this.choice === 'system' && system.matches)
-      document.documentElement.dataset.theme = this.isDark ? 'dark' : 'light'
-    }
-    system.addEventListener('change', apply)
-    $effect.root(() => $effect(apply))
-    apply()
+    this.#system.addEventListener('change', () => this.#apply())
+    this.#apply()
   }
 
   choose(choice: Choice): void {
     this.choice = choice
     storage.keep('theme', choice)
+    this.#apply()
+  }
+
+  #apply(): void {
+    this.isDark = this.choice === 'dark' || (this.choice === 'system' && this.#system.matches)
+    document.documentElement.dataset.theme = this.isDark ? 'dark' : 'light'
   }
 }
 

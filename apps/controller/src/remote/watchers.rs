@@ -2,18 +2,20 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use gateway::{Message, Outbox};
 use protocol::clients::{self, RemoteReconnectError, RemoteReconnecting};
 use protocol::names::clients::{
     REMOTE_DISCONNECTED, REMOTE_RECONNECT_ERROR, REMOTE_RECONNECTED, REMOTE_RECONNECTING,
 };
-use protocol::{ClientId, ConnectionId};
+use protocol::{ClientId, ConnectionId, Timestamp};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use tokio::sync::Notify;
 
 use super::Remote;
+use super::status::Status;
 
 /// Behind a lock that is held to tell outboxes, which never wait.
 #[derive(Debug)]
@@ -25,7 +27,7 @@ pub(super) struct Watchers {
 
 #[derive(Debug, Default)]
 struct Inner {
-    up: bool,
+    status: Status,
     /// An attempt was told about and none has succeeded since.
     lost: bool,
     connections: HashMap<ConnectionId, Outbox>,
@@ -71,8 +73,8 @@ impl Watchers {
         }
     }
 
-    pub(super) fn is_up(&self) -> bool {
-        self.lock().up
+    pub(super) fn status(&self) -> Status {
+        self.lock().status.clone()
     }
 
     /// Waits until the first attempt to connect has succeeded or failed.
@@ -81,7 +83,7 @@ impl Watchers {
             let changed = self.changed.notified();
             let tried = {
                 let inner = self.lock();
-                inner.up || inner.lost
+                inner.status.connected || inner.lost
             };
             if tried {
                 return;
@@ -90,21 +92,31 @@ impl Watchers {
         }
     }
 
-    pub(super) fn disconnected(&self) {
+    pub(super) fn disconnected(&self, reason: &str) {
         let mut inner = self.lock();
-        inner.up = false;
-        inner.lost = true;
-        inner.tell(REMOTE_DISCONNECTED, &self.client());
+        inner.status.disconnected(reason, Timestamp::now());
+        inner.away(&self.client());
     }
 
-    pub(super) fn retrying(&self, attempt: u32, delay_ms: u64) {
+    /// It is looked for at another place or with another key.
+    pub(super) fn moved(&self) {
+        let mut inner = self.lock();
+        inner.status.moved(Timestamp::now());
+        inner.away(&self.client());
+    }
+
+    pub(super) fn retrying(&self, attempt: u32, delay: Duration) {
         let client_id = self.client.clone();
-        self.lock().tell(REMOTE_RECONNECTING, &RemoteReconnecting { client_id, attempt, delay_ms });
+        let delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
+        let mut inner = self.lock();
+        inner.status.retrying(attempt, delay, Timestamp::now());
+        inner.tell(REMOTE_RECONNECTING, &RemoteReconnecting { client_id, attempt, delay_ms });
     }
 
     pub(super) fn retry_failed(&self, error: String) {
         let mut inner = self.lock();
         inner.lost = true;
+        inner.status.failed(&error, Timestamp::now());
         inner.tell(
             REMOTE_RECONNECT_ERROR,
             &RemoteReconnectError { client_id: self.client.clone(), error },
@@ -115,7 +127,7 @@ impl Watchers {
     /// The manager can be talked to. Nobody is told who was not told that it was away.
     pub(super) fn connected(&self) {
         let mut inner = self.lock();
-        inner.up = true;
+        inner.status.connected(Timestamp::now());
         self.changed.notify_waiters();
         if std::mem::take(&mut inner.lost) {
             inner.tell(REMOTE_RECONNECTED, &self.client());
@@ -125,7 +137,7 @@ impl Watchers {
     /// The remote was removed.
     pub(super) fn gone(&self) {
         let mut inner = self.lock();
-        if std::mem::take(&mut inner.up) {
+        if std::mem::take(&mut inner.status).connected {
             inner.tell(REMOTE_DISCONNECTED, &self.client());
         }
     }
@@ -140,6 +152,11 @@ impl Watchers {
 }
 
 impl Inner {
+    fn away(&mut self, client: &clients::Remote) {
+        self.lost = true;
+        self.tell(REMOTE_DISCONNECTED, client);
+    }
+
     fn tell(&self, event: &'static str, payload: &impl Serialize) {
         for outbox in self.connections.values() {
             outbox.event(event, payload);

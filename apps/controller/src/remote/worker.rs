@@ -15,9 +15,9 @@ use protocol::agents::{
     ForConversation, HistoryEnd, LoginSuccess, RoutingHead, TerminalClosed, TerminalInfo,
 };
 use protocol::names::agents::{
-    CONTAINER_STATS, CONVERSATION_UPDATE, ERROR, FILE_UPDATE_NOTIFICATION, HISTORY_END,
-    LEAVE_CONVERSATION, LOGIN_ERROR, LOGIN_SUCCESS, LOGOUT_SUCCESS, TERMINAL_CLOSED,
-    TERMINAL_CREATED, TERMINAL_OUTPUT,
+    AGENT_UPDATE, CONTAINER_STATS, CONVERSATION_ACTIVITY, CONVERSATION_UPDATE, ERROR,
+    FILE_UPDATE_NOTIFICATION, HISTORY_END, LEAVE_CONVERSATION, LOGIN_ERROR, LOGIN_SUCCESS,
+    LOGOUT_SUCCESS, RUN_ACTIVITY, TERMINAL_CLOSED, TERMINAL_CREATED, TERMINAL_OUTPUT,
 };
 use protocol::{AgentId, ClientId, ConnectionId, ConversationId, Seq};
 use serde_json::value::RawValue;
@@ -56,6 +56,8 @@ pub(super) struct Worker {
     unrestored: HashSet<AgentId>,
     /// Conversations that nobody followed when it was looked last.
     unused: HashSet<ConversationId>,
+    /// Whether it has been said that the manager does not tell what its agents are doing.
+    is_silence_known: bool,
 }
 
 impl Worker {
@@ -73,6 +75,7 @@ impl Worker {
             connections: 0,
             unrestored: HashSet::new(),
             unused: HashSet::new(),
+            is_silence_known: false,
         }
     }
 
@@ -96,7 +99,7 @@ impl Worker {
                     Some(Request::Follow { agent, conversation, reply }) => self.on_follow((agent, conversation), reply),
                     Some(Request::Moved(new)) => {
                         (signals, linked) = (new, true);
-                        self.on_away("the manager moved");
+                        self.on_moved();
                     }
                     Some(Request::Close) | None => return,
                 },
@@ -115,13 +118,16 @@ impl Worker {
             Signal::Down { reason } => self.on_away(&reason),
             Signal::Retrying { attempt, delay } => {
                 self.retry_after = delay;
-                remote
-                    .watchers
-                    .retrying(attempt, u64::try_from(delay.as_millis()).unwrap_or(u64::MAX));
+                remote.overview.retrying(attempt, delay);
+                remote.watchers.retrying(attempt, delay);
             }
-            Signal::RetryFailed { error } => remote.watchers.retry_failed(error),
+            Signal::RetryFailed { error } => {
+                remote.overview.retry_failed(&error);
+                remote.watchers.retry_failed(error);
+            }
             Signal::Refused { message } => {
                 tracing::warn!(client = %self.client, message, "the manager refused the API key");
+                remote.overview.retry_failed(&message);
                 remote.watchers.retry_failed(message);
             }
         }
@@ -132,7 +138,18 @@ impl Worker {
         self.connected = false;
         if let Some(remote) = self.remote.upgrade() {
             remote.reach.send_replace(Reach::Away);
-            remote.watchers.disconnected();
+            remote.overview.disconnected(reason);
+            remote.watchers.disconnected(reason);
+        }
+    }
+
+    fn on_moved(&mut self) {
+        tracing::info!(client = %self.client, "the manager has moved");
+        self.connected = false;
+        if let Some(remote) = self.remote.upgrade() {
+            remote.reach.send_replace(Reach::Away);
+            remote.overview.disconnected("it is looked for elsewhere");
+            remote.watchers.moved();
         }
     }
 
@@ -152,6 +169,9 @@ impl Worker {
                 if let Ok(end) = serde_json::from_str::<HistoryEnd>(payload.get()) {
                     self.follows.replay_ended(&end);
                 }
+            }
+            AGENT_UPDATE | CONVERSATION_ACTIVITY | RUN_ACTIVITY => {
+                remote.overview.told(&name, &payload.into());
             }
             // Acknowledgements have told.
             LOGIN_ERROR | LOGOUT_SUCCESS => {}
@@ -215,6 +235,7 @@ impl Worker {
             && let Ok(update) = serde_json::from_str::<ConversationUpdate>(payload.get())
             && !self.is_for_members(remote, &update)
         {
+            remote.overview.conversation_changed(&update, &payload);
             return remote.people.tell(&update.agent_id, name, &payload);
         }
         if !self.follows.append(name, payload) {

@@ -83,11 +83,16 @@ where
     type Rejection = Failure;
 
     async fn from_request(request: axum::extract::Request, state: &S) -> Result<Self, Failure> {
-        let Json(body) = Json::from_request(request, state)
-            .await
-            .map_err(|error| Error::Invalid(error.body_text()))?;
+        let Json(body) = Json::from_request(request, state).await.map_err(refusal)?;
         Ok(Self(body))
     }
+}
+
+fn refusal(error: JsonRejection) -> Error {
+    if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
+        return WireError::new(ErrorCode::PayloadTooLarge, "The body is too large").into();
+    }
+    Error::Invalid(error.body_text())
 }
 
 /// The query of an address; a wrong one is told as every other error.

@@ -24,6 +24,9 @@ pub(super) struct Client {
     endpoint: String,
     created_at: Timestamp,
     connected: bool,
+    /// Why it is not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_error: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -47,9 +50,12 @@ pub(super) struct Changes {
 
 impl Server {
     fn show(&self, client: ClientRecord) -> Client {
-        let connected = self.remotes.get(&client.client_id).is_ok_and(|remote| remote.is_up());
+        let remote = self.remotes.get(&client.client_id);
+        let status = remote.map(|remote| remote.status()).unwrap_or_default();
         let ClientRecord { client_id, name, endpoint, created_at, .. } = client;
-        Client { client_id, name, endpoint, created_at, connected }
+        let connected = status.connected;
+        let last_error = status.last_error.filter(|_| !connected);
+        Client { client_id, name, endpoint, created_at, connected, last_error }
     }
 }
 
@@ -97,6 +103,8 @@ pub(super) async fn change(
     server.db.update_client(&client).await?;
     if reconnects {
         server.remotes.open(&client).await?;
+    } else {
+        server.remotes.renamed(&client);
     }
     Ok(Json(server.show(client)))
 }

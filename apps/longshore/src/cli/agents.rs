@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use protocol::spec::ApprovalPolicy;
 
 use super::Target;
-use crate::presets::Preset;
+use crate::presets::Chosen;
 
 /// `longshore agent …`
 #[derive(Debug, Subcommand)]
@@ -67,7 +67,7 @@ pub struct AgentAdd {
     /// A program that longshore knows: claude, codex, gemini, opencode, aider, bash, python, node, or acp:COMMAND for any other that
     /// speaks the Agent Client Protocol
     #[arg(long, value_name = "PROGRAM", conflicts_with_all = ["sentinel", "one_line", "quiet_ms", "empty_ms", "greeting_ms"])]
-    pub preset: Option<Preset>,
+    pub preset: Option<Chosen>,
     /// Run the program in a container of this image, with the agent's own directory as its home
     #[arg(long, value_name = "IMAGE")]
     pub image: Option<String>,

@@ -1,4 +1,4 @@
-//! `subscribe`: choose what to be told about an agent.
+//! `subscribe`: choose what to be told about an agent, or about all.
 
 use protocol::agents::{Subscribe, Subscribed, Topic};
 
@@ -7,14 +7,44 @@ use crate::connection::Connection;
 use crate::error::Error;
 
 /// What is told comes behind the acknowledgement.
-pub(super) fn run(connection: &Connection, call: Call) {
-    let subscribed = call.payload().and_then(|payload| subscribe(connection, &call, payload));
-    match subscribed {
+pub(super) fn run(connection: &mut Connection, call: Call) {
+    let read =
+        call.payload().and_then(|payload: Subscribe| Ok((of_all(&call, &payload)?, payload)));
+    match read {
         Err(error) => call.refuse(error),
-        Ok((subscribed, begin)) => {
-            call.give(Ok(subscribed));
-            begin();
+        Ok((true, payload)) => {
+            let mut topics = payload.topics;
+            topics.dedup();
+            let wanted = topics.contains(&Topic::Activity);
+            call.give(Ok(Subscribed { agent_id: None, topics }));
+            connection.tell_activity(wanted);
         }
+        Ok((false, payload)) => match subscribe(connection, &call, payload) {
+            Err(error) => call.refuse(error),
+            Ok((subscribed, begin)) => {
+                call.give(Ok(subscribed));
+                begin();
+            }
+        },
+    }
+}
+
+/// Whether the choice is about all agents, and not about one.
+fn of_all(call: &Call, payload: &Subscribe) -> Result<bool, Error> {
+    let has = |topic| payload.topics.contains(&topic);
+    let named = match call.agent() {
+        Ok(_) => true,
+        Err(Error::AgentMissing) => false,
+        Err(error) => return Err(error),
+    };
+    match (has(Topic::Activity), has(Topic::ContainerStats), named) {
+        (true, false, false) => Ok(true),
+        (true, _, _) => Err(Error::InvalidPayload(
+            "activity is of all agents: without agentId, and alone".to_owned(),
+        )),
+        // Without an agent, that of the last login.
+        (false, true, _) => Ok(false),
+        (false, false, named) => Ok(!named),
     }
 }
 
@@ -30,7 +60,7 @@ fn subscribe(
     let (key, outbox) = (connection.key(call.origin()), connection.outbox().clone());
     let wants_stats = topics.contains(&Topic::ContainerStats);
     let agents = connection.server().agents.clone();
-    let subscribed = Subscribed { agent_id: agent.id.clone(), topics };
+    let subscribed = Subscribed { agent_id: Some(agent.id.clone()), topics };
     let begin = move || {
         if !wants_stats {
             agent.watchers.leave(&key);

@@ -2,12 +2,13 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use protocol::agents::{ConversationInfo, InteractionRequest, Queue};
+use protocol::agents::{ConversationActivity, ConversationInfo, InteractionRequest, Queue};
 use protocol::{AgentId, ConversationId, Epoch, Seq, Timestamp, ViewerId};
 use store::ConversationRecord;
 use tokio::time::Instant;
 
 use super::attendance::Key;
+use super::telling::Doing;
 use crate::error::Error;
 
 /// Who made a conversation that ends with them.
@@ -60,6 +61,18 @@ pub(crate) struct State {
     pub(crate) used: Instant,
 }
 
+impl State {
+    /// Whether a run is open.
+    pub(crate) fn is_running(&self) -> bool {
+        !self.queue.running.is_empty() || !self.queue.queued.is_empty()
+    }
+
+    /// What it is doing.
+    pub(super) fn doing(&self) -> Doing {
+        Doing { running: self.is_running(), blocked: self.blocked }
+    }
+}
+
 impl Card {
     pub(crate) fn new(record: ConversationRecord, creator: Option<Creator>) -> Self {
         let state = State {
@@ -110,7 +123,24 @@ impl Card {
 
     /// The conversation as a list shows it.
     pub(crate) fn info(&self, client_count: u32) -> ConversationInfo {
+        self.shown(&self.state(), client_count)
+    }
+
+    /// What is going on in it.
+    pub(crate) fn activity(&self, client_count: u32) -> ConversationActivity {
         let state = self.state();
+        ConversationActivity {
+            agent_id: self.agent_id.clone(),
+            conversation_id: self.id.clone(),
+            conversation: self.shown(&state, client_count),
+            epoch: state.epoch.clone(),
+            head_seq: state.head,
+            blocked: state.blocked,
+            timestamp: Timestamp::now(),
+        }
+    }
+
+    fn shown(&self, state: &State, client_count: u32) -> ConversationInfo {
         ConversationInfo {
             conversation_id: self.id.clone(),
             agent_id: self.agent_id.clone(),
@@ -119,7 +149,7 @@ impl Card {
             last_activity_at: state.last_activity,
             client_count,
             message_count: state.messages,
-            running: !state.queue.running.is_empty() || !state.queue.queued.is_empty(),
+            running: state.is_running(),
             ephemeral: self.creator.is_some(),
             read_only: self.read_only,
         }

@@ -45,6 +45,7 @@ impl Worker {
                 let (cleared, count) = (ConversationAction::Cleared, self.client_count());
                 let update = update(&self.card, count, cleared, origin, Some(epoch.clone()));
                 self.publisher.begin_anew(&epoch, carried, || self.audience.tell(&update));
+                self.telling.cleared(&self.card);
             }
         }
     }

@@ -21,6 +21,7 @@ use super::publisher::Publisher;
 use super::request::{Answer, Ask, Control, Request};
 use super::runs::{Asked, Effect, Heard, Means, Mode, Now, Permits, Plan, Runs, Seat};
 use super::sessions::{Gone, Roster, Sessions, Target};
+use super::telling::Telling;
 use super::{Conversation, Inner, InteractionClaims, Setting};
 use crate::audience::Audience;
 use crate::error::report;
@@ -39,6 +40,7 @@ pub(super) struct Worker {
     pub(super) card: Arc<Card>,
     pub(super) attendance: Arc<Attendance>,
     pub(super) audience: Arc<Audience>,
+    pub(super) telling: Telling,
     pub(super) home: Target,
     pub(super) sessions: Sessions,
     pub(super) publisher: Publisher,
@@ -98,6 +100,7 @@ impl Worker {
             card: inner.card.clone(),
             attendance: inner.attendance.clone(),
             audience: setting.audience,
+            telling: Telling::new(setting.activity),
             sessions: Sessions::new(inner.card.id.clone(), setting.home.clone()),
             home: setting.home,
             publisher: Publisher::new(inner.feed.clone()),

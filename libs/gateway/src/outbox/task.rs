@@ -77,7 +77,8 @@ struct Gone;
 impl<S: Sink> Task<S> {
     async fn run(mut self) {
         while let Ok(true) = self.turn().await {}
-        self.writer.sink.close();
+        // One whose buffer is full ends when its peer reads, or does not for too long.
+        self.writer.sink.close().ok();
     }
 
     async fn turn(&mut self) -> Result<bool, Gone> {
@@ -121,6 +122,10 @@ impl<S: Sink> Task<S> {
             Message::Unwatch(session) => {
                 self.watches.end(&session);
                 Ok(())
+            }
+            Message::End => {
+                self.writer.offer(Sink::close).await?;
+                Err(Gone)
             }
         }
     }

@@ -162,6 +162,23 @@ async fn a_connection_that_does_not_read_its_answers_is_closed() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_connection_ends_behind_its_last_words() {
+    let test = Test::new();
+    let socket = Socket::with_room(0);
+    let outbox = test.viewer(&socket);
+
+    outbox.event("goodbye", &());
+    outbox.end();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(!socket.is_closed());
+    socket.make_room(1);
+
+    timeout(Duration::from_secs(60), outbox.closed()).await.expect("the outbox ends");
+    assert_eq!(socket.next().await.0, "goodbye");
+    assert!(socket.is_closed());
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_stops_following_hears_no_more() {
     let mut test = Test::new();
     let socket = Socket::with_room(100);

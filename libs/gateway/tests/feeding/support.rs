@@ -75,8 +75,9 @@ impl Sink for Socket {
         self.push(&format!("ack {id}"), payload.get())
     }
 
-    fn close(&mut self) {
+    fn close(&mut self) -> Result<(), Refusal> {
         self.0.lock().unwrap().closed = true;
+        Ok(())
     }
 }
 

@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use link::{CallError, Session};
-use protocol::agents::{JoinTerminal, LoggedIn, LoginError, Subscribe, Topic};
+use protocol::agents::{AgentInfo, Agents, JoinTerminal, LoggedIn, LoginError, Subscribe, Topic};
 use protocol::limits::TAIL_ENTRIES;
-use protocol::names::agents::{JOIN_TERMINAL, LOGIN_ERROR, PRESENCE, SUBSCRIBE};
+use protocol::names::agents::{JOIN_TERMINAL, LIST_AGENTS, LOGIN_ERROR, PRESENCE, SUBSCRIBE};
 use protocol::{Ack, ErrorCode, WireError};
-use serde::de::IgnoredAny;
+use serde::de::{DeserializeOwned, IgnoredAny};
+use serde_json::json;
 use serde_json::value::RawValue;
 
 use super::{Waiter, Worker};
@@ -30,7 +31,14 @@ const ANNOUNCED: Duration = Duration::from_secs(1);
 pub(super) enum Ended {
     Login(Key, Result<LoggedIn, Error>),
     /// Of which connection.
-    Restored(u64, Session, Vec<(Key, Result<LoggedIn, Error>)>),
+    Restored(u64, Session, Vec<(Key, Result<LoggedIn, Error>)>, Seen),
+}
+
+/// What the manager says that it has.
+pub(super) struct Seen {
+    agents: Vec<AgentInfo>,
+    /// Whether it tells what they are doing, or why not.
+    told: Result<(), String>,
 }
 
 impl Worker {
@@ -43,6 +51,7 @@ impl Worker {
         let Some(remote) = self.remote.upgrade() else { return };
         // Before those who are present are looked up: of whoever comes or goes after that there is a notice.
         remote.reach.send_replace(Reach::Restoring);
+        remote.overview.begins();
         let connection = self.connections;
         let (db, client) = (self.db.clone(), self.client.clone());
         let wanted: Vec<(Key, Wanted)> =
@@ -56,7 +65,8 @@ impl Worker {
                 let result = log_in(db, client, &key.0, wanted, over).await;
                 (key, result)
             });
-            let results = join_all(logins).await;
+            // Asked for first, so that whatever happens meanwhile is heard of.
+            let (seen, results) = tokio::join!(see(&session), join_all(logins));
             // Who is present was present before: nobody is told.
             join_all(remote.people.presence().iter().map(async |presence| {
                 session.call(PRESENCE, &[&gateway::raw(presence)]).await.ok();
@@ -68,7 +78,7 @@ impl Worker {
                 }),
             )
             .await;
-            Ended::Restored(connection, session, results)
+            Ended::Restored(connection, session, results, seen)
         });
     }
 
@@ -144,7 +154,7 @@ impl Worker {
                     remote.notices.send(Notice::Presence(agent)).ok();
                 }
             }
-            Ended::Restored(connection, session, results) => {
+            Ended::Restored(connection, session, results, seen) => {
                 let lost = results
                     .iter()
                     .any(|(_, result)| matches!(result, Err(Error::Call(CallError::Lost))));
@@ -163,9 +173,19 @@ impl Worker {
                     self.unrestored = &remote.people.agents() - &back;
                     remote.reach.send_replace(Reach::Ready);
                     remote.watchers.connected();
+                    self.saw(&remote, seen);
                 }
             }
         }
+    }
+
+    fn saw(&mut self, remote: &Remote, seen: Seen) {
+        if let Err(error) = &seen.told
+            && !std::mem::replace(&mut self.is_silence_known, true)
+        {
+            tracing::warn!(client = %self.client, error, "the manager does not tell what its agents are doing");
+        }
+        remote.overview.connected(seen.agents, seen.told.is_ok());
     }
 
     fn on_login(&mut self, key: Key, result: Result<LoggedIn, Error>) {
@@ -219,6 +239,24 @@ impl Worker {
         let payload = gateway::raw(&LoginError { agent_id, code, message, retry_after_ms });
         remote.people.tell(&key.0, LOGIN_ERROR, &Arc::from(payload));
     }
+}
+
+/// Has the manager tell what all of its agents are doing, and asks which there are.
+async fn see(session: &Session) -> Seen {
+    let subscribe = gateway::raw(&Subscribe { agent_id: None, topics: vec![Topic::Activity] });
+    let list = gateway::raw(&json!({}));
+    let (subscribe, list): (&[&RawValue], &[&RawValue]) = (&[&subscribe], &[&list]);
+    let (told, agents) =
+        tokio::join!(session.call(SUBSCRIBE, subscribe), session.call(LIST_AGENTS, list));
+    let told = read::<IgnoredAny>(told).map(drop);
+    let agents = read::<Agents>(agents).map(|agents| agents.agents).unwrap_or_default();
+    Seen { agents, told }
+}
+
+fn read<T: DeserializeOwned>(answer: Result<Box<RawValue>, CallError>) -> Result<T, String> {
+    let answer = answer.map_err(|error| error.to_string())?;
+    let ack: Ack<T> = serde_json::from_str(answer.get()).map_err(|error| error.to_string())?;
+    ack.into_result().map_err(|error| error.message)
 }
 
 /// Has the manager show a viewer again what it watches.

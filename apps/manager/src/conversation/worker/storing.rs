@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::Worker;
 use crate::conversation::runs::{Output, Plan, Runs, Seat};
+use crate::conversation::telling::Stored;
 use crate::error::report;
 
 /// How long until what could not be stored is tried to be stored again.
@@ -75,8 +76,10 @@ impl Worker {
     pub(in crate::conversation) fn note(&mut self, outputs: &[Output], first: Seq) {
         let changed = self.card.state().queue.version != self.runs.version();
         let queue = changed.then(|| self.runs.queue());
+        let (before, after, queue_before);
         {
             let mut state = self.card.state();
+            before = state.doing();
             for entry in outputs.iter().filter_map(Output::entry) {
                 state.last_activity = state.last_activity.max(entry.timestamp);
                 state.messages += u64::from(entry.kind == EntryKind::ChatMessage);
@@ -89,14 +92,15 @@ impl Worker {
                 state.head = state.head.max(Seq(first.0 + entries - 1));
             }
             (state.open, state.blocked) = (self.runs.has_open(), self.runs.is_blocked());
-            if let Some(queue) = queue {
-                state.queue = queue;
-            }
+            queue_before = queue.map(|queue| std::mem::replace(&mut state.queue, queue));
+            after = state.doing();
         }
         if changed {
             self.queue_due.get_or_insert_with(|| Instant::now() + QUEUE_PERIOD);
         }
         self.note_interactions(outputs, first);
+        let queue = &queue_before.unwrap_or_default();
+        self.telling.stored(&self.card, &Stored { outputs, first, doing: (before, after), queue });
     }
 
     /// Keeps the list of what waits for an answer.

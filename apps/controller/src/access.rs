@@ -1,0 +1,168 @@
+//! Who is let in: whoever shows an access token, or a browser with the cookie of a session.
+
+use std::str::FromStr;
+
+use axum::http::HeaderMap;
+use axum::http::header::{AUTHORIZATION, COOKIE, HOST, HeaderName, ORIGIN};
+use axum::http::uri::Authority;
+use protocol::Timestamp;
+use store::SessionKey;
+
+use crate::error::Error;
+use crate::server::Server;
+use crate::sessions::Seat;
+
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+
+/// Whoever was let in.
+#[derive(Debug)]
+pub(crate) struct Caller {
+    /// The name that the access token was given.
+    pub(crate) user: String,
+    /// Of one who came with a cookie.
+    pub(crate) session: Option<InSession>,
+}
+
+/// A session that is used.
+#[derive(Debug)]
+pub(crate) struct InSession {
+    pub(crate) seat: Seat,
+    pub(crate) expires_at: Timestamp,
+}
+
+impl Server {
+    /// Lets in whoever shows `token`, or else has a cookie. A token that is shown counts alone.
+    ///
+    /// # Errors
+    /// [`Error::Unauthorized`], the same whatever is wrong: whoever may not come in learns nothing.
+    pub(crate) async fn admit(
+        &self,
+        token: Option<&str>,
+        headers: &HeaderMap,
+    ) -> Result<Caller, Error> {
+        if let Some(token) = token {
+            let user = self.db.token_user(token).await?.ok_or(Error::Unauthorized)?;
+            return Ok(Caller { user, session: None });
+        }
+        let key = self.session_of(headers).ok_or(Error::Unauthorized)?;
+        // Seated before it is looked up: whoever closes the session meanwhile closes it for this one, too.
+        let seat = self.sessions.enter(key);
+        let session = self.db.use_session(key, Timestamp::now()).await?;
+        let session = session.ok_or(Error::Unauthorized)?;
+        let in_session = InSession { seat, expires_at: session.expires_at };
+        Ok(Caller { user: session.user, session: Some(in_session) })
+    }
+
+    /// The session that the cookie names, which may not exist. None for a request of somebody else's page.
+    pub(crate) fn session_of(&self, headers: &HeaderMap) -> Option<SessionKey> {
+        let secret = cookie(headers).filter(|_| is_own_page(headers, &self.origins))?;
+        Some(SessionKey::of(secret))
+    }
+}
+
+/// The access token in the header for it.
+pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
+    headers.get(AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")
+}
+
+/// Whether a request may come from a page of the controller's own, by what browsers say of its origin. A page at another
+/// port of the same host is of the same *site*, so the cookie's `SameSite` does not keep it out.
+pub(crate) fn is_own_page(headers: &HeaderMap, origins: &[String]) -> bool {
+    let Some(host) = text(headers, &HOST) else { return false };
+    let is_own = |origin: &str| {
+        let scheme = ["http://", "https://"].into_iter().find_map(|s| origin.strip_prefix(s));
+        scheme.is_some_and(|named| named.eq_ignore_ascii_case(host))
+            || (origin != "*" && origins.iter().any(|known| known == origin))
+    };
+    headers.get_all(ORIGIN).iter().all(|origin| origin.to_str().is_ok_and(is_own))
+        && headers
+            .get_all(SEC_FETCH_SITE)
+            .iter()
+            .all(|site| *site == "same-origin" || *site == "none")
+}
+
+/// Whether the browser came by https, as a proxy before the controller says.
+pub(crate) fn is_secure(headers: &HeaderMap) -> bool {
+    let protocols = text(headers, &X_FORWARDED_PROTO).unwrap_or_default();
+    protocols.split(',').next().is_some_and(|first| first.trim().eq_ignore_ascii_case("https"))
+}
+
+/// Name of the session's cookie. Cookies are shared by all ports of a host, so it has the port; none without a sound host.
+pub(crate) fn cookie_name(headers: &HeaderMap) -> Option<String> {
+    let host = Authority::from_str(text(headers, &HOST)?).ok()?;
+    let port = host.port_u16().unwrap_or(if is_secure(headers) { 443 } else { 80 });
+    Some(format!("longshore_{port}"))
+}
+
+/// What the session's cookie has.
+pub(crate) fn cookie(headers: &HeaderMap) -> Option<&str> {
+    let name = cookie_name(headers)?;
+    let lines = headers.get_all(COOKIE).iter().filter_map(|line| line.to_str().ok());
+    let mut pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.split_once('='));
+    pairs.find(|(named, _)| named.trim() == name).map(|(_, value)| value.trim())
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
+        let pair = |(name, value): &(&'static str, &str)| {
+            (HeaderName::from_static(name), HeaderValue::from_str(value).unwrap())
+        };
+        pairs.iter().map(pair).collect()
+    }
+
+    #[test]
+    fn only_pages_of_the_same_origin_are_own() {
+        let own = |more: &[(&'static str, &str)]| {
+            let all = [&[("host", "box:8081")], more].concat();
+            is_own_page(&headers(&all), &["https://known.example".to_owned(), "*".to_owned()])
+        };
+
+        assert!(own(&[]));
+        assert!(own(&[("origin", "http://box:8081"), ("sec-fetch-site", "same-origin")]));
+        assert!(own(&[("origin", "https://Box:8081")]));
+        assert!(own(&[("origin", "https://known.example")]));
+        assert!(own(&[("sec-fetch-site", "none")]));
+        for origin in
+            ["http://box:8082", "http://box", "https://box:80810", "null", "*", "box:8081", ""]
+        {
+            assert!(!own(&[("origin", origin)]), "{origin}");
+        }
+        assert!(!own(&[("sec-fetch-site", "same-site")]));
+        assert!(!own(&[("origin", "http://box:8081"), ("sec-fetch-site", "cross-site")]));
+        assert!(!is_own_page(&headers(&[("origin", "http://")]), &[]));
+    }
+
+    #[test]
+    fn the_cookie_is_named_after_the_port() {
+        let name = |host| cookie_name(&headers(&[("host", host)]));
+
+        assert_eq!(name("box:8081").unwrap(), "longshore_8081");
+        assert_eq!(name("[::1]:9").unwrap(), "longshore_9");
+        assert_eq!(name("[::1]").unwrap(), "longshore_80");
+        assert_eq!(name("box/x"), None);
+        let proxied = headers(&[("host", "box"), ("x-forwarded-proto", "https, http")]);
+        assert_eq!(cookie_name(&proxied).unwrap(), "longshore_443");
+        assert!(is_secure(&proxied));
+    }
+
+    #[test]
+    fn the_cookie_is_found_among_others() {
+        let found = |cookies| {
+            cookie(&headers(&[("host", "box:8081"), ("cookie", cookies)])).map(ToOwned::to_owned)
+        };
+
+        assert_eq!(found("a=b; longshore_8081=lss_x=; c").unwrap(), "lss_x=");
+        assert_eq!(found("longshore_8082=lss_x"), None);
+        assert_eq!(found("xlongshore_8081=lss_x; =; ;"), None);
+    }
+}

@@ -1,0 +1,97 @@
+//! `/api/session`: a browser's own session, which stands in for its access token.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use protocol::Timestamp;
+use serde::{Deserialize, Serialize};
+use store::{SESSION_LIFE, SessionKey};
+
+use super::answer::{Body, Failure};
+use crate::access::{self, bearer, cookie_name, is_own_page, is_secure};
+use crate::error::Error;
+use crate::server::Server;
+
+/// An access token, which the page forgets then.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Login {
+    token: String,
+}
+
+/// Whose session it is.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Session {
+    user: String,
+    /// When it ends, if it is not used until then; absent for one who shows a token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<Timestamp>,
+}
+
+pub(super) async fn open(
+    State(server): State<Arc<Server>>,
+    headers: HeaderMap,
+    Body(login): Body<Login>,
+) -> Result<Response, Failure> {
+    // Nobody else's page logs a browser in, not even with a token of its own.
+    let own = is_own_page(&headers, &server.origins) && cookie_name(&headers).is_some();
+    if !own {
+        return Err(Error::Unauthorized.into());
+    }
+    let secret = store::token("lss_");
+    let key = SessionKey::of(&secret);
+    let session = server.db.open_session(&login.token, key, Timestamp::now()).await?;
+    let session = session.ok_or(Error::Unauthorized)?;
+    let shown = Session { user: session.user, expires_at: Some(session.expires_at) };
+    Ok(answer(Json(shown), cookie(&headers, &secret, SESSION_LIFE.as_secs())))
+}
+
+/// Says who the caller is. The cookie is given again, so that the browser keeps it for as long as the session lasts.
+pub(super) async fn get(
+    State(server): State<Arc<Server>>,
+    headers: HeaderMap,
+) -> Result<Response, Failure> {
+    let caller = server.admit(bearer(&headers), &headers).await?;
+    let renewed = caller.session.as_ref().and(access::cookie(&headers));
+    let renewed = renewed.and_then(|secret| cookie(&headers, secret, SESSION_LIFE.as_secs()));
+    let expires_at = caller.session.map(|session| session.expires_at);
+    Ok(answer(Json(Session { user: caller.user, expires_at }), renewed))
+}
+
+/// Ends the session and its connections. That there is none is as good; that somebody else's page asks is not.
+pub(super) async fn close(
+    State(server): State<Arc<Server>>,
+    headers: HeaderMap,
+) -> Result<Response, Failure> {
+    if !is_own_page(&headers, &server.origins) {
+        return Err(Error::Unauthorized.into());
+    }
+    if let Some(key) = server.session_of(&headers) {
+        server.db.close_session(key).await?;
+        server.sessions.end(key);
+    }
+    Ok(answer(StatusCode::NO_CONTENT, cookie(&headers, "", 0)))
+}
+
+/// No script reads the cookie, and no link of another site brings it along.
+fn cookie(headers: &HeaderMap, secret: &str, seconds: u64) -> Option<HeaderValue> {
+    let name = cookie_name(headers)?;
+    let secure = if is_secure(headers) { "; Secure" } else { "" };
+    let text =
+        format!("{name}={secret}; HttpOnly; SameSite=Strict; Path=/; Max-Age={seconds}{secure}");
+    HeaderValue::from_str(&text).ok()
+}
+
+fn answer(body: impl IntoResponse, cookie: Option<HeaderValue>) -> Response {
+    let mut response = body.into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if let Some(cookie) = cookie {
+        headers.insert(header::SET_COOKIE, cookie);
+    }
+    response
+}
