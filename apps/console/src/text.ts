@@ -327,12 +327,11 @@ export const english = {
     idleHint: 'The agent’s program is started by the first message, and terminals count, too.',
     unsupported: 'There is nothing to measure: this agent has no place of its own.',
     old: 'These are the last numbers; nothing new has come since.',
-    window: 'the last 10 minutes',
     ofOne: 'of one processor',
     limit: (limit: string) => `of ${limit} at most`,
     unlimited: 'no limit is set',
     measuring: 'known after the second measurement',
-    count: (n: number) => count(n, 'process', 'processes'),
+    processWord: (n: number) => (n === 1 ? 'process' : 'processes'),
     chart: (what: string, now: string, least: string, most: string) =>
       `${what}, ${now} now; between ${least} and ${most} in the last 10 minutes`,
     noChart: (what: string) => `${what}, no numbers yet`,
