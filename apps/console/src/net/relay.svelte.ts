@@ -60,6 +60,8 @@ export class Relay {
   #socket: Socket | undefined
   #timer: ReturnType<typeof setTimeout> | undefined
   #heard = 0
+  /** The selection that is under way. */
+  #selecting: { client: ClientId; done: Promise<void> } | undefined
 
   constructor(options: Options) {
     this.#options = options
@@ -121,12 +123,22 @@ export class Relay {
     return answer as ForwardCommandMap[E]['data']
   }
 
-  /** Selects the manager that `forward` goes to. What was followed at the one before ends. */
+  /**
+   * Selects the manager that `forward` goes to. What was followed at the one before ends, at the same one, too: of several who
+   * want the same one is sent.
+   */
   async select(client: ClientId): Promise<void> {
-    if (this.client === client) return
+    if (this.#selecting?.client === client) return this.#selecting.done
+    if (!this.#selecting && this.client === client) return
     this.client = undefined
-    await this.command('setClient', { clientId: client })
-    this.client = client
+    const selecting = { client, done: this.command('setClient', { clientId: client }).then(() => {}) }
+    this.#selecting = selecting
+    try {
+      await selecting.done
+      if (this.#selecting === selecting) this.client = client
+    } finally {
+      if (this.#selecting === selecting) this.#selecting = undefined
+    }
   }
 
   /** Tries now what would be tried later. */
@@ -213,6 +225,7 @@ export class Relay {
     const socket = this.#socket
     this.#socket = undefined
     this.client = undefined
+    this.#selecting = undefined
     socket?.disconnect()
   }
 
