@@ -130,7 +130,9 @@ test('a viewer sees the agents of all managers, without having selected one', as
   const { interactionId } = await a.tells('interactionRequest', { runId })
 
   const before = await overseer(c)
-  await carries(before, 'agentUpdate', { agentId, state: 'blocked' })
+  // It may be a part of what it is told first.
+  const isBlocked = (update) => update.agents.some((agent) => agent.agentId === agentId && agent.state === 'blocked')
+  await before.until((x) => x.told('clientUpdate').some(isBlocked) || states(x, agentId).at(-1)?.endsWith('blocked'), 'the agent is blocked')
   await carries(before, 'conversationActivity', { conversationId }, (activity) => activity.blocked)
   const v = await overseer(c)
   await carries(v, 'conversationActivity', { conversationId }, (activity) => activity.blocked)

@@ -1042,6 +1042,8 @@ export type ErrorCode =
   | "TERMINAL_NOT_FOUND"
   /** A terminal has or had this id. */
   | "TERMINAL_EXISTS"
+  /** No subscription of that id is yours. */
+  | "SUBSCRIPTION_NOT_FOUND"
   /** There is no such file or directory. */
   | "FILE_NOT_FOUND"
   /** There is a file or directory of that name already. */

@@ -22,7 +22,6 @@ const BACKLOG: usize = 1_024;
 
 /// A run of any manager has ended, or waits for an answer.
 #[derive(Debug, Clone)]
-#[cfg_attr(not(test), expect(dead_code, reason = "what notifies people is to read it"))]
 pub(crate) struct Activity {
     pub(crate) client_id: ClientId,
     pub(crate) client_name: String,

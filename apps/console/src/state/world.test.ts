@@ -65,6 +65,19 @@ test('an agent of a manager that is away is unreachable, and its list is asked f
   expect(world.get('m')!.retry).toBe(undefined)
 })
 
+test('a run that ended while nobody was told is over', () => {
+  let world = receive(EMPTY, 'clientUpdate', client())
+  const conversation = info('c', { running: true })
+  world = about(world, 'conversationActivity', {
+    agentId: 'a',
+    conversationId: 'c',
+    conversation,
+    blocked: true,
+  })
+  world = receive(world, 'clientUpdate', client())
+  expect(the(world).conversations.get('c')).toMatchObject({ running: false, blocked: false })
+})
+
 test('what happens in a conversation is seen at it', () => {
   let world = receive(EMPTY, 'clientUpdate', client())
   world = about(world, 'conversationActivity', {

@@ -125,15 +125,13 @@ function updateClient(world: World, update: ClientUpdate): World {
     return next
   }
   const before = world.get(clientId)
-  const agents = new Map(
-    update.agents.map((summary) => [
-      summary.agentId,
-      agent(clientId, summary, before?.agents.get(summary.agentId)),
-    ]),
-  )
-  // What was listed before a manager was away may have changed meanwhile.
-  if (connected && before && !before.connected)
-    for (const [id, known] of agents) agents.set(id, { ...known, isListed: false })
+  // It begins anew: what was known may have changed meanwhile, and the conversations with open runs follow.
+  const isAnew = update.action === 'current' || update.action === 'connected'
+  const agents = new Map<AgentId, Agent>()
+  for (const summary of update.agents) {
+    const known = before?.agents.get(summary.agentId)
+    agents.set(summary.agentId, agent(clientId, summary, isAnew && known ? settled(known) : known))
+  }
   const retry = update.attempt === undefined ? undefined : { attempt: update.attempt, at: update.retryAt }
   next.set(clientId, {
     clientId,
@@ -144,6 +142,14 @@ function updateClient(world: World, update: ClientUpdate): World {
     agents,
   })
   return next
+}
+
+/** Without what is live, and to be listed again. */
+function settled(agent: Agent): Agent {
+  const conversations = [...agent.conversations.values()].map(
+    (known) => [known.conversationId, { ...known, running: false, blocked: false }] as const,
+  )
+  return { ...agent, conversations: new Map(conversations), isListed: false }
 }
 
 function agent(
