@@ -1,5 +1,6 @@
 import type { IconName } from '../parts/Icon.svelte'
 import { app } from '../state/app.svelte'
+import { leave } from '../state/leave'
 import { router, type Route } from '../state/route.svelte'
 import { theme } from '../state/theme.svelte'
 import { sorted, type Agent } from '../state/world'
@@ -61,6 +62,6 @@ function actions(create: (agent: Agent) => void): Command[] {
       run: () => theme.choose('light'),
     },
     { name: `${text.settings.theme}: ${text.settings.dark}`, icon: 'bulb', run: () => theme.choose('dark') },
-    { name: text.login.out, icon: 'logout', run: () => void app.logout() },
+    { name: text.login.out, icon: 'logout', run: () => void leave().catch(to({ view: 'settings' })) },
   ]
 }

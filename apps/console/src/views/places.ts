@@ -4,7 +4,8 @@ import type { Route, Tab } from '../state/route.svelte'
 
 /** A view that is loaded when it is looked at. */
 export interface Place {
-  load: () => Promise<{ default: Component<never> }>
+  // Props and component belong together, see below; that is lost here.
+  load: () => Promise<{ default: Component<any> }>
   props: Record<string, unknown>
 }
 
