@@ -91,10 +91,11 @@ export class Relay {
     return this.listen((name, payload) => name === event && handler(payload as PayloadOf<E>))
   }
 
-  /** A command to the controller. Throws a {@link Failure}. */
+  /** A command to the controller. `heard` is told the answer at once, before any event behind it. Throws a {@link Failure}. */
   async command<E extends keyof ClientsCommandMap>(
     event: E,
     payload: ClientsCommandMap[E]['payload'],
+    heard?: (data: ClientsCommandMap[E]['data']) => void,
   ): Promise<ClientsCommandMap[E]['data']> {
     const socket = this.#socket
     if (!socket?.connected) throw new Failure('OFFLINE', 'The controller cannot be reached')
@@ -106,8 +107,10 @@ export class Relay {
       socket.timeout(ANSWER_MS).emit(event as string, payload, (late: Error | null, ack: Ack<never>) => {
         finish()
         if (late) reject(new Failure('OFFLINE', 'No answer came in time'))
-        else if (ack.success) resolve(ack.data)
-        else reject(Failure.of(ack.error))
+        else if (ack.success) {
+          heard?.(ack.data)
+          resolve(ack.data)
+        } else reject(Failure.of(ack.error))
       })
     })
   }
@@ -117,9 +120,14 @@ export class Relay {
     event: E,
     agentId: AgentId | undefined,
     payload: ForwardCommandMap[E]['payload'],
+    heard?: (data: ForwardCommandMap[E]['data']) => void,
   ): Promise<ForwardCommandMap[E]['data']> {
     const forward = { event, payload, ...(agentId !== undefined && { agentId }) }
-    const answer = await this.command('forward', forward as ClientsCommandMap['forward']['payload'])
+    const answer = await this.command(
+      'forward',
+      forward as ClientsCommandMap['forward']['payload'],
+      heard as ((data: unknown) => void) | undefined,
+    )
     return answer as ForwardCommandMap[E]['data']
   }
 

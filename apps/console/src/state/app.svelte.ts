@@ -4,6 +4,7 @@ import { Relay } from '../net/relay.svelte'
 import type { AgentId, ClientEvent, ClientId, ConversationId, ConversationInfo } from '../protocol'
 import { Chat } from './chat.svelte'
 import { randomId } from './random'
+import { keptMessages } from './sender.svelte'
 import * as storage from './storage'
 import { heard, mark, unread, type Marks } from './unread'
 import { agentOf, EMPTY, learnt, listed, only, receive, type Agent, type World } from './world'
@@ -76,6 +77,18 @@ class App {
     this.chat = undefined
   }
 
+  /** What was not sent when the page went is sent now, as far as its manager is the selected one. */
+  #sendKept(): void {
+    const relay = this.relay
+    for (const { clientId, agentId, conversationId, state } of keptMessages()) {
+      const isOpen = this.#chats.some((chat) => chat.conversationId === conversationId)
+      if (!relay || isOpen || state === 'failed' || clientId !== relay.client) continue
+      const chat = new Chat(relay, clientId, agentId, conversationId)
+      this.#chats.push(chat)
+      void chat.linger()
+    }
+  }
+
   /** The controller lets us in no more. */
   #ended(): void {
     this.relay?.refuse()
@@ -85,10 +98,12 @@ class App {
   /** On each new connection. Clients that were removed while we were away are told by nobody. */
   async #restore(): Promise<void> {
     const opened = this.chat?.open()
+    for (const chat of this.#chats) if (chat.isLingering) void chat.linger()
     const { items } = await api<{ items: Array<{ clientId: ClientId }> }>('GET', '/clients')
     this.world = only(this.world, new Set(items.map(({ clientId }) => clientId)))
     this.isKnown = true
     await opened
+    this.#sendKept()
   }
 
   #hear(event: string, payload: unknown): void {
@@ -116,15 +131,20 @@ class App {
     const relay = this.relay
     const before = this.chat
     const isIt = (chat: Chat): boolean =>
-      chat.clientId === clientId && chat.agentId === agentId && chat.conversationId === conversationId
+      chat.clientId === clientId &&
+      chat.agentId === agentId &&
+      (conversationId === undefined ? chat.name === 'default' : chat.conversationId === conversationId)
     if (!relay || (before && isIt(before))) return
-    if (before) void before.close()
-    const known = conversationId === undefined ? undefined : this.#chats.find(isIt)
-    const chat = known ?? new Chat(relay, clientId, agentId, conversationId)
-    if (!known) this.#chats.unshift(chat)
+    const known = this.#chats.findIndex(isIt)
+    const [chat = new Chat(relay, clientId, agentId, conversationId)] =
+      known < 0 ? [] : this.#chats.splice(known, 1)
+    this.#chats.unshift(chat)
     this.#chats.splice(KEPT_CHATS)
     this.chat = chat
-    void chat.open()
+    // It may be the same one, as long as it is not known which one is `default`.
+    const left = before?.close()
+    const isSettled = before?.agentId === agentId ? left : undefined
+    void Promise.resolve(isSettled).then(() => (this.chat === chat ? chat.open() : undefined))
   }
 
   /** Looks at no conversation. */

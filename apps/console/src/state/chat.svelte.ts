@@ -3,17 +3,20 @@ import type { Relay } from '../net/relay.svelte'
 import type {
   AgentId,
   ClientId,
+  ConnectionId,
   ConversationId,
   ConversationUpdate,
   InteractionId,
   InteractionRequest,
+  Joined,
   Queue,
   RunId,
 } from '../protocol'
 import { Log, type Writing } from './log'
-import { Outbox, type Outgoing } from './outbox'
+import type { Outgoing } from './outbox'
+import { Presence, type Present } from './presence'
 import type { Row } from './rows'
-import { randomId } from './random'
+import { Sender } from './sender.svelte'
 import * as storage from './storage'
 
 /** The newest entries that are read at once, and the older ones at a time. */
@@ -23,16 +26,10 @@ const PAGE = 200
 export const MOST_BYTES = 1_048_576
 /** After a refusal that passes, when the server does not say. */
 const AGAIN_MS = 2_000
+/** How long after sending the last message it is known whether it waits. */
+const LINGER_MS = 1_000
 
 export type Phase = 'joining' | 'joined' | 'gone' | 'no-agent'
-
-/** Somebody who is in the conversation. */
-export interface Present {
-  viewerId: string
-  user: string | undefined
-  clientType: string | undefined
-  connections: number
-}
 
 /** A conversation that is looked at. It follows while it is {@link open}, and can be opened again: then it goes on by its cursor. */
 export class Chat {
@@ -45,7 +42,6 @@ export class Chat {
   writing: readonly Writing[] = $state.raw([])
   queue: Queue = $state.raw({ version: 0, running: [], queued: [] })
   questions: readonly InteractionRequest[] = $state.raw([])
-  outgoing: readonly Outgoing[] = $state.raw([])
   present: readonly Present[] = $state.raw([])
   hasOlder: boolean = $state(false)
   older: 'idle' | 'loading' | 'failed' = $state('idle')
@@ -55,13 +51,17 @@ export class Chat {
 
   readonly #relay: Relay
   #log: Log | undefined
-  #outbox = new Outbox()
-  #sending = false
+  #sender: Sender | undefined = $state.raw()
   #again: ReturnType<typeof setTimeout> | undefined
   #frame: number | undefined
   #unlisten: (() => void) | undefined
   #joining = 0
-  #present = new Map<string, Present>()
+  #opening: Promise<void> | undefined
+  /** The connection on which it is joined. */
+  #joinedOn: ConnectionId | undefined
+  /** Nobody looks at it any more. */
+  #isLeaving = false
+  readonly #presence = new Presence()
 
   constructor(
     relay: Relay,
@@ -75,52 +75,78 @@ export class Chat {
 
   /** Follows it from here on. To be called again for each connection. */
   async open(): Promise<void> {
-    const turn = (this.#joining += 1)
+    this.#isLeaving = false
+    await this.#opening
+    if (this.phase === 'joined' && this.#joinedOn === this.#relay.connection?.connectionId) return
+    return this.#open()
+  }
+
+  async #open(): Promise<void> {
+    const opening = this.#join((this.#joining += 1))
+    this.#opening = opening
+    await opening
+  }
+
+  async #join(turn: number): Promise<void> {
     this.#unlisten ??= this.#relay.listen((event, payload) => this.#hear(event, payload))
     if (!this.#relay.isOnline) return
+    const { agentId, conversationId } = this
+    const payload = {
+      agentId,
+      ...(conversationId !== undefined && { conversationId }),
+      clientType: 'console',
+      ...(this.#log?.cursor(NEWEST) ?? { limit: NEWEST }),
+    }
     try {
       await this.#relay.select(this.clientId)
-      const joined = await this.#relay.forward('joinConversation', this.agentId, {
-        agentId: this.agentId,
-        ...(this.conversationId !== undefined && { conversationId: this.conversationId }),
-        clientType: 'console',
-        ...(this.#log?.cursor(NEWEST) ?? { limit: NEWEST }),
-      })
-      if (turn !== this.#joining) return
-      if (this.#log?.conversationId !== joined.conversationId) this.#begin(joined.conversationId)
-      this.phase = 'joined'
-      this.problem = undefined
-      this.name = joined.name
-      this.readOnly = joined.readOnly ?? false
-      this.#present.clear()
-      for (const attendee of joined.present ?? []) this.#comes(attendee)
-      this.present = [...this.#present.values()]
-      this.#log?.joined(joined)
-      this.#changed()
-      void this.#pump()
+      // At once, before the replay that is right behind it.
+      const joined = (data: Joined): void => void (turn === this.#joining && this.#joined(data))
+      await this.#relay.forward('joinConversation', agentId, payload, joined)
+      void this.#sender?.pump()
     } catch (error) {
       if (turn === this.#joining) this.#refused(error)
     }
   }
 
+  #joined(joined: Joined): void {
+    if (this.#log?.conversationId !== joined.conversationId) this.#begin(joined.conversationId)
+    this.phase = 'joined'
+    this.#joinedOn = this.#relay.connection?.connectionId
+    this.problem = undefined
+    this.name = joined.name
+    this.readOnly = joined.readOnly ?? false
+    this.#presence.begin(joined.present ?? [])
+    this.present = this.#presence.all
+    this.#log?.joined(joined)
+    this.#changed()
+  }
+
   #begin(conversationId: ConversationId): void {
     this.conversationId = conversationId
     this.#log = new Log(this.agentId, conversationId)
-    this.#outbox = new Outbox(keptMessages(conversationId))
-    this.outgoing = this.#outbox.items
+    const { clientId, agentId } = this
+    this.#sender = new Sender(
+      { clientId, agentId, conversationId },
+      {
+        relay: this.#relay,
+        canSend: () => this.phase === 'joined' && this.#relay.isOnline && this.#relay.client === clientId,
+        head: () => this.#log?.head ?? 0,
+        // The queue that it may be in is told a little later.
+        onidle: () => this.#isLeaving && !this.#isNeeded && this.#later(LINGER_MS, () => void this.#leave()),
+      },
+    )
     this.draft = storage.kept(`draft.${conversationId}`, storage.isString) ?? ''
   }
 
   #refused(error: unknown): void {
     const code = error instanceof Failure ? error.code : undefined
-    if (code === 'ALREADY_JOINED') this.phase = 'joined'
-    else if (code === 'CONVERSATION_NOT_FOUND') this.phase = 'gone'
+    if (code === 'CONVERSATION_NOT_FOUND') this.phase = 'gone'
     else if (code === 'AGENT_NOT_FOUND' || code === 'CLIENT_NOT_FOUND') this.phase = 'no-agent'
     else {
       this.problem = words(error)
       const wait = (error as Failure).retryAfterMs ?? AGAIN_MS
       // A connection that is lost opens it again by itself.
-      if (this.#relay.isOnline) this.#later(wait, () => void this.open())
+      if (this.#relay.isOnline) this.#later(wait, () => void this.#open())
     }
   }
 
@@ -129,40 +155,58 @@ export class Chat {
     this.#again = setTimeout(what, ms)
   }
 
-  /** Follows it no more. What is there stays, to go on from. */
+  /**
+   * Follows it no more, once nothing of ours waits here: what is not sent yet is to be sent, and what the agent has not begun would be
+   * cancelled if nobody were there. What is shown stays, to go on from.
+   */
   async close(): Promise<void> {
-    this.#joining += 1
+    this.#isLeaving = true
+    await this.#leave()
+  }
+
+  /** Whether it is followed although nobody looks at it. */
+  get isLingering(): boolean {
+    return this.#isLeaving && this.#unlisten !== undefined
+  }
+
+  /** Goes on with what waits, on a new connection. */
+  async linger(): Promise<void> {
+    this.#isLeaving = true
+    await this.#open()
+  }
+
+  get #isNeeded(): boolean {
+    const me = this.#relay.connection?.viewerId
+    const waits = this.#log?.queue.queued.some(({ viewerId }) => viewerId === me) ?? false
+    return this.phase !== 'gone' && this.phase !== 'no-agent' && (waits || (this.#sender?.isWaiting ?? false))
+  }
+
+  async #leave(): Promise<void> {
+    // Whether there is anything to leave is known when the join is answered.
+    await this.#opening
+    if (!this.#isLeaving || this.#isNeeded) return
     clearTimeout(this.#again)
     this.#unlisten?.()
     this.#unlisten = undefined
     const { conversationId, agentId } = this
     if (conversationId === undefined || this.phase !== 'joined') return
     this.phase = 'joining'
+    this.#joinedOn = undefined
     if (this.#relay.client === this.clientId) {
-      await this.#relay
-        .forward('leaveConversation', agentId, { agentId, conversationId })
-        .catch(() => undefined)
+      // Nobody waits for the answer: what is sent behind it comes behind it.
+      this.#relay.forward('leaveConversation', agentId, { agentId, conversationId }).catch(() => undefined)
     }
   }
 
   #hear(event: string, payload: unknown): void {
-    if (event === 'remoteReconnected' && this.phase === 'joining') return void this.open()
-    if (event === 'remoteReconnected') return void this.#pump()
+    if (event === 'remoteReconnected' && this.phase === 'joining') return void this.#open()
+    if (event === 'remoteReconnected') return void this.#sender?.pump()
     if (!this.#log) return
     if (event === 'conversationUpdate') this.#updated(payload as ConversationUpdate)
     if (!this.#log.receive(event, payload)) return
-    this.#seen()
+    this.#sender?.seen(this.#log.entries.at(-1))
     this.#changed()
-  }
-
-  /** What has just been appended may be one of ours. */
-  #seen(): void {
-    const entry = this.#log?.entries.at(-1)
-    if (!entry || !this.#outbox.seen(entry)) return
-    for (const { messageId } of this.outgoing) {
-      if (!this.#outbox.items.some((item) => item.messageId === messageId)) storage.forget(`out.${messageId}`)
-    }
-    this.outgoing = this.#outbox.items
+    if (this.#isLeaving) void this.#leave()
   }
 
   #updated(update: ConversationUpdate): void {
@@ -172,23 +216,9 @@ export class Chat {
       this.name = update.conversation.name
       this.readOnly = update.conversation.readOnly ?? false
     }
-    if (update.action === 'joined') this.#comes(update)
-    if (update.action === 'left') this.#goes(update)
-    this.present = [...this.#present.values()]
-  }
-
-  #comes({ viewerId, user, clientType }: Pick<ConversationUpdate, 'viewerId' | 'user' | 'clientType'>): void {
-    if (viewerId === undefined) return
-    const connections = (this.#present.get(viewerId)?.connections ?? 0) + 1
-    this.#present.set(viewerId, { viewerId, user, clientType, connections })
-  }
-
-  #goes({ viewerId }: Pick<ConversationUpdate, 'viewerId'>): void {
-    const present = viewerId === undefined ? undefined : this.#present.get(viewerId)
-    if (!present) return
-    if (present.connections > 1)
-      this.#present.set(present.viewerId, { ...present, connections: present.connections - 1 })
-    else this.#present.delete(present.viewerId)
+    if (update.action === 'joined') this.#presence.comes(update)
+    if (update.action === 'left') this.#presence.goes(update)
+    this.present = this.#presence.all
   }
 
   /** Takes over what the log has, once for each picture that the browser draws. */
@@ -227,84 +257,22 @@ export class Chat {
     }
   }
 
+  /** Messages of ours that are not in the log yet, as far as this page knows. */
+  get outgoing(): readonly Outgoing[] {
+    return this.#sender?.items ?? []
+  }
+
   /** Says something. It is kept, and sent until it is stored or refused. */
   send(text: string, { interrupt = false } = {}): void {
-    const { clientId, agentId, conversationId } = this
-    if (conversationId === undefined) return
-    const item: Outgoing = {
-      messageId: randomId(),
-      runId: `r_${randomId()}`,
-      clientId,
-      agentId,
-      conversationId,
-      text,
-      interrupt,
-      at: new Date().toISOString(),
-      state: 'waiting',
-    }
-    storage.keep(`out.${item.messageId}`, item)
-    this.#outbox.add(item)
-    this.outgoing = this.#outbox.items
-    void this.#pump()
+    this.#sender?.send(text, interrupt)
   }
 
   retry(messageId: string): void {
-    this.#outbox.retry(messageId)
-    this.outgoing = this.#outbox.items
-    void this.#pump()
+    this.#sender?.retry(messageId)
   }
 
   discard(messageId: string): void {
-    storage.forget(`out.${messageId}`)
-    this.#outbox.remove(messageId)
-    this.outgoing = this.#outbox.items
-  }
-
-  /** Sends what waits, one after the other, so that their order stays. */
-  async #pump(): Promise<void> {
-    if (this.#sending) return
-    this.#sending = true
-    try {
-      for (let item = this.#outbox.next; item && this.#canSend(); item = this.#outbox.next) {
-        if (!(await this.#sendOne(item))) break
-      }
-    } finally {
-      this.#sending = false
-    }
-  }
-
-  #canSend(): boolean {
-    return this.phase === 'joined' && this.#relay.isOnline && this.#relay.client === this.clientId
-  }
-
-  /** Whether to go on with the next one. */
-  async #sendOne({ messageId, runId, text, agentId, conversationId, interrupt }: Outgoing): Promise<boolean> {
-    try {
-      const chat = {
-        agentId,
-        conversationId,
-        messageId,
-        runId,
-        message: text,
-        ...(interrupt && { interrupt }),
-      }
-      const accepted = await this.#relay.forward('chat', agentId, chat)
-      this.#outbox.accepted(messageId, accepted, this.#log?.head ?? 0)
-      storage.forget(`out.${messageId}`)
-      return true
-    } catch (error) {
-      const failure = error instanceof Failure ? error : new Failure('INTERNAL', words(error))
-      if (failure.isPassing) {
-        if (failure.code !== 'OFFLINE') this.#later(failure.retryAfterMs ?? AGAIN_MS, () => void this.#pump())
-        return false
-      }
-      this.#outbox.failed(messageId, failure.code, failure.message)
-      const item = this.#outbox.items.find((item) => item.messageId === messageId)
-      if (item) storage.keep(`out.${messageId}`, item)
-      return true
-    } finally {
-      this.outgoing = this.#outbox.items
-    }
+    this.#sender?.discard(messageId)
   }
 
   /** Keeps what is being written. */
@@ -339,23 +307,4 @@ export class Chat {
 /** A run that has ended meanwhile is as good as cancelled. */
 function unlessOver(error: unknown): void {
   if (!(error instanceof Failure) || error.code !== 'RUN_NOT_FOUND') throw error
-}
-
-function isOutgoing(value: unknown): value is Outgoing {
-  return (
-    storage.isRecord(value) &&
-    ['messageId', 'runId', 'clientId', 'agentId', 'conversationId', 'text', 'at', 'state'].every(
-      (name) => typeof value[name] === 'string',
-    )
-  )
-}
-
-/** What this browser has kept of messages to a conversation, the oldest first. */
-function keptMessages(conversationId: ConversationId): Outgoing[] {
-  return storage
-    .keys('out.')
-    .map((key) => storage.kept(key, isOutgoing))
-    .filter((item) => item?.conversationId === conversationId)
-    .filter((item) => item !== undefined)
-    .sort((a, b) => a.at.localeCompare(b.at))
 }
