@@ -70,17 +70,14 @@ test('pasting, and how a program has exited', async () => {
   const page = await open(s, s.agentId, 'terminal')
   await begin(page)
 
-  const text = `echo ${'漢字ä'.repeat(10_000)} | wc -m; exit 7`
   await page.evaluate((text) => {
     const clipboardData = new DataTransfer()
     clipboardData.setData('text/plain', text)
     const paste = new ClipboardEvent('paste', { clipboardData, bubbles: true, cancelable: true })
     document.querySelector('.xterm-helper-textarea').dispatchEvent(paste)
-  }, 'stty -echo -icanon; cat | head -c 90 | wc -c; stty sane')
+  }, 'echo pas""ted-äß')
   await page.keyboard.press('Enter')
-  await page.keyboard.type('x'.repeat(90))
-  await until(page, '\n90')
-  assert.ok(text.length > 30_000)
+  await until(page, 'pasted-äß')
   await type(page, 'exit 7')
   await page.getByText('Its program has exited.').waitFor()
   const tab = await page.getByRole('tab', { selected: true }).innerText()
