@@ -1,4 +1,6 @@
 // Loaded when there is code to be coloured.
+import '../style/code.css'
+
 import hljs from 'highlight.js/lib/core'
 import bash from 'highlight.js/lib/languages/bash'
 import c from 'highlight.js/lib/languages/c'
