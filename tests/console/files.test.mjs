@@ -132,7 +132,7 @@ test('what is not saved is asked about, and kept while something else is looked 
 })
 
 test('files and directories are made, moved and deleted, and others see it', async () => {
-  const { agentId, read } = await workspace({ there: 'x', 'dir/in/it': 'y' })
+  const { agentId, read } = await workspace({ there: 'x', 'old/in/it': 'y' })
   const [page, other] = await Promise.all([open(s, agentId, 'files'), open(s, agentId, 'files')])
   await Promise.all([page, other].map((page) => file(page, 'there').waitFor()))
   const name = page.getByLabel('Name', { exact: true })
@@ -156,11 +156,11 @@ test('files and directories are made, moved and deleted, and others see it', asy
   await button(page, 'Move').click()
   await file(other, 'there').waitFor({ state: 'detached' })
   assert.equal(read('sub/here'), 'x')
-  await page.getByRole('button', { name: 'More for dir' }).click()
+  await page.getByRole('button', { name: 'More for old' }).click()
   await button(page, 'Delete').click()
   await page.getByText('with all that is in it').waitFor()
   await button(page, 'Delete').click()
-  await file(other, 'dir').waitFor({ state: 'detached' })
+  await file(other, 'old').waitFor({ state: 'detached' })
 
   assertClean(page, other)
 })

@@ -19,7 +19,7 @@ test('numbers come while somebody looks, and say when nothing runs', async () =>
   await page.getByText('of one processor').waitFor()
   const memory = page.getByRole('img', { name: /^Memory, .* now; between .* in the last 10 minutes$/ })
   await memory.waitFor()
-  await page.locator('path.line').first().waitFor()
+  await page.locator('path.line').first().waitFor({ state: 'attached' })
 
   assert.ok((await memory.locator('path.line').first().getAttribute('d')).startsWith('M'))
   assertClean(page)
