@@ -6,7 +6,7 @@ import path from 'node:path'
 import { before, test } from 'node:test'
 
 import { addAgent, eventually } from '../js/lib/server.mjs'
-import { assertClean, open, scene } from './lib/page.mjs'
+import { assertClean, open, scene } from './lib/tab.mjs'
 
 let s
 before(async () => (s = await scene()))

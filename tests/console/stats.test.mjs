@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { before, test } from 'node:test'
 
-import { assertClean, open, scene } from './lib/page.mjs'
+import { assertClean, open, scene } from './lib/tab.mjs'
 
 let s
 before(async () => (s = await scene()))

@@ -5,7 +5,7 @@ import { before, test } from 'node:test'
 
 import { Proxy } from '../js/lib/proxy.mjs'
 import { addAgent, apart, eventually, manager } from '../js/lib/server.mjs'
-import { assertClean, open, scene } from './lib/page.mjs'
+import { assertClean, open, scene } from './lib/tab.mjs'
 
 let s
 before(async () => (s = await scene()))
