@@ -3,24 +3,26 @@
 CARGO ?= cargo
 VENV := .venv
 CONTRACT := tests/js/contract
+CONSOLE := apps/console
+CONSOLE_SOURCES := $(shell find $(CONSOLE)/src $(CONSOLE)/public $(CONSOLE)/scripts $(CONSOLE)/*.json $(CONSOLE)/*.ts $(CONSOLE)/*.js $(CONSOLE)/index.html -type f 2>/dev/null)
 export RUSTDOCFLAGS := -D warnings
 
 # Debian packages that the tests use, with a command or a file that shows that each is there: the
-# programs that play agents, what libFuzzer is compiled with, and what the Rust interoperability
-# client links against.
-NEEDS := bc=bc busybox=busybox g++=g++ patch=patch pkg-config=pkg-config
+# programs that play agents, the browser, what libFuzzer is compiled with, and what the Rust
+# interoperability client links against.
+NEEDS := bc=bc busybox=busybox chromium=chromium g++=g++ patch=patch pkg-config=pkg-config
 
-.PHONY: run test contract bench deps packages rust fmt clippy rust-test doc deny js docker-test python document fuzz chaos chaos-broken soak
+.PHONY: run test contract bench deps packages rust console console-check console-test screenshots fmt clippy rust-test doc deny js docker-test python document fuzz chaos chaos-broken soak
 
-run:
+run: console
 	$(CARGO) run --release -p longshore -- up
 
-test: deps fmt clippy rust-test doc js docker-test python document fuzz chaos chaos-broken deny
+test: deps fmt console-check clippy rust-test doc js console-test docker-test python document fuzz chaos chaos-broken deny
 	@echo "all checks passed"
 
 ## What the tests need
 
-deps: packages $(VENV)/ready tests/js/node_modules $(CONTRACT)/node_modules examples/node_modules
+deps: packages $(VENV)/ready $(CONSOLE)/node_modules tests/console/node_modules tests/js/node_modules $(CONTRACT)/node_modules examples/node_modules
 
 packages:
 	@missing=""; \
@@ -39,9 +41,15 @@ $(VENV)/ready: tests/python/requirements.txt
 	$(VENV)/bin/pip install --quiet --requirement $<
 	touch $@
 
-tests/js/node_modules $(CONTRACT)/node_modules examples/node_modules: %/node_modules: %/package.json %/package-lock.json
+$(CONSOLE)/node_modules tests/console/node_modules tests/js/node_modules $(CONTRACT)/node_modules examples/node_modules: %/node_modules: %/package.json %/package-lock.json
 	cd $* && npm ci --ignore-scripts --no-audit --no-fund
 	touch $@
+
+# The console, which becomes a part of the binary.
+console: $(CONSOLE)/dist/index.html
+
+$(CONSOLE)/dist/index.html: $(CONSOLE)/node_modules $(CONSOLE_SOURCES)
+	cd $(CONSOLE) && npm run --silent build
 
 # Compiles SQLite for Node.
 benches/peer/node_modules: benches/peer/package.json benches/peer/package-lock.json
@@ -53,6 +61,9 @@ benches/peer/node_modules: benches/peer/package.json benches/peer/package-lock.j
 fmt:
 	$(CARGO) fmt --all --check
 	cd tests/fuzz && $(CARGO) fmt --check
+
+console-check: console
+	cd $(CONSOLE) && npm run --silent check && npm test --silent
 
 clippy:
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
@@ -74,6 +85,10 @@ doc:
 js: target/debug/longshore tests/js/node_modules examples/node_modules
 	rm -rf target/contract-seen
 	cd tests/js && npm test && npm run coverage
+
+# The console in a real browser.
+console-test: target/debug/longshore console tests/console/node_modules tests/js/node_modules
+	cd tests/console && npm test
 
 # With the engine that answers, or one of its own: see tests/docker/engine.sh. The time is that of a whole file, and the
 # first run makes a Debian.
@@ -109,6 +124,10 @@ deny:
 	fi
 
 ## Others
+
+# Rewrites docs/screenshots.
+screenshots: target/debug/longshore console tests/console/node_modules tests/js/node_modules
+	cd tests/console && node screenshots.mjs
 
 # Rewrites asyncapi.yaml, the console's types and the golden files from libs/protocol.
 contract:

@@ -178,7 +178,7 @@ describe('logout', () => {
     assert.equal((await call('DELETE', '/api/session')).status, 204)
   })
 
-  test('ends a connection in the middle of an answer', async () => {
+  test('nothing comes behind the last words', async () => {
     const { cookie } = await login()
     const echo = server.agent('echo')
     const v = viewer(cookie)

@@ -43,7 +43,7 @@ test('who comes and goes is told to those who are there', async () => {
   await another(agentId, [outsider])
   const guest = await scene.viewer({ auth: { token: scene.server.token, clientKey: 'guest-1' } })
 
-  await guest.join(agentId, { conversationId, clientType: 'telescope' })
+  const joined = await guest.join(agentId, { conversationId, clientType: 'telescope' })
   const came = await host.tells('conversationUpdate', { action: 'joined', viewerId: 'guest-1' })
   await guest.forward('leaveConversation', agentId, { agentId, conversationId })
   const went = await host.tells('conversationUpdate', { action: 'left', viewerId: 'guest-1' })
@@ -53,6 +53,7 @@ test('who comes and goes is told to those who are there', async () => {
   await host.until((v) => v.told('conversationUpdate', { action: 'left', viewerId: 'guest-1' }).length === 2)
 
   assert.deepEqual([came.clientType, went.clientType], ['telescope', 'telescope'])
+  assert.equal(joined.present.length, 1, 'the host is there already')
   assert.equal(came.conversation.clientCount, 2)
   assert.equal(went.conversation.clientCount, 1)
   assert.deepEqual(outsider.told('conversationUpdate', { conversationId, viewerId: 'guest-1' }), [])

@@ -10,11 +10,15 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("protocol", &[]),
     ("gateway", &["protocol"]),
     ("link", &["protocol"]),
+    ("notify", &[]),
     ("runtime", &["protocol"]),
     ("store", &["protocol"]),
-    ("controller", &["protocol", "gateway", "link", "store"]),
+    ("controller", &["protocol", "gateway", "link", "notify", "store"]),
     ("manager", &["protocol", "gateway", "runtime", "store"]),
-    ("longshore", &["protocol", "gateway", "link", "runtime", "store", "controller", "manager"]),
+    (
+        "longshore",
+        &["protocol", "gateway", "link", "notify", "runtime", "store", "controller", "manager"],
+    ),
 ];
 
 /// Apps: even a development dependency must not tie one to another.
@@ -35,7 +39,11 @@ const ALONE: &[(&str, &[&str])] = &[
     ("socketioxide-core", &["gateway"]),
     ("engineioxide", &["gateway"]),
     ("tokio-tungstenite", &["link"]),
+    ("ring", &["notify"]),
+    ("tokio-rustls", &["notify"]),
+    ("hyper", &["notify", "runtime"]),
     ("clap", &["longshore"]),
+    ("rust-embed", &["controller"]),
 ];
 
 #[derive(Deserialize)]

@@ -520,7 +520,10 @@ export interface ClientSet {
   message: string;
 }
 
-/** `clientUpdate`: the whole truth about one client. What was known of its agents before is replaced by it. */
+/**
+ * `clientUpdate`: the whole truth about one client. What was known of its agents before is replaced by it; with actions
+ * `current`, `connected` and `deleted`, what was known of its open conversations is so, too, by those that are told behind it.
+ */
 export interface ClientUpdate {
   /** The client. */
   clientId: ClientId;
@@ -1039,6 +1042,8 @@ export type ErrorCode =
   | "TERMINAL_NOT_FOUND"
   /** A terminal has or had this id. */
   | "TERMINAL_EXISTS"
+  /** No subscription of that id is yours. */
+  | "SUBSCRIPTION_NOT_FOUND"
   /** There is no such file or directory. */
   | "FILE_NOT_FOUND"
   /** There is a file or directory of that name already. */
@@ -1989,6 +1994,8 @@ export interface Joined {
   queue: Queue;
   /** The interactions that wait for an answer. */
   interactions: Array<InteractionRequest>;
+  /** Who is present besides the caller, at most 64 connections. */
+  present?: Array<Attendee>;
 }
 
 /** `listAgents`: all agents of the manager. It has no fields; `{}` or no payload at all. */

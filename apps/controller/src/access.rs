@@ -85,7 +85,9 @@ pub(crate) fn is_own_page(headers: &HeaderMap, origins: &[String]) -> bool {
 /// Whether the browser came by https, as a proxy before the controller says.
 pub(crate) fn is_secure(headers: &HeaderMap) -> bool {
     let protocols = text(headers, &X_FORWARDED_PROTO).unwrap_or_default();
-    protocols.split(',').next().is_some_and(|first| first.trim().eq_ignore_ascii_case("https"))
+    let first = protocols.split(',').next().unwrap_or_default().trim();
+    // Some proxies name the protocol of a WebSocket.
+    ["https", "wss"].iter().any(|secure| first.eq_ignore_ascii_case(secure))
 }
 
 /// Name of the session's cookie. Cookies are shared by all ports of a host, so it has the port; none without a sound host.
@@ -153,6 +155,8 @@ mod tests {
         let proxied = headers(&[("host", "box"), ("x-forwarded-proto", "https, http")]);
         assert_eq!(cookie_name(&proxied).unwrap(), "longshore_443");
         assert!(is_secure(&proxied));
+        assert!(is_secure(&headers(&[("x-forwarded-proto", "wss")])));
+        assert!(!is_secure(&headers(&[("x-forwarded-proto", "http, https")])));
     }
 
     #[test]

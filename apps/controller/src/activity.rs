@@ -3,7 +3,7 @@
 //! A viewer's listener has the newest of each thing that it is still to be told, however often that changed; a task tells
 //! it as the outbox takes it. So a viewer that does not read costs a map, and what is bounded by the number of things.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use gateway::{Message, Outbox, raw};
@@ -11,16 +11,17 @@ use protocol::agents::RunActivity;
 use protocol::clients::{ClientAction, ClientEvent, ClientUpdate};
 use protocol::names::agents::{AGENT_UPDATE, CONVERSATION_ACTIVITY};
 use protocol::names::clients::{CLIENT_EVENT, CLIENT_UPDATE};
-use protocol::{AgentId, ClientId, ConnectionId, ConversationId, Timestamp};
+use protocol::{AgentId, ClientId, ConnectionId, ConversationId};
 use serde_json::value::RawValue;
 use tokio::sync::{Notify, broadcast};
 
+/// What a viewer is told of one client, one after the other; of one that reads more slowly the newest two become one.
+const IN_A_ROW: usize = 4;
 /// What parts of the controller may lag behind with; they see that they have lost the oldest.
 const BACKLOG: usize = 1_024;
 
 /// A run of any manager has ended, or waits for an answer.
 #[derive(Debug, Clone)]
-#[cfg_attr(not(test), expect(dead_code, reason = "what notifies people is to read it"))]
 pub(crate) struct Activity {
     pub(crate) client_id: ClientId,
     pub(crate) client_name: String,
@@ -62,7 +63,8 @@ enum About {
 
 #[derive(Debug, Clone)]
 enum News {
-    Client(Arc<ClientUpdate>),
+    /// At most [`IN_A_ROW`], in order.
+    Client(VecDeque<Arc<ClientUpdate>>),
     /// The payload of the manager's event.
     Agent(Arc<RawValue>),
     Conversation(AgentId, Arc<RawValue>),
@@ -220,19 +222,12 @@ impl Listener {
             About::Agent(of, _) => of != client,
             About::Conversation(of, _) => of != client || open.is_none(),
         });
-        let about = About::Client(client.clone());
-        let update = match pending.get(&about) {
-            // It was connected anew, say, and then renamed: what is told has to count as both.
-            Some(News::Client(before)) if before.action != update.action => {
-                let action = match update.action {
-                    ClientAction::Deleted => ClientAction::Deleted,
-                    _ => ClientAction::Current,
-                };
-                Arc::new(ClientUpdate { action, ..ClientUpdate::clone(update) })
-            }
-            _ => Arc::clone(update),
-        };
-        pending.insert(about, News::Client(update));
+        let news = pending.entry(About::Client(client.clone()));
+        if let News::Client(updates) = news.or_insert_with(|| News::Client(VecDeque::new())) {
+            let before = if updates.len() < IN_A_ROW { None } else { updates.pop_back() };
+            let update = before.map_or_else(|| Arc::clone(update), |before| both(&before, update));
+            updates.push_back(update);
+        }
         for (id, Open { agent, payload }) in open.into_iter().flatten() {
             let news = News::Conversation(agent.clone(), Arc::clone(payload));
             pending.insert(About::Conversation(client.clone(), id.clone()), news);
@@ -261,10 +256,12 @@ impl Listener {
             (About::Conversation(client, _), News::Conversation(_, payload)) => {
                 wrap(&client, CONVERSATION_ACTIVITY, &payload)
             }
-            (_, News::Client(update)) => {
-                let update =
-                    ClientUpdate { timestamp: Timestamp::now(), ..ClientUpdate::clone(&update) };
-                self.outbox.event(CLIENT_UPDATE, &update);
+            (about, News::Client(mut updates)) => {
+                let Some(update) = updates.pop_front() else { return true };
+                if !updates.is_empty() {
+                    pending.insert(about, News::Client(updates));
+                }
+                self.outbox.event(CLIENT_UPDATE, &*update);
                 return true;
             }
             _ => return true,
@@ -276,6 +273,14 @@ impl Listener {
     fn lock(&self) -> MutexGuard<'_, BTreeMap<About, News>> {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The newer of two, for who has not been told of the older: it was connected anew, say, and then renamed.
+fn both(before: &ClientUpdate, update: &Arc<ClientUpdate>) -> Arc<ClientUpdate> {
+    if before.action == update.action || update.action == ClientAction::Deleted {
+        return Arc::clone(update);
+    }
+    Arc::new(ClientUpdate { action: ClientAction::Current, ..ClientUpdate::clone(update) })
 }
 
 /// `clientEvent`'s payload around the manager's.

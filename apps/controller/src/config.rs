@@ -3,6 +3,12 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use protocol::NotificationKind;
+
+/// Where push services' people reach the operator, if that was not said. A service that wants an address takes no message
+/// without one, and at example.com nobody is bothered.
+const NOBODY: &str = "mailto:nobody@example.com";
+
 /// Settings of a controller.
 #[derive(Clone)]
 pub struct Config {
@@ -14,6 +20,23 @@ pub struct Config {
     pub origins: Vec<String>,
     /// How long stopping may take.
     pub grace: Duration,
+    /// Who is told when an agent needs somebody, besides browsers.
+    pub webhook: Option<WebhookConfig>,
+    /// `mailto:` or `https:` address where push services' people reach the operator.
+    pub push_contact: String,
+    /// Push to any address, by `http`, too. For tests: whoever may subscribe could reach this machine's network.
+    pub push_allow_private: bool,
+}
+
+/// A webhook.
+#[derive(Clone)]
+pub struct WebhookConfig {
+    /// `http` or `https` address.
+    pub url: String,
+    /// What is posted is signed with it.
+    pub secret: Option<String>,
+    /// What it is told of.
+    pub kinds: Vec<NotificationKind>,
 }
 
 impl Config {
@@ -25,6 +48,9 @@ impl Config {
             secret: None,
             origins: Vec::new(),
             grace: Duration::from_secs(10),
+            webhook: None,
+            push_contact: NOBODY.to_owned(),
+            push_allow_private: false,
         }
     }
 }
@@ -36,6 +62,20 @@ impl std::fmt::Debug for Config {
             .field("secret", &self.secret.as_ref().map(|_| "***"))
             .field("origins", &self.origins)
             .field("grace", &self.grace)
+            .field("webhook", &self.webhook)
+            .field("push_contact", &self.push_contact)
+            .field("push_allow_private", &self.push_allow_private)
+            .finish()
+    }
+}
+
+/// The path of a webhook's address is often its only secret.
+impl std::fmt::Debug for WebhookConfig {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("WebhookConfig")
+            .field("url", &"***")
+            .field("secret", &self.secret.as_ref().map(|_| "***"))
+            .field("kinds", &self.kinds)
             .finish()
     }
 }

@@ -1,6 +1,6 @@
 //! Starting and stopping.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -12,14 +12,10 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::audience::Audience;
 use crate::config::Config;
 use crate::console;
-use crate::remotes::Remotes;
 use crate::rest;
 use crate::server::Server;
-use crate::sessions::Sessions;
-use crate::usage::Meter;
 
 /// Packets in the buffer of a socket: there may be many viewers that do not read.
 const BUFFER: usize = 64;
@@ -58,16 +54,7 @@ impl Controller {
             .await
             .context("open the controller's database")?;
         db.clients().await.context("read the registered managers")?;
-        let server = Server {
-            remotes: Remotes::new(db.clone()),
-            db,
-            sessions: Sessions::default(),
-            audience: Audience::default(),
-            origins: config.origins,
-            meter: Mutex::new(Meter::start()),
-            started_at: Timestamp::now(),
-            stopping: CancellationToken::new(),
-        };
+        let server = Server::new(&config, db)?;
         Ok(Self { server: Arc::new(server), grace: config.grace })
     }
 
@@ -174,6 +161,7 @@ impl Controller {
         };
         let (served, (), ()) = tokio::join!(served, hang_up, watch_over);
         self.server.remotes.close_all().await;
+        self.server.notifications.close().await;
         self.server.db.close().await;
         served.context("serve")
     }

@@ -21,6 +21,12 @@ pub(crate) enum Error {
     NameTaken,
     #[error("Unauthorized")]
     Unauthorized,
+    #[error("Subscription not found: {0}")]
+    SubscriptionNotFound(String),
+    #[error("{0} subscriptions are enough")]
+    TooManySubscriptions(u32),
+    #[error("Too many tests at a time")]
+    TooManyTests,
     #[error(transparent)]
     Store(StoreError),
     #[error(transparent)]
@@ -89,6 +95,9 @@ impl From<Error> for WireError {
             Error::Invalid(_) => ErrorCode::InvalidPayload,
             Error::NameTaken => ErrorCode::NameTaken,
             Error::Unauthorized => ErrorCode::Unauthorized,
+            Error::SubscriptionNotFound(_) => ErrorCode::SubscriptionNotFound,
+            Error::TooManySubscriptions(_) => ErrorCode::LimitReached,
+            Error::TooManyTests => ErrorCode::RateLimited,
             Error::Cleared => ErrorCode::ConversationNotFound,
             Error::Stopping => ErrorCode::ServerStopping,
             Error::Manager(told) => return told.clone(),

@@ -4,6 +4,7 @@
 //! and the cached tails of their logs. A `viewer` is one connection to namespace `/clients`; what it follows it reads from
 //! those tails with a cursor of its own. Payloads pass through as the bytes that came. `rest` registers managers
 //! and agents. `console` serves the browser console; `access` says who is let in, with a token or in one of the `sessions`.
+//! `notifications` tell people who do not look.
 
 mod access;
 mod activity;
@@ -13,6 +14,7 @@ mod console;
 mod controller;
 mod credentials;
 mod error;
+mod notifications;
 mod pages;
 mod remote;
 mod remotes;
@@ -24,5 +26,5 @@ mod sessions;
 mod usage;
 mod viewer;
 
-pub use config::Config;
+pub use config::{Config, WebhookConfig};
 pub use controller::{Controller, serve};

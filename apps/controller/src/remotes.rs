@@ -70,7 +70,6 @@ impl Remotes {
     }
 
     /// What the runs of all managers come to, from now on. A receiver that lags loses the oldest, and is told how many.
-    #[expect(dead_code, reason = "what notifies people is to call it")]
     pub(crate) fn activity(&self) -> broadcast::Receiver<Activity> {
         self.audience.runs()
     }

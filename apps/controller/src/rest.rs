@@ -4,6 +4,7 @@ mod agents;
 mod answer;
 mod clients;
 mod conversations;
+mod push;
 mod server;
 mod session;
 
@@ -14,7 +15,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{get, patch, post, put};
 use axum::{Json, Router};
 use protocol::spec::Preset;
 use serde_json::json;
@@ -28,6 +29,10 @@ pub(crate) use clients::check as check_client;
 
 /// The contract, as it is checked in.
 const CONTRACT: &str = include_str!("../../../asyncapi.yaml");
+
+/// Whose request it is.
+#[derive(Clone)]
+struct User(String);
 
 /// Largest body of a login, in bytes: a token has 46.
 const LOGIN: usize = 4_096;
@@ -54,6 +59,11 @@ pub(crate) fn router(server: Arc<Server>) -> Router {
         )
         .route("/presets", get(presets))
         .route("/server", get(server::get))
+        .route("/push", get(push::key))
+        .route("/push/subscriptions", get(push::list).post(push::add))
+        .route("/push/subscriptions/{id}", patch(push::change).delete(push::delete))
+        .route("/push/subscriptions/{id}/test", post(push::test))
+        .route("/push/subscriptions/{id}/presence", put(push::presence))
         .route_layer(middleware::from_fn_with_state(Arc::clone(&server), authorized))
         .route(
             "/session",
@@ -84,16 +94,17 @@ pub(crate) fn cors(origins: &[String]) -> CorsLayer {
     };
     CorsLayer::new()
         .allow_origin(allowed)
-        .allow_methods([Method::GET, Method::POST, Method::PATCH, Method::DELETE])
+        .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
         .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE])
 }
 
 async fn authorized(
     State(server): State<Arc<Server>>,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Result<Response, Failure> {
-    server.admit(access::bearer(request.headers()), request.headers()).await?;
+    let admitted = server.admit(access::bearer(request.headers()), request.headers()).await?;
+    request.extensions_mut().insert(User(admitted.user));
     Ok(next.run(request).await)
 }
 

@@ -80,21 +80,21 @@ impl Scripted {
         let audience = Audience::new();
         let (link, signals) = Link::open_over(Dialled(dial), endpoint);
         let remote = Remote::over(link, signals, &client, db, &audience);
-        let peer = let_in(&mut dials, json!({ "agents": [] })).await;
+        let peer = let_in(&mut dials, &[], true).await;
         timeout(PATIENCE, remote.tried()).await.unwrap();
         Self { remote, audience, dials, peer, _dir: dir }
     }
 
     /// Hangs up, and lets the remote in again.
     pub(crate) async fn reconnect(&mut self) {
-        self.reconnect_with(&[]).await;
+        self.reconnect_with(&[], true).await;
     }
 
-    /// The same; then it has these agents.
-    pub(crate) async fn reconnect_with(&mut self, agents: &[AgentInfo]) {
+    /// The same; then it has these agents, and may tell what they are doing.
+    pub(crate) async fn reconnect_with(&mut self, agents: &[AgentInfo], tells: bool) {
         // The old peer goes first, or the link would not dial.
         self.peer = Peer { to_link: mpsc::channel(1).0, from_link: mpsc::channel(1).1 };
-        self.peer = let_in(&mut self.dials, json!({ "agents": agents })).await;
+        self.peer = let_in(&mut self.dials, agents, tells).await;
     }
 
     /// The remote's next command.
@@ -219,17 +219,24 @@ fn read(text: &str) -> Asked {
     }
 }
 
-async fn let_in(dials: &mut mpsc::Receiver<Peer>, agents: Value) -> Peer {
+async fn let_in(dials: &mut mpsc::Receiver<Peer>, agents: &[AgentInfo], tells: bool) -> Peer {
     let mut peer = timeout(PATIENCE, dials.recv()).await.expect("an attempt").unwrap();
     peer.to_link.send(Ok(OPEN.to_owned())).await.unwrap();
     let connect = timeout(PATIENCE, peer.from_link.recv()).await.unwrap().unwrap();
     assert!(connect.starts_with("40/agents,"));
     peer.to_link.send(Ok(r#"40/agents,{"sid":"x"}"#.to_owned())).await.unwrap();
     // It asks what there is.
-    for (event, answer) in [(SUBSCRIBE, json!({ "topics": ["activity"] })), (LIST_AGENTS, agents)] {
+    let subscribed = if tells {
+        json!({ "success": true, "data": { "topics": ["activity"] } })
+    } else {
+        let error = json!({ "code": "INVALID_PAYLOAD", "message": "unknown variant" });
+        json!({ "success": false, "error": error })
+    };
+    let listed = json!({ "success": true, "data": { "agents": agents } });
+    for (event, answer) in [(SUBSCRIBE, subscribed), (LIST_AGENTS, listed)] {
         let asked = read(&timeout(PATIENCE, peer.from_link.recv()).await.unwrap().unwrap());
         assert_eq!(asked.event, event, "{asked:?}");
-        let ack = format!("43/agents,{}[{}]", asked.id, json!({ "success": true, "data": answer }));
+        let ack = format!("43/agents,{}[{answer}]", asked.id);
         peer.to_link.send(Ok(ack)).await.unwrap();
     }
     peer

@@ -2,13 +2,16 @@
 
 use std::sync::{Arc, Mutex};
 
+use anyhow::Context;
 use gateway::{BoxFuture, Connection, Envelope, Handshake, Service};
 use protocol::{Timestamp, ViewerId};
 use store::ControllerDb;
 use tokio_util::sync::CancellationToken;
 
 use crate::audience::{Attending, Audience};
+use crate::config::Config;
 use crate::error::Error;
+use crate::notifications::Notifications;
 use crate::remotes::Remotes;
 use crate::sessions::{Seat, Sessions};
 use crate::usage::Meter;
@@ -25,7 +28,32 @@ pub(crate) struct Server {
     pub(crate) origins: Vec<String>,
     pub(crate) meter: Mutex<Meter>,
     pub(crate) started_at: Timestamp,
+    pub(crate) notifications: Arc<Notifications>,
     pub(crate) stopping: CancellationToken,
+}
+
+impl Server {
+    /// Nobody is there yet, and no manager is looked for.
+    ///
+    /// # Errors
+    /// The notifications cannot be set up as configured.
+    pub(crate) fn new(config: &Config, db: ControllerDb) -> anyhow::Result<Self> {
+        let remotes = Remotes::new(db.clone());
+        // Before any remote is open, so that nothing is missed.
+        let notifications = Notifications::start(config, db.clone(), remotes.activity())
+            .context("set up notifications")?;
+        Ok(Self {
+            db,
+            remotes,
+            notifications,
+            sessions: Sessions::default(),
+            audience: Audience::default(),
+            origins: config.origins.clone(),
+            meter: Mutex::new(Meter::start()),
+            started_at: Timestamp::now(),
+            stopping: CancellationToken::new(),
+        })
+    }
 }
 
 /// Whose a connection is.

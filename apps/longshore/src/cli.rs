@@ -8,6 +8,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
+use protocol::NotificationKind;
 use protocol::spec::AgentSpec;
 
 pub use self::agents::{Agent, AgentAdd, OfClient};
@@ -140,6 +141,32 @@ pub struct Containers {
     pub host_network: bool,
 }
 
+/// Who is told when an agent needs somebody, besides browsers.
+#[derive(Debug, Clone, Args)]
+pub struct Notify {
+    /// Address that is posted to when an agent asks, and when a run is done or has failed
+    #[arg(long, env = "LONGSHORE_WEBHOOK", hide_env_values = true, value_name = "URL")]
+    pub webhook: Option<Secret>,
+    /// File that has the secret by which this is signed
+    #[arg(long, env = "LONGSHORE_WEBHOOK_SECRET_FILE", value_name = "FILE")]
+    pub webhook_secret_file: Option<PathBuf>,
+    /// What is posted
+    #[arg(
+        long,
+        env = "LONGSHORE_WEBHOOK_KINDS",
+        value_delimiter = ',',
+        default_values = ["needs_you", "done", "failed"],
+        value_name = "KINDS"
+    )]
+    pub webhook_kinds: Vec<NotificationKind>,
+    /// Address of yours that push services of browsers are told, mailto: or https: [default: none that is read]
+    #[arg(long, env = "LONGSHORE_PUSH_CONTACT", value_name = "URL")]
+    pub push_contact: Option<String>,
+    /// Push to any address. For tests: whoever may subscribe could reach the network of this machine
+    #[arg(long, env = "LONGSHORE_PUSH_ALLOW_PRIVATE", hide = true)]
+    pub push_allow_private: bool,
+}
+
 /// `longshore up`
 #[derive(Debug, Clone, Args)]
 pub struct Up {
@@ -155,6 +182,9 @@ pub struct Up {
     /// What containers may do.
     #[command(flatten)]
     pub containers: Containers,
+    /// Who is told of what.
+    #[command(flatten)]
+    pub notify: Notify,
     /// Make no agents of the agent programs that are on the PATH
     #[arg(long, env = "LONGSHORE_NO_DETECT")]
     pub no_detect: bool,
@@ -172,6 +202,9 @@ pub struct Controller {
     /// What all servers have.
     #[command(flatten)]
     pub server: Server,
+    /// Who is told of what.
+    #[command(flatten)]
+    pub notify: Notify,
     /// Port that people connect to; 0 takes any free one
     #[arg(
         long,

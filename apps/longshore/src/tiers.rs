@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 
-use ::controller::Controller;
+use ::controller::{Controller, WebhookConfig};
 use ::manager::Manager;
 use anyhow::{Context, ensure};
 use protocol::AgentId;
@@ -50,7 +50,8 @@ pub async fn controller(args: cli::Controller, directories: Directories) -> anyh
 
     let shutdown = stop::on_signal()?;
     directories.create()?;
-    let controller = Controller::open(controller_config(&args.server, &directories)?).await?;
+    let controller =
+        Controller::open(controller_config(&args.server, &args.notify, &directories)?).await?;
     introduce(&controller, &args).await?;
     let (listener, url) = listen(args.server.host, args.controller_port).await?;
     let token = token(&controller, args.token_file.as_deref()).await?;
@@ -146,12 +147,24 @@ pub async fn manager(
 /// The settings of a controller.
 pub(crate) fn controller_config(
     server: &cli::Server,
+    notify: &cli::Notify,
     directories: &Directories,
 ) -> anyhow::Result<::controller::Config> {
     let mut config = ::controller::Config::new(&directories.data);
     config.secret = secret_key(server)?;
     config.grace = server.grace;
+    config.webhook = webhook(notify)?;
+    if let Some(contact) = &notify.push_contact {
+        config.push_contact.clone_from(contact);
+    }
+    config.push_allow_private = notify.push_allow_private;
     Ok(config)
+}
+
+fn webhook(notify: &cli::Notify) -> anyhow::Result<Option<WebhookConfig>> {
+    let Some(Secret(url)) = notify.webhook.clone() else { return Ok(None) };
+    let secret = Secret::either(None, notify.webhook_secret_file.as_deref())?;
+    Ok(Some(WebhookConfig { url, secret, kinds: notify.webhook_kinds.clone() }))
 }
 
 fn secret_key(server: &cli::Server) -> anyhow::Result<Option<String>> {

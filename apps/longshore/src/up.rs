@@ -141,7 +141,8 @@ impl Both {
         )?)
         .await?;
         let controller =
-            Controller::open(tiers::controller_config(&args.server, directories)?).await?;
+            Controller::open(tiers::controller_config(&args.server, &args.notify, directories)?)
+                .await?;
         let (manager_listener, manager_url) =
             tiers::listen(args.server.host, args.manager_port).await?;
         let (controller_listener, url) =

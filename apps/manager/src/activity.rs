@@ -28,7 +28,7 @@ const AGENT_PERIOD: Duration = Duration::from_millis(100);
 /// How often a conversation is told of, at most.
 const CONVERSATION_PERIOD: Duration = Duration::from_millis(250);
 
-/// Behind a lock that is held to note what changed, or to tell outboxes, which never wait.
+/// Behind a lock that is held to copy the list.
 #[derive(Debug, Default)]
 pub(crate) struct Activity {
     listeners: Mutex<HashMap<ConnectionId, Arc<Listener>>>,
@@ -137,7 +137,11 @@ impl Activity {
 
     /// A run has ended, or waits.
     pub(crate) fn run(&self, activity: &RunActivity) {
-        self.each(|listener| listener.outbox.event(RUN_ACTIVITY, activity));
+        self.each(|listener| {
+            if let Some(_telling) = listener.telling() {
+                listener.outbox.event(RUN_ACTIVITY, activity);
+            }
+        });
     }
 
     /// Something has happened to a conversation. Those in `but` know it already.
@@ -145,19 +149,23 @@ impl Activity {
         if !self.is_heard() {
             return;
         }
-        for (connection, listener) in self.lock().iter() {
-            // Of what is deleted nothing is told any more once this is. The rest may be said under a feed's lock, which must
-            // not wait for others.
-            let _telling = (update.action == ConversationAction::Deleted).then(|| listener.lock());
-            if !but(connection) {
-                listener.outbox.event(CONVERSATION_UPDATE, update);
-            }
+        let mut listeners: Vec<_> =
+            self.lock().iter().map(|(id, listener)| (id.clone(), listener.clone())).collect();
+        listeners.retain(|(connection, _)| !but(connection));
+        for (_, listener) in listeners {
+            // Of what is deleted nothing is told any more once this is. The rest may be said under a feed's lock, and does not
+            // wait for the listener's.
+            let is_last = update.action == ConversationAction::Deleted;
+            let _telling = is_last.then(|| listener.lock());
+            listener.outbox.event(CONVERSATION_UPDATE, update);
         }
     }
 
+    /// Not under the lock: a listener's own may have to be waited for, which who tells under a feed's must not.
     fn each(&self, tell: impl Fn(&Listener)) {
         if self.is_heard() {
-            self.lock().values().for_each(|listener| tell(listener));
+            let listeners: Vec<_> = self.lock().values().cloned().collect();
+            listeners.iter().for_each(|listener| tell(listener));
         }
     }
 
@@ -168,7 +176,10 @@ impl Activity {
 
 impl Drop for Subscription {
     fn drop(&mut self) {
-        self.listener.ended.cancel();
+        {
+            let _not_telling = self.listener.lock();
+            self.listener.ended.cancel();
+        }
         let mut listeners = self.activity.lock();
         // Another choice of the connection may have taken its place.
         if listeners.get(&self.connection).is_some_and(|now| Arc::ptr_eq(now, &self.listener)) {
@@ -241,7 +252,7 @@ impl Listener {
     }
 
     fn tell_agent(&self, agents: &Agents, id: &AgentId, change: Change) {
-        let mut pending = self.lock();
+        let Some(mut pending) = self.telling() else { return };
         let (agent, action) = match change {
             Change::Deleted(agent) => {
                 pending.conversations.retain(|(of, _)| of != id);
@@ -274,12 +285,18 @@ impl Listener {
     }
 
     fn tell_conversation(&self, agents: &Agents, agent: &AgentId, conversation: &ConversationId) {
-        let _telling = self.lock();
+        let Some(_telling) = self.telling() else { return };
         let activity =
             agents.get(agent).and_then(|agent| agent.conversations.activity(conversation));
         if let Some(activity) = activity {
             self.outbox.event(CONVERSATION_ACTIVITY, &activity);
         }
+    }
+
+    /// While it is held something may be told; none once the subscription has ended.
+    fn telling(&self) -> Option<MutexGuard<'_, Pending>> {
+        let pending = self.lock();
+        (!self.ended.is_cancelled()).then_some(pending)
     }
 
     fn lock(&self) -> MutexGuard<'_, Pending> {

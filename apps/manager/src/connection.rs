@@ -88,7 +88,7 @@ impl Connection {
         }
         // Whoever was present is no longer, whatever is still under way. With each login end the seats at terminals.
         self.members.clear();
-        self.activity = None;
+        self.stop_activity();
         while self.jobs.join_next().await.is_some() {}
     }
 
@@ -199,16 +199,18 @@ impl Connection {
         self.outbox.event(event, payload);
     }
 
-    /// Tells what all agents are doing, from the beginning, or does not any more.
-    pub(crate) fn tell_activity(&mut self, wanted: bool) {
+    /// Tells what all agents are doing: all that there is, and then what changes.
+    pub(crate) fn tell_activity(&mut self) {
+        let agents = self.server.agents.clone();
+        let activity = agents.activity().clone();
+        let (subscription, telling) = activity.subscribe(&self.id, &self.outbox, agents);
+        self.activity = Some(subscription);
+        self.spawn(telling);
+    }
+
+    /// Tells nothing more of that.
+    pub(crate) fn stop_activity(&mut self) {
         self.activity = None;
-        if wanted {
-            let agents = self.server.agents.clone();
-            let activity = agents.activity().clone();
-            let (subscription, telling) = activity.subscribe(&self.id, &self.outbox, agents);
-            self.activity = Some(subscription);
-            self.spawn(telling);
-        }
     }
 
     /// Does something beside this task.

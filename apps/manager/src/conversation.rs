@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use gateway::{Feed, Limits};
 use protocol::agents::Attendee;
-use protocol::limits::{TAIL_BYTES, TAIL_ENTRIES};
+use protocol::limits::{MAX_ANNOUNCED, TAIL_BYTES, TAIL_ENTRIES};
 use protocol::{AgentId, ConversationId, InteractionId, RunId};
 use store::{ManagerDb, OpenInteraction};
 use tokio::sync::mpsc::error::TrySendError;
@@ -145,6 +145,11 @@ impl Conversation {
     /// The connections that are present.
     pub(crate) fn present(&self) -> Vec<Key> {
         self.0.attendance.keys()
+    }
+
+    /// Who is present besides one, at most as many as are announced.
+    pub(crate) fn others(&self, than: &Key) -> Vec<Attendee> {
+        self.0.attendance.others(than, MAX_ANNOUNCED)
     }
 
     pub(crate) fn has(&self, key: &Key) -> bool {

@@ -296,6 +296,8 @@ impl Conversations {
         };
         if let Err(error) = deleted {
             card.state().gone = None;
+            // Nothing of it was told while it was going.
+            self.setting.activity.moved(&card.agent_id, id);
             if let Some(live) = &live
                 && !self.stopped.load(Ordering::Relaxed)
             {

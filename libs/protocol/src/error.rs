@@ -43,6 +43,8 @@ pub enum ErrorCode {
     TerminalNotFound,
     /// A terminal has or had this id.
     TerminalExists,
+    /// No subscription of that id is yours.
+    SubscriptionNotFound,
     /// There is no such file or directory.
     FileNotFound,
     /// There is a file or directory of that name already.

@@ -136,6 +136,8 @@ id!(/// Whoever follows conversations over one or more connections; stable.
     ViewerId, "vw");
 id!(/// One terminal.
     SessionId, "tm");
+id!(/// One browser that is told of what happens while nobody looks.
+    SubscriptionId, "ps");
 id!(/// One life of a log. It changes when the log is cleared or its store was replaced.
     Epoch, "ep");
 

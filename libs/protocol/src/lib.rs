@@ -12,12 +12,14 @@ pub mod error;
 pub mod ids;
 pub mod limits;
 pub mod names;
+pub mod notifications;
 pub mod spec;
 pub mod time;
 
 pub use error::{Ack, ErrorCode, WireError};
 pub use ids::{
     AgentId, ClientId, ConnectionId, ConversationId, CorrelationId, EntryId, Epoch, InteractionId,
-    InvalidId, MessageId, RunId, Seq, SessionId, ViewerId,
+    InvalidId, MessageId, RunId, Seq, SessionId, SubscriptionId, ViewerId,
 };
+pub use notifications::NotificationKind;
 pub use time::Timestamp;

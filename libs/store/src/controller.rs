@@ -1,5 +1,6 @@
 //! A controller's database.
 
+pub(crate) mod push;
 mod sessions;
 
 use std::fs::File;

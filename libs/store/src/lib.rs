@@ -9,6 +9,7 @@ mod record;
 mod secret;
 mod writer;
 
+pub use controller::push::PushRecord;
 pub use controller::{
     BrowserSession, ClientRecord, ControllerDb, Credentials, SESSION_LIFE, SessionKey,
 };

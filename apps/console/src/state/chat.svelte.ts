@@ -93,6 +93,8 @@ export class Chat {
       this.name = joined.name
       this.readOnly = joined.readOnly ?? false
       this.#present.clear()
+      for (const attendee of joined.present ?? []) this.#comes(attendee)
+      this.present = [...this.#present.values()]
       this.#log?.joined(joined)
       this.#changed()
       void this.#pump()
@@ -170,13 +172,23 @@ export class Chat {
       this.name = update.conversation.name
       this.readOnly = update.conversation.readOnly ?? false
     }
-    const { viewerId, user, clientType } = update
-    if (viewerId === undefined || (update.action !== 'joined' && update.action !== 'left')) return
-    const before = this.#present.get(viewerId)
-    const connections = (before?.connections ?? 0) + (update.action === 'joined' ? 1 : -1)
-    if (connections > 0) this.#present.set(viewerId, { viewerId, user, clientType, connections })
-    else this.#present.delete(viewerId)
+    if (update.action === 'joined') this.#comes(update)
+    if (update.action === 'left') this.#goes(update)
     this.present = [...this.#present.values()]
+  }
+
+  #comes({ viewerId, user, clientType }: Pick<ConversationUpdate, 'viewerId' | 'user' | 'clientType'>): void {
+    if (viewerId === undefined) return
+    const connections = (this.#present.get(viewerId)?.connections ?? 0) + 1
+    this.#present.set(viewerId, { viewerId, user, clientType, connections })
+  }
+
+  #goes({ viewerId }: Pick<ConversationUpdate, 'viewerId'>): void {
+    const present = viewerId === undefined ? undefined : this.#present.get(viewerId)
+    if (!present) return
+    if (present.connections > 1)
+      this.#present.set(present.viewerId, { ...present, connections: present.connections - 1 })
+    else this.#present.delete(present.viewerId)
   }
 
   /** Takes over what the log has, once for each picture that the browser draws. */

@@ -1,5 +1,5 @@
 use protocol::agents::{ActivityState, AgentInfo, AgentState};
-use protocol::{ConnectionId, Seq};
+use protocol::{ConnectionId, Seq, Timestamp};
 use serde_json::{Value, json};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::task::JoinHandle;
@@ -108,11 +108,18 @@ async fn a_client_that_is_told_late_counts_as_all_that_it_was() {
 
     audience.agent(&client(), &agent("a"), &payload(&json!("before")));
     audience.conversation(&client(), &conversation("y"), &open(&json!("before")));
+    for action in [ClientAction::Disconnected, ClientAction::Retrying, ClientAction::Retrying] {
+        audience.client(&update(action), None);
+    }
     audience.client(&update(ClientAction::Connected), Some(&there));
-    audience.client(&update(ClientAction::Changed), None);
+    for _ in 0..10 {
+        audience.client(&update(ClientAction::Changed), None);
+    }
     let telling = tell(listening);
 
-    assert_eq!(screen.next().await.1["action"], "current");
+    for action in ["disconnected", "retrying", "retrying", "current"] {
+        assert_eq!(screen.next().await.1["action"], action);
+    }
     assert_eq!(screen.next().await.1["payload"], "x");
     audience.client(&update(ClientAction::Deleted), Some(&BTreeMap::new()));
     assert_eq!(screen.next().await.1["action"], "deleted", "nothing in between");
@@ -154,13 +161,40 @@ async fn who_listens_no_more_hears_nothing() {
     telling.abort();
 }
 
+/// Passes over all until the client is connected.
+async fn connected_again(screen: &mut Screen) -> Value {
+    loop {
+        let (_, update) = screen.next().await;
+        if update["action"] == "connected" {
+            return update;
+        }
+    }
+}
+
+#[tokio::test]
+async fn of_a_manager_that_does_not_tell_the_agents_are_known() {
+    let mut manager = Scripted::start().await;
+    let (listening, mut screen) = listen(&manager.audience);
+    let telling = tell(listening);
+
+    for agents in [&[info("a"), info("b")][..], &[info("b")]] {
+        manager.reconnect_with(agents, false).await;
+        let connected = connected_again(&mut screen).await;
+
+        let known = connected["agents"].as_array().unwrap();
+        assert_eq!(known.len(), agents.len(), "{connected}");
+        assert_eq!((&known[0]["codec"], &known[0]["state"]), (&json!("unknown"), &json!("idle")));
+    }
+    telling.abort();
+}
+
 #[tokio::test]
 async fn a_client_is_connected_when_all_its_agents_are_known() {
     let mut manager = Scripted::start().await;
     let (listening, mut screen) = listen(&manager.audience);
     let telling = tell(listening);
 
-    manager.reconnect_with(&[info("a"), info("b")]).await;
+    manager.reconnect_with(&[info("a"), info("b")], true).await;
     manager.event(AGENT_UPDATE, &agent_update("a", "current", "idle")).await;
     manager.event(AGENT_UPDATE, &agent_update("b", "current", "running")).await;
     let connected = loop {
@@ -179,14 +213,9 @@ async fn a_client_is_connected_when_all_its_agents_are_known() {
     );
     manager.event(AGENT_UPDATE, &agent_update("b", "deleted", "idle")).await;
     assert_eq!(screen.next().await.1["payload"]["action"], "deleted");
-    manager.reconnect_with(&[info("a")]).await;
+    manager.reconnect_with(&[info("a")], true).await;
     manager.event(AGENT_UPDATE, &agent_update("a", "current", "idle")).await;
-    let again = loop {
-        let (_, update) = screen.next().await;
-        if update["action"] == "connected" {
-            break update;
-        }
-    };
+    let again = connected_again(&mut screen).await;
     assert_eq!(again["agents"].as_array().map(Vec::len), Some(1));
     telling.abort();
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use protocol::agents::{
     AgentAction, AgentInfo, AgentSummary, AgentUpdate, ConversationAction, ConversationActivity,
-    ConversationUpdate, RunActivity,
+    ConversationUpdate, RoutingHead, RunActivity,
 };
 use protocol::clients::{ClientAction, ClientUpdate};
 use protocol::names::agents::{
@@ -152,6 +152,24 @@ impl Overview {
         };
         if let Err(error) = read {
             tracing::debug!(client = %self.client, event, %error, "what an agent does cannot be read");
+            self.unread(json);
+        }
+    }
+
+    /// A newer manager has told of an agent in words of its own, which is not waited for any more.
+    fn unread(&self, json: &str) {
+        let head = RoutingHead::read(json).ok().and_then(|head| head.agent_id);
+        if let Some(agent) = head.and_then(|id| AgentId::new(id).ok()) {
+            let mut inner = self.lock();
+            inner.seen.insert(agent.clone());
+            self.no_longer_missing(&mut inner, &agent);
+        }
+    }
+
+    fn no_longer_missing(&self, inner: &mut Inner, agent: &AgentId) {
+        if let State::Waiting(missing) = &mut inner.link {
+            missing.remove(agent);
+            self.proceed(inner);
         }
     }
 
@@ -177,14 +195,10 @@ impl Overview {
         } else {
             inner.agents.insert(id.clone(), update.agent);
         }
-        match &mut inner.link {
-            State::Up => self.audience.agent(&self.client, &id, payload),
-            State::Waiting(missing) => {
-                missing.remove(&id);
-                self.proceed(&mut inner);
-            }
-            State::Told | State::Away => {}
+        if matches!(inner.link, State::Up) {
+            self.audience.agent(&self.client, &id, payload);
         }
+        self.no_longer_missing(&mut inner, &id);
     }
 
     fn conversation(&self, activity: &ConversationActivity, payload: &Arc<RawValue>) {

@@ -51,6 +51,7 @@ fn status(code: ErrorCode) -> StatusCode {
         | ErrorCode::RunNotFound
         | ErrorCode::InteractionNotFound
         | ErrorCode::TerminalNotFound
+        | ErrorCode::SubscriptionNotFound
         | ErrorCode::FileNotFound => StatusCode::NOT_FOUND,
         ErrorCode::NameTaken
         | ErrorCode::RunExists

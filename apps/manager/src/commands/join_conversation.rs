@@ -7,7 +7,7 @@ use protocol::agents::{
 
 use crate::call::Call;
 use crate::connection::Connection;
-use crate::conversation::Conversation;
+use crate::conversation::{Conversation, Key};
 use crate::error::Error;
 
 /// Longest client type that is kept, in characters.
@@ -20,7 +20,7 @@ pub(super) fn join(connection: &mut Connection, call: Call) {
         Ok((agent, conversation, payload)) => {
             let origin = call.origin().clone();
             let attendee = attendee(connection, &origin, payload.client_type);
-            let joined = joined(&conversation);
+            let joined = joined(&conversation, &connection.key(&origin));
             call.give(Ok(joined));
             let Ok(member) = connection.member_mut(&agent.id) else { return };
             member.come(&conversation, origin.connection_id, attendee, false);
@@ -47,7 +47,7 @@ fn prepare(connection: &Connection, call: &Call) -> Result<Prepared, Error> {
     Ok((agent, conversation, payload))
 }
 
-fn joined(conversation: &Conversation) -> Joined {
+fn joined(conversation: &Conversation, caller: &Key) -> Joined {
     let (epoch, head_seq) = conversation.feed().head();
     let card = conversation.card();
     let state = card.state();
@@ -60,6 +60,7 @@ fn joined(conversation: &Conversation) -> Joined {
         read_only: card.read_only,
         queue: state.queue.clone(),
         interactions: state.interactions.clone(),
+        present: conversation.others(caller),
     }
 }
 

@@ -16,8 +16,11 @@ pub(super) fn run(connection: &mut Connection, call: Call) {
             let mut topics = payload.topics;
             topics.dedup();
             let wanted = topics.contains(&Topic::Activity);
+            connection.stop_activity();
             call.give(Ok(Subscribed { agent_id: None, topics }));
-            connection.tell_activity(wanted);
+            if wanted {
+                connection.tell_activity();
+            }
         }
         Ok((false, payload)) => match subscribe(connection, &call, payload) {
             Err(error) => call.refuse(error),

@@ -94,6 +94,14 @@ impl Attendance {
         self.lock().here()
     }
 
+    /// Who is there but for one, at most so many.
+    pub(crate) fn others(&self, than: &Key, most: usize) -> Vec<Attendee> {
+        let inner = self.lock();
+        let here =
+            inner.present.iter().filter(|(key, present)| *key != than && present.lost.is_none());
+        here.take(most).map(|(_, present)| present.attendee.clone()).collect()
+    }
+
     /// The connections that are there.
     pub(crate) fn keys(&self) -> Vec<Key> {
         let inner = self.lock();

@@ -309,20 +309,17 @@ impl Runs {
         }
     }
 
-    /// Ends what waits, and what waits for an answer, because nobody is there to see it. The others go on.
+    /// Ends what waits because nobody is there to see it. What the agent has goes on, also if it waits for an answer: that is
+    /// given from elsewhere, or it expires.
     pub(super) fn end_unseen(&mut self, means: &Means<'_>, plan: &mut Plan) {
         while !self.waiting.is_empty() {
             self.drop_waiting(0, RunReason::NoClients, means, plan);
-        }
-        for current in self.current_mut().filter(|current| current.blocked) {
-            current.end(RunReason::NoClients, plan);
         }
     }
 
     /// Whether [`Self::end_unseen`] would change anything.
     pub(super) fn has_unseen(&self) -> bool {
-        let blocked = |current: &Current| current.blocked && current.reason.is_none();
-        !self.waiting.is_empty() || self.current().any(blocked)
+        !self.waiting.is_empty()
     }
 
     /// Accepts no more runs, and ends those that wait. Current ones go on.

@@ -60,6 +60,9 @@ pub struct Joined {
     pub queue: Queue,
     /// The interactions that wait for an answer.
     pub interactions: Vec<InteractionRequest>,
+    /// Who is present besides the caller, at most 64 connections.
+    #[serde(default)]
+    pub present: Vec<Attendee>,
 }
 
 /// `leaveConversation`, `deleteConversation`, `clearHistory`: a command about one conversation.

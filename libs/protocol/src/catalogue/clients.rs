@@ -40,7 +40,7 @@ pub(super) const MESSAGES: &[Message] = &[
              interval; with `stats`, `serverStats` comes at once and every interval.\n\n\
              With `activity`, directly behind the acknowledgement comes one `clientUpdate` with action `current` for every \
              registered client, then one `clientEvent` for every conversation that has an open run; then what changes. \
-             A viewer that reads slowly gets only the newest of `clientUpdate`, `agentUpdate` and `conversationActivity`.",
+             A viewer that reads slowly gets only the newest of `agentUpdate` and `conversationActivity`, and the newest few of `clientUpdate`.",
         ),
     HERE.event::<Connected>(names::CONNECTED, "The first event of every connection"),
     HERE.event::<ClientSet>(names::CLIENT_SET, "A client was selected"),

@@ -491,7 +491,7 @@ fn what_waits_ends_when_nobody_is_there() {
     let ((), plan) = fixture.decide(Runs::end_unseen);
 
     assert_eq!(states(&plan), [("b".to_owned(), RunState::Cancelled, Some(RunReason::NoClients))]);
-    assert!(matches!(&plan.effects[..], [Effect::Cancel(_, run)] if *run == id("a")), "x works on");
+    assert!(plan.effects.is_empty(), "x works on, and the answer to a may come from elsewhere");
     assert!(!fixture.runs.has_unseen());
 }
 

@@ -64,8 +64,14 @@ impl Sampled for Joined {
             read_only: false,
             queue: Queue::default(),
             interactions: Vec::new(),
+            present: Vec::new(),
         };
-        let busy = Self { queue: queue(), interactions: asks.collect(), ..joined.clone() };
+        let busy = Self {
+            queue: queue(),
+            interactions: asks.collect(),
+            present: vec![ada()],
+            ..joined.clone()
+        };
         vec![("nothing is open", joined), ("in the middle", busy)]
     }
 }
@@ -210,15 +216,19 @@ impl Sampled for QueueUpdate {
     }
 }
 
+fn ada() -> Attendee {
+    Attendee {
+        connection_id: connection(),
+        viewer_id: Some(viewer()),
+        user: Some("ada".into()),
+        client_type: Some("console".into()),
+    }
+}
+
 impl Sampled for Presence {
     fn samples() -> Vec<(&'static str, Self)> {
-        let ada = Attendee {
-            connection_id: connection(),
-            viewer_id: Some(viewer()),
-            user: Some("ada".into()),
-            client_type: Some("console".into()),
-        };
-        let all = Self { agent_id: agent(), conversation_id: conversation(), viewers: vec![ada] };
+        let viewers = vec![ada()];
+        let all = Self { agent_id: agent(), conversation_id: conversation(), viewers };
         vec![("one viewer", all)]
     }
 }

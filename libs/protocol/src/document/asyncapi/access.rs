@@ -5,6 +5,9 @@ use serde_json::{Value, json};
 use super::reference;
 use crate::catalogue::Namespace;
 
+/// Of browsers.
+const COOKIE: &str = "sessionCookie";
+
 pub(super) fn server(namespace: Namespace) -> Value {
     let (title, port, description) = match namespace {
         Namespace::Clients => ("Controller", "8081", "What people and their programs connect to."),
@@ -16,6 +19,10 @@ pub(super) fn server(namespace: Namespace) -> Value {
     };
     let reference = |kind: &str| reference(&format!("/components/securitySchemes/{kind}"));
     let (token, header) = scheme_ids(namespace);
+    let mut security = vec![reference(token), reference(header)];
+    if namespace == Namespace::Clients {
+        security.push(reference(COOKIE));
+    }
     json!({
         "host": "{host}:{port}",
         "pathname": "/socket.io/",
@@ -26,7 +33,7 @@ pub(super) fn server(namespace: Namespace) -> Value {
             "host": { "default": "127.0.0.1", "description": "Loopback, unless told otherwise." },
             "port": { "default": port },
         },
-        "security": [reference(token), reference(header)],
+        "security": security,
     })
 }
 
@@ -56,5 +63,13 @@ pub(super) fn security_schemes() -> Value {
         });
         [(token.to_owned(), in_auth), (header.to_owned(), in_header)]
     };
-    Namespace::ALL.into_iter().flat_map(describe).collect()
+    let in_cookie = json!({
+        "type": "httpApiKey",
+        "in": "cookie",
+        "name": "longshore_8081",
+        "description": "The session of a browser, `lss_…`, from `POST /api/session`. The name has the controller's port. It counts \
+            from the controller's own pages only.",
+    });
+    let described = Namespace::ALL.into_iter().flat_map(describe);
+    described.chain([(COOKIE.to_owned(), in_cookie)]).collect()
 }

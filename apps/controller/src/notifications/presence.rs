@@ -1,0 +1,98 @@
+//! Who looks at a page now, and need not be told outside of it.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use store::PushRecord;
+use tokio::time::Instant;
+
+/// How long a page counts as visible after it said so. It says so every 30 s; a browser that dies says nothing.
+const LEASE: Duration = Duration::from_secs(45);
+
+/// Leases of visible pages, by user and viewer, or subscription where the viewer is not known. In memory only: after a
+/// restart a page says it again.
+#[derive(Debug, Default)]
+pub(crate) struct Presence {
+    // Short and synchronous.
+    until: Mutex<HashMap<(String, String), Instant>>,
+}
+
+impl Presence {
+    /// A page of this browser is visible, or not any more.
+    pub(crate) fn set(&self, record: &PushRecord, is_visible: bool) {
+        let now = Instant::now();
+        let mut until = self.until.lock().unwrap_or_else(PoisonError::into_inner);
+        until.retain(|_, end| *end > now);
+        if is_visible {
+            until.insert(key(record), now + LEASE);
+        } else {
+            until.remove(&key(record));
+        }
+    }
+
+    /// Whether somebody looks at a page of this browser.
+    pub(super) fn is_visible(&self, record: &PushRecord) -> bool {
+        let until = self.until.lock().unwrap_or_else(PoisonError::into_inner);
+        until.get(&key(record)).is_some_and(|end| *end > Instant::now())
+    }
+}
+
+/// A browser that was subscribed anew is the same viewer.
+fn key(record: &PushRecord) -> (String, String) {
+    let place = record.viewer_id.as_ref().map_or(record.subscription_id.as_str(), |id| id.as_str());
+    (record.user.clone(), place.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::{SubscriptionId, Timestamp, ViewerId};
+
+    use super::*;
+
+    fn record(user: &str, viewer: Option<&str>) -> PushRecord {
+        PushRecord {
+            subscription_id: SubscriptionId::random(),
+            user: user.into(),
+            device: String::new(),
+            label: String::new(),
+            kinds: Vec::new(),
+            private: false,
+            viewer_id: viewer.map(|viewer| ViewerId::new(viewer).unwrap()),
+            created_at: Timestamp::from_millis(0),
+            last_delivered_at: None,
+            last_error: None,
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_page_is_visible_until_it_says_otherwise_or_nothing() {
+        let presence = Presence::default();
+        let (phone, laptop) = (record("ada", None), record("ada", None));
+
+        presence.set(&phone, true);
+        assert!(presence.is_visible(&phone) && !presence.is_visible(&laptop));
+        tokio::time::advance(Duration::from_secs(44)).await;
+        presence.set(&phone, true);
+        tokio::time::advance(Duration::from_secs(44)).await;
+        assert!(presence.is_visible(&phone), "it was said again");
+        tokio::time::advance(Duration::from_secs(1)).await;
+        assert!(!presence.is_visible(&phone));
+
+        presence.set(&laptop, true);
+        assert_eq!(presence.until.lock().unwrap().len(), 1, "what has ended is forgotten");
+        presence.set(&laptop, false);
+        assert!(!presence.is_visible(&laptop));
+    }
+
+    #[test]
+    fn a_viewer_is_one_however_often_it_was_subscribed() {
+        let presence = Presence::default();
+
+        presence.set(&record("ada", Some("me")), true);
+
+        assert!(presence.is_visible(&record("ada", Some("me"))));
+        assert!(!presence.is_visible(&record("ada", Some("other"))));
+        assert!(!presence.is_visible(&record("bob", Some("me"))));
+    }
+}
