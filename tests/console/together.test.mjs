@@ -163,7 +163,7 @@ test('the side bar: what others do elsewhere, and what one has not read', async 
   await counted(desk.sidebar.getByLabel(/unread/), 0)
   await desk.page.reload()
   await desk.ready()
-  await desk.sidebar.getByRole('link', { name: 'here' }).waitFor()
+  await desk.sidebar.getByRole('link', { name: 'here', exact: true }).waitFor()
   await counted(desk.sidebar.getByLabel(/unread/), 0)
 })
 

@@ -147,6 +147,11 @@ class App {
     void Promise.resolve(isSettled).then(() => (this.chat === chat ? chat.open() : undefined))
   }
 
+  /** The conversation of an agent that was looked at last. */
+  lastOf(clientId: ClientId, agentId: AgentId): ConversationId | undefined {
+    return this.#chats.find((chat) => chat.clientId === clientId && chat.agentId === agentId)?.conversationId
+  }
+
   /** Looks at no conversation. */
   hide(): void {
     void this.chat?.close()
