@@ -7,6 +7,14 @@ const TITLES = {
   test: () => 'This is a test',
 }
 
+/** As `exposed` of the page. */
+const UNSEEN = /(?![\t\n\ufe0f])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu
+const exposed = (text) =>
+  String(text ?? '').replace(UNSEEN, (control) => {
+    const code = control.codePointAt(0)
+    return code < 0x20 ? String.fromCharCode(0x2400 + code) : `⟦U+${code.toString(16).toUpperCase().padStart(4, '0')}⟧`
+  })
+
 self.addEventListener('install', () => self.skipWaiting())
 self.addEventListener('activate', (event) => event.waitUntil(self.clients.claim()))
 
@@ -22,9 +30,9 @@ self.addEventListener('push', (event) => {
 
 function show({ kind, clientId, agentId, agentName, conversationId, conversationName, message }) {
   const isPlace = [clientId, agentId, conversationId].every((id) => typeof id === 'string')
-  const where = conversationName && conversationName !== 'default' ? conversationName : ''
-  return self.registration.showNotification(TITLES[kind]?.(agentName ?? 'An agent') ?? 'longshore', {
-    body: [where, message].filter(Boolean).join('\n'),
+  const where = conversationName && conversationName !== 'default' ? exposed(conversationName) : ''
+  return self.registration.showNotification(TITLES[kind]?.(exposed(agentName ?? 'An agent')) ?? 'longshore', {
+    body: [where, exposed(message)].filter(Boolean).join('\n'),
     icon: '/icon.svg',
     silent: true,
     // As `tagOf` and `pathOf` of the page.

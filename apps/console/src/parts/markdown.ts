@@ -65,45 +65,78 @@ const ALLOWED: Config & { RETURN_DOM_FRAGMENT: true } = {
   RETURN_DOM_FRAGMENT: true,
 }
 
+/** Quotes and lists in each other, on one line: more are shown as text, as what takes them apart calls itself for each. */
+const DEEP = /^[ \t]*(?:>[ \t]*|(?:[-*+]|\d{1,9}[.)])[ \t]+){50}/m
+
 interface Shown {
   raw: string
   block: HTMLElement
 }
 
+interface Read {
+  blocks: Token[]
+  links: Tokens.Generic['links']
+}
+
 /**
  * Shows Markdown in an element, for Svelte's `{@attach}`. While a text grows only the blocks that change are made anew, so that
- * what is selected stays so.
+ * what is selected stays so. What cannot be taken apart is shown as it is.
  */
 export class Markdown {
   #shown: Shown[] = []
+  /** Where links by name lead to, which blocks before may use. */
+  #links = ''
 
   constructor(private readonly element: HTMLElement) {
     element.addEventListener('click', copy)
   }
 
   show(source: string): void {
-    const tokens = marked.lexer(plain(source))
-    let index = 0
-    for (const token of tokens) {
-      if (token.type === 'space' || token.type === 'def') continue
+    const { blocks, links } = read(plain(source))
+    const known = JSON.stringify(links)
+    const areSame = known === this.#links
+    this.#links = known
+    for (const [index, token] of blocks.entries()) {
       const before = this.#shown[index]
-      if (before?.raw !== token.raw) {
-        const block = blockOf(token, tokens.links)
-        if (before) before.block.replaceWith(block)
-        else this.element.append(block)
-        this.#shown[index] = { raw: token.raw, block }
-      }
-      index += 1
+      if (before?.raw === token.raw && (areSame || !token.raw.includes('['))) continue
+      const block = blockOf(token, links)
+      if (before) before.block.replaceWith(block)
+      else this.element.append(block)
+      this.#shown[index] = { raw: token.raw, block }
     }
-    for (const { block } of this.#shown.splice(index)) block.remove()
+    for (const { block } of this.#shown.splice(blocks.length)) block.remove()
   }
+}
+
+/** Its blocks; one of type `asIs` if it cannot be taken apart. */
+export function read(source: string): Read {
+  try {
+    if (!DEEP.test(source)) {
+      const tokens = marked.lexer(source)
+      return { blocks: tokens.filter(({ type }) => type !== 'space' && type !== 'def'), links: tokens.links }
+    }
+  } catch {
+    // Too deep in some other way.
+  }
+  return { blocks: [{ type: 'asIs', raw: source }], links: {} }
 }
 
 function blockOf(token: Token, links: Tokens.Generic['links']): HTMLElement {
   const block = document.createElement('div')
-  const html = marked.parser(Object.assign([token], { links }))
-  block.append(DOMPurify.sanitize(html, ALLOWED))
+  try {
+    if (token.type === 'asIs') return asIs(block, token.raw)
+    const html = marked.parser(Object.assign([token], { links }))
+    block.append(DOMPurify.sanitize(html, ALLOWED))
+  } catch {
+    return asIs(block, token.raw)
+  }
   for (const pre of block.querySelectorAll('pre')) dress(pre)
+  return block
+}
+
+function asIs(block: HTMLElement, raw: string): HTMLElement {
+  block.className = 'as-is'
+  block.textContent = raw
   return block
 }
 

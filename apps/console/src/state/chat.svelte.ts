@@ -282,6 +282,14 @@ export class Chat {
     await this.#relay.forward('promoteRun', this.agentId, { runId, agentId: this.agentId }).catch(unlessOver)
   }
 
+  /** Answers to questions that are being written: what is in each field. Not shown by this, only kept. */
+  readonly answers = new Map<InteractionId, readonly string[]>()
+
+  /** Forgets the oldest if there is far too much; to be called while the end is looked at. */
+  trim(): void {
+    if (this.#log?.trim()) this.#changed()
+  }
+
   /** Answers a question, or declines to without a value. Throws a {@link Failure}. */
   async answer(interactionId: InteractionId, value: unknown): Promise<void> {
     const answer = value === undefined ? { cancel: true } : { value }

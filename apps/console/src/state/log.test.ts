@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 
-import type { HistoryEvent, Joined, LiveEvent } from '../protocol'
+import type { History, HistoryEvent, Joined, LiveEvent } from '../protocol'
 import { Log } from './log'
 import { Rows } from './rows'
 
@@ -154,6 +154,7 @@ const action = fc.oneof(
       { do: 'cut' as const },
       { do: 'older' as const },
       { do: 'again' as const },
+      { do: 'trim' as const },
     ),
   },
   { weight: 1, arbitrary: fc.constant({ do: 'clear' as const }) },
@@ -177,6 +178,7 @@ test('any interleaving of replay, live and reconnect gives the same screen', () 
         if (step.do === 'join') link.join(limit)
         if (step.do === 'cut') link.cut()
         if (step.do === 'older') older()
+        if (step.do === 'trim') log.trim(2)
         // What was seen once does nothing when it comes again.
         if (step.do === 'again')
           for (const { event, payload } of [...log.entries]) expect(log.receive(event, payload)).toBe(false)
@@ -240,4 +242,42 @@ test('a page of the life before is void', () => {
 
   expect(log.older(page, life)).toBe(false)
   expect(log.entries).toEqual([])
+})
+
+test('a page that was asked for before a gap is void, and one that leaves a gap', () => {
+  const said = (seq: number): HistoryEvent =>
+    ({
+      event: 'chatMessage',
+      payload: { ...about, seq, id: `m${seq}`, from: 'user', text: '' },
+    }) as HistoryEvent
+  const log = new Log(agentId, conversationId)
+  const replay = (from: number, to: number): void => {
+    for (let seq = from; seq <= to; seq += 1) log.receive('chatMessage', said(seq).payload)
+  }
+  replay(101, 110)
+  const { life } = log
+  const page = (from: number, to: number): History => ({
+    epoch: 'e1',
+    headSeq: 300,
+    events: Array.from({ length: to - from + 1 }, (_, index) => said(from + index)),
+    hasMore: true,
+  })
+  log.epoch = 'e1'
+  replay(201, 210)
+  expect(log.older(page(91, 100), life)).toBe(false)
+  expect(log.older(page(91, 100), log.life)).toBe(false)
+  expect(log.older(page(191, 200), log.life)).toBe(true)
+  expect(log.firstSeq).toBe(191)
+})
+
+test('of a long log the oldest is forgotten, once it is far too long', () => {
+  const log = new Log(agentId, conversationId)
+  const receive = (seq: number): boolean =>
+    log.receive('chatMessage', { ...about, seq, id: `m${seq}`, from: 'user', text: '' })
+  for (let seq = 1; seq <= 12; seq += 1) receive(seq)
+  expect(log.trim(10)).toBe(false)
+  receive(13)
+  expect(log.trim(10)).toBe(true)
+  expect([log.firstSeq, log.head, log.entries.length, log.hasOlder]).toEqual([4, 13, 10, true])
+  expect(log.rows.all.filter(({ kind }) => kind === 'user')).toHaveLength(10)
 })

@@ -39,6 +39,10 @@ const LOGGED = new Set<string>([
 
 const ENDED = new Set<string>(['done', 'cancelled', 'failed'])
 
+/** Entries that a log keeps while its end is looked at, and by how much it may have more. */
+const MOST = 5_000
+const SLACK = 1.2
+
 const NO_QUEUE: Queue = { version: 0, running: [], queued: [] }
 
 /**
@@ -63,7 +67,7 @@ export class Log {
   queue: Queue = NO_QUEUE
   /** Those that wait for an answer. */
   readonly open = new Map<string, InteractionRequest>()
-  /** Counts the lives that were seen: what was made from another one is void. */
+  /** Counts the windows that were begun: a page for another one is void. */
   life = 0
   /** Requests up to here that are open came with the acknowledgement of the join. */
   #known: Seq = 0
@@ -112,14 +116,24 @@ export class Log {
     }
   }
 
-  /** A page of what is before the first entry. Whether it is of this life of the log. */
+  /** A page of what is before the first entry. Whether it is of this life of the log, and ends where the log begins. */
   older(page: History, life: number): boolean {
     if (life !== this.life || page.epoch !== this.epoch) return false
     const first = this.firstSeq
     const before = page.events.filter(({ payload }) => payload.seq < first)
+    if (before.length > 0 && before.at(-1)?.payload.seq !== first - 1) return false
+    this.rows.putBefore(before, this.entries)
     this.entries.unshift(...before)
-    this.rows = Rows.of(this.entries)
     this.hasOlder = page.hasMore
+    return true
+  }
+
+  /** Forgets the oldest entries if there are far more than `most`; they can be read again. Whether it has. */
+  trim(most = MOST): boolean {
+    if (this.entries.length <= most * SLACK) return false
+    this.entries.splice(0, this.entries.length - most)
+    this.rows = Rows.of(this.entries)
+    this.hasOlder = true
     return true
   }
 
@@ -199,6 +213,7 @@ export class Log {
   #drop(): void {
     this.entries.length = 0
     this.rows = new Rows()
+    this.life += 1
   }
 
   #beginAnew(epoch: Epoch | undefined): boolean {
@@ -209,7 +224,6 @@ export class Log {
     this.writing.clear()
     this.open.clear()
     this.#known = 0
-    this.life += 1
     return true
   }
 }

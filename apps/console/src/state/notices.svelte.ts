@@ -21,6 +21,7 @@ import {
   type Place,
 } from './notices'
 import { parse, pathOf, router } from './route.svelte'
+import { brief, briefQuestion } from './safe'
 import * as storage from './storage'
 
 /** How long a tab leaves the first word to one in which the conversation is in view. */
@@ -126,9 +127,12 @@ class Notices {
   async #show(notice: Notice): Promise<void> {
     const { clientId, agentId, conversationId, kind, message } = notice
     const path = pathOf({ view: 'chat', clientId, agentId, conversationId })
-    const title = text.notices.titles[kind](app.agent(clientId, agentId)?.name ?? text.notices.anAgent)
-    const where = notice.conversationName === 'default' ? '' : notice.conversationName
-    const body = [where, message].filter(Boolean).join('\n')
+    const title = text.notices.titles[kind](
+      brief(app.agent(clientId, agentId)?.name ?? text.notices.anAgent, 60),
+    )
+    const where = notice.conversationName === 'default' ? '' : brief(notice.conversationName)
+    const what = kind === 'needs_you' ? briefQuestion(message) : brief(message, 300)
+    const body = [where, what].filter(Boolean).join('\n')
     const options = { body, tag: tagOf(notice), icon: '/icon.svg', silent: true, data: { path } }
     // One of the worker's is replaced by what the controller pushes, and is the only kind that phones have.
     const registration = await navigator.serviceWorker?.getRegistration()
@@ -165,7 +169,7 @@ class Notices {
 function title(): string {
   const { route } = router
   const agent = 'agentId' in route ? app.agent(route.clientId, route.agentId) : undefined
-  return agent ? `${agent.name} · ${text.name}` : text.name
+  return agent ? `${brief(agent.name, 60)} · ${text.name}` : text.name
 }
 
 /** The conversation that is shown. */

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 
-import { brief, plain, pretty } from './safe'
+import { brief, briefQuestion, exposed, plain, pretty } from './safe'
 
 test('escape sequences go, text stays', () => {
   expect(plain('\u001b[31mred\u001b[0m and \u001b[1;4mmore\u001b[K')).toBe('red and more')
@@ -11,6 +11,30 @@ test('escape sequences go, text stays', () => {
 test('an escape sequence that never ends', () => {
   expect(plain('before \u001b[')).toBe('before ')
   expect(plain('\u001b')).toBe('␛')
+})
+
+test('a string that does not end takes nothing with it', () => {
+  for (const kind of ['P', 'X', ']', '^', '_'])
+    expect(plain(`Run: ls # \u001b${kind}\nrm -rf ~`)).toBe(`Run: ls # ␛${kind}\nrm -rf ~`)
+  expect(plain('ls \u001bP\nrm -rf ~\u001b\\')).toBe('ls ␛P\nrm -rf ~')
+  const long = 'x'.repeat(5_000)
+  expect(plain(`\u001b]${long}\u0007`)).toBe(`␛]${long}␇`)
+})
+
+test('what somebody decides on is shown with all that is in it', () => {
+  expect(exposed('ls # \u001b]0;x\u0007\r\nrm\t~')).toBe('ls # ␛]0;x␇␍\nrm\t~')
+  expect(exposed('a\u200b\u200d\u2060\ufeff\u2028\u00ad\u{e0041}\u202e\u3164b')).toBe(
+    'a⟦U+200B⟧⟦U+200D⟧⟦U+2060⟧⟦U+FEFF⟧⟦U+2028⟧⟦U+00AD⟧⟦U+E0041⟧⟦U+202E⟧⟦U+3164⟧b',
+  )
+  expect(exposed('⚠\ufe0f é ü 漢字')).toBe('⚠\ufe0f é ü 漢字')
+  expect(briefQuestion('Run\n\u001b[8mrm\u001b[0m', 12)).toBe('Run ␛[8mrm␛[…')
+})
+
+test('what is not seen is made so, what letters need stays', () => {
+  expect(plain('a\u200bb\u2060c\ufeffd\u2028e\u00adf\u{e0041}')).toBe(
+    'a⟦U+200B⟧b⟦U+2060⟧c⟦U+FEFF⟧d⟦U+2028⟧e⟦U+00AD⟧f⟦U+E0041⟧',
+  )
+  expect(plain('می\u200cخواهم 👩\u200d🚀')).toBe('می\u200cخواهم 👩\u200d🚀')
 })
 
 test('controls are seen, and what turns text around', () => {
