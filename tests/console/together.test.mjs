@@ -146,10 +146,13 @@ test('the side bar: what others do elsewhere, and what one has not read', async 
   await item.waitFor()
   const agent = desk.sidebar.getByRole('link', { name: /busy$/ })
 
+  await place.v.join(place.agentId, { conversationId: place.conversationId })
   const { runId } = await place.v.chat(place.agentId, 'slow', { conversationId: place.conversationId })
   await item.getByRole('img', { name: 'running' }).waitFor()
   await agent.getByRole('img', { name: 'running' }).waitFor()
   await item.getByLabel('1 unread message').waitFor()
+  // An answer that has not begun is none.
+  await place.v.tells('chatEvent', { runId, kind: 'assistantDelta' })
   await place.v.forward('cancelRun', place.agentId, { runId })
   await item.getByLabel('2 unread messages').waitFor()
   await agent.getByRole('img', { name: 'idle' }).waitFor()

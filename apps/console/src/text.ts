@@ -37,7 +37,8 @@ export const english = {
     attempt: (n: number) => `attempt ${n}`,
     retryIn: (seconds: number) => (seconds > 0 ? `next try in ${seconds} s` : 'trying…'),
     retryNow: 'Try now',
-    back: 'Connected again',
+    outdated: 'The controller is of another version now.',
+    reload: 'Load this page anew',
     managerAway: (name: string) => `${name} cannot be reached`,
     managerHint: 'Its history comes back by itself, and what you send now is kept.',
   },
@@ -122,6 +123,7 @@ export const english = {
   sent: {
     waiting: 'not sent yet',
     sending: 'sending…',
+    notKept: 'lost when this page is closed: this browser keeps no more',
     stored: 'stored',
     queued: (position: number | undefined) =>
       position === undefined ? 'stored, waits' : `stored, waits behind ${position}`,

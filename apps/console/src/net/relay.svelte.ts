@@ -37,21 +37,26 @@ type PayloadOf<E extends Forwarded> = Extract<ForwardedEvent, { event: E }>['pay
 interface Options {
   /** The viewer's stable id. */
   clientKey: string
+  /** The manager that `forward` goes to; without one, only the controller itself is talked to. */
+  client?: ClientId
   /** What to be told besides what is followed. */
-  topics: ViewerTopic[]
-  /** Called once for each connection, before anything else is sent on it: to select and to follow again. */
-  restore: (relay: Relay) => Promise<void> | void
+  topics?: ViewerTopic[]
 }
 
+/** How long somebody who wants something done waits for the connection. */
+const READY_MS = 10_000
+
 /**
- * The connection to the controller. It comes back by itself, by the law of {@link Backoff}, and at once when the browser comes back
+ * A connection to the controller, for one manager. It comes back by itself, by the law of {@link Backoff}, and at once when the browser comes back
  * to the network or the page to the foreground.
  */
 export class Relay {
   status: Status = $state({ kind: 'connecting' })
   connection: Connected | undefined = $state()
-  /** The selected manager; of this connection. */
-  client: ClientId | undefined = $state()
+  /** It can be used: its manager is selected. The event `ready` tells listeners so, once for each connection. */
+  isReady: boolean = $state(false)
+  /** Why its manager cannot be selected. */
+  problem: Failure | undefined = $state.raw()
 
   readonly #options: Options
   readonly #backoff = new Backoff()
@@ -61,7 +66,6 @@ export class Relay {
   #timer: ReturnType<typeof setTimeout> | undefined
   #heard = 0
   /** The selection that is under way. */
-  #selecting: { client: ClientId; done: Promise<void> } | undefined
 
   constructor(options: Options) {
     this.#options = options
@@ -131,22 +135,25 @@ export class Relay {
     return answer as ForwardCommandMap[E]['data']
   }
 
-  /**
-   * Selects the manager that `forward` goes to. What was followed at the one before ends, at the same one, too: of several who
-   * want the same one is sent.
-   */
-  async select(client: ClientId): Promise<void> {
-    if (this.#selecting?.client === client) return this.#selecting.done
-    if (!this.#selecting && this.client === client) return
-    this.client = undefined
-    const selecting = { client, done: this.command('setClient', { clientId: client }).then(() => {}) }
-    this.#selecting = selecting
-    try {
-      await selecting.done
-      if (this.#selecting === selecting) this.client = client
-    } finally {
-      if (this.#selecting === selecting) this.#selecting = undefined
-    }
+  /** Resolves when it can be used. Throws a {@link Failure} when that takes too long. */
+  async ready(): Promise<this> {
+    if (this.isReady) return this
+    return new Promise((resolve, reject) => {
+      const end = (): void => {
+        clearTimeout(late)
+        unlisten()
+      }
+      const unlisten = this.listen((event) => {
+        if (event !== 'ready' && event !== 'unready') return
+        end()
+        if (event === 'ready') resolve(this)
+        else reject(this.problem ?? new Failure('OFFLINE', 'The controller cannot be reached'))
+      })
+      const late = setTimeout(() => {
+        end()
+        reject(new Failure('OFFLINE', 'The controller cannot be reached'))
+      }, READY_MS)
+    })
   }
 
   /** Tries now what would be tried later. */
@@ -191,25 +198,34 @@ export class Relay {
     if (event === 'error' && (payload as { code?: string } | null)?.code === 'UNAUTHORIZED')
       return this.refuse()
     const inner = event === 'forwardedEvent' ? (payload as ForwardedEvent) : { event, payload }
-    for (const listener of this.#listeners) listener(inner.event, inner.payload)
+    this.#tell(inner.event, inner.payload)
   }
 
   async #open(socket: Socket, connected: Connected): Promise<void> {
+    const { client, topics = [] } = this.#options
     this.connection = connected
-    this.client = undefined
     this.#backoff.connected(Date.now())
     this.status = { kind: 'online' }
     try {
-      await this.command('subscribe', {
-        topics: [...this.#options.topics, 'heartbeat'],
-        intervalMs: HEARTBEAT_MS,
-      })
-      await this.#options.restore(this)
+      await this.command('subscribe', { topics: [...topics, 'heartbeat'], intervalMs: HEARTBEAT_MS })
+      if (client !== undefined) await this.command('setClient', { clientId: client })
+      if (socket === this.#socket) this.#become(undefined)
     } catch (error) {
-      // A connection that is lost meanwhile is restored on the next one; what is refused is shown where it is used.
-      if (socket === this.#socket && socket.connected)
-        console.warn('the connection could not be restored', error)
+      // A connection that is lost meanwhile begins anew by itself.
+      if (socket !== this.#socket || !(error instanceof Failure)) return
+      if (error.isPassing) this.#lose(error.message)
+      else this.#become(error)
     }
+  }
+
+  #become(problem: Failure | undefined): void {
+    this.problem = problem
+    this.isReady = problem === undefined
+    this.#tell(this.isReady ? 'ready' : 'unready', undefined)
+  }
+
+  #tell(event: string, payload: unknown): void {
+    for (const listener of [...this.#listeners]) listener(event, payload)
   }
 
   /** The controller does not let us in. */
@@ -217,6 +233,7 @@ export class Relay {
     clearTimeout(this.#timer)
     this.#drop()
     this.status = { kind: 'refused' }
+    this.#tell('refused', undefined)
   }
 
   #lose(reason: string): void {
@@ -232,8 +249,7 @@ export class Relay {
   #drop(): void {
     const socket = this.#socket
     this.#socket = undefined
-    this.client = undefined
-    this.#selecting = undefined
+    this.isReady = false
     socket?.disconnect()
   }
 

@@ -2,15 +2,14 @@ import { api, part, whenUnauthorized } from '../net/api'
 import { Failure } from '../net/failure'
 import { Relay } from '../net/relay.svelte'
 import type { AgentId, ClientEvent, ClientId, ConversationId, ConversationInfo } from '../protocol'
-import { Chat } from './chat.svelte'
+import { Chats } from './chats.svelte'
 import { randomId } from './random'
-import { keptMessages } from './sender.svelte'
 import * as storage from './storage'
 import { heard, mark, unread, type Marks } from './unread'
 import { agentOf, EMPTY, learnt, listed, only, receive, type Agent, type World } from './world'
 
-/** Conversations that are kept to come back to quickly. */
-const KEPT_CHATS = 8
+/** After the list of clients could not be read. */
+const AGAIN_MS = 2_000
 
 export interface Session {
   user: string
@@ -20,28 +19,46 @@ export interface Session {
 /** Whoever wants to know what happens anywhere: notifications. */
 export type Heard = (event: ClientEvent) => void
 
-/** The page: who we are, the connection, what all agents are doing, and the conversation that is looked at. */
+/** The page: who we are, its connections, what all agents are doing, and the conversations. */
 class App {
   /** `undefined` until it is known. */
   session: Session | 'none' | 'ended' | undefined = $state.raw()
   world: World = $state.raw(EMPTY)
   /** Which clients there are has been found out. */
   isKnown: boolean = $state(false)
-  chat: Chat | undefined = $state.raw()
-  marks: Marks = $state.raw(storage.kept('read', isMarks) ?? {})
+  marks: Marks = $state.raw({})
+  /** The connection that tells what all agents are doing; those to managers are {@link relayTo}. */
   relay: Relay | undefined = $state.raw()
   /** Whether the page is in the foreground. */
   isVisible: boolean = $state(!document.hidden)
+  /** The controller is another version than this page, which should be loaded anew. */
+  isOutdated: boolean = $state(false)
 
-  readonly #chats: Chat[] = []
+  readonly chats = new Chats((client) => this.relayTo(client))
+  readonly #relays = new Map<ClientId, Relay>()
   readonly #listeners = new Set<Heard>()
+  #version: string | undefined
+
+  constructor() {
+    whenUnauthorized(() => typeof this.session === 'object' && this.#end('ended'))
+    document.addEventListener('visibilitychange', () => (this.isVisible = !document.hidden))
+    // What was read in another tab was read.
+    addEventListener('storage', ({ key }) => storage.isKey(key, 'read') && this.#readMarks())
+    // The address that `longshore up` prints, in a tab that is open already.
+    addEventListener('hashchange', () => {
+      const token = takeToken()
+      if (token !== undefined) this.login(token).catch(() => undefined)
+    })
+    addEventListener('vite:preloadError', () => (this.isOutdated = true))
+  }
+
+  /** The conversation that is looked at. */
+  get chat(): Chats['current'] {
+    return this.chats.current
+  }
 
   /** Finds out whether we are logged in, with the token of the address if it has one. Throws a {@link Failure}. */
   async start(): Promise<void> {
-    whenUnauthorized(() => this.#ended())
-    document.addEventListener('visibilitychange', () => (this.isVisible = !document.hidden))
-    // What was read in another tab was read.
-    addEventListener('storage', () => (this.marks = storage.kept('read', isMarks) ?? this.marks))
     const token = takeToken()
     if (token !== undefined) return this.login(token)
     try {
@@ -64,49 +81,72 @@ class App {
 
   async logout(): Promise<void> {
     await api('DELETE', '/session')
-    this.relay?.close()
-    this.session = 'none'
+    this.#end('none')
   }
 
   #begin(session: Session): void {
+    this.#end('none')
+    storage.belongTo(session.user)
     this.session = session
-    this.relay?.close()
-    this.relay = new Relay({ clientKey: clientKey(), topics: ['activity'], restore: () => this.#restore() })
+    this.#readMarks()
+    this.relay = new Relay({ clientKey: clientKey(), topics: ['activity'] })
     this.relay.listen((event, payload) => this.#hear(event, payload))
-    for (const chat of this.#chats.splice(0)) void chat.close()
-    this.chat = undefined
   }
 
-  /** What was not sent when the page went is sent now, as far as its manager is the selected one. */
-  #sendKept(): void {
-    const relay = this.relay
-    for (const { clientId, agentId, conversationId, state } of keptMessages()) {
-      const isOpen = this.#chats.some((chat) => chat.conversationId === conversationId)
-      if (!relay || isOpen || state === 'failed' || clientId !== relay.client) continue
-      const chat = new Chat(relay, clientId, agentId, conversationId)
-      this.#chats.push(chat)
-      void chat.linger()
-    }
+  /** Nobody is logged in any more: what was known is for nobody to see. */
+  #end(session: 'none' | 'ended'): void {
+    this.chats.end()
+    for (const relay of this.#relays.values()) relay.close()
+    this.#relays.clear()
+    this.relay?.close()
+    this.relay = undefined
+    this.world = EMPTY
+    this.isKnown = false
+    this.session = session
   }
 
-  /** The controller lets us in no more. */
-  #ended(): void {
-    this.relay?.refuse()
-    this.session = 'ended'
+  /** The connection to a manager. There is one for each that has been used. */
+  relayTo(client: ClientId): Relay {
+    const known = this.#relays.get(client)
+    if (known) return known
+    const relay = new Relay({ clientKey: clientKey(), client })
+    relay.listen((event) => event === 'refused' && this.#end('ended'))
+    this.#relays.set(client, relay)
+    return relay
+  }
+
+  /** Does something with a client, as soon as it can be reached. Throws what `action` throws. */
+  async with<T>(clientId: ClientId, action: (relay: Relay) => Promise<T>): Promise<T> {
+    return action(await this.relayTo(clientId).ready())
+  }
+
+  /** Tries every connection now that would be tried later. */
+  retryNow(): void {
+    for (const relay of [this.relay, ...this.#relays.values()]) relay?.retryNow()
   }
 
   /** On each new connection. Clients that were removed while we were away are told by nobody. */
-  async #restore(): Promise<void> {
-    const opened = this.chat?.open()
-    for (const chat of this.#chats) if (chat.isLingering) void chat.linger()
-    const { items } = await api<{ items: Array<{ clientId: ClientId }> }>('GET', '/clients')
-    this.world = only(this.world, new Set(items.map(({ clientId }) => clientId)))
-    this.isKnown = true
-    await opened
-    this.#sendKept()
+  async #restore(relay: Relay): Promise<void> {
+    const version = relay.connection?.serverVersion
+    this.#version ??= version
+    this.isOutdated ||= this.#version !== version
+    try {
+      const session = await api<Session>('GET', '/session')
+      // Somebody else has logged in, in another tab.
+      if (typeof this.session === 'object' && session.user !== this.session.user) return location.reload()
+      const { items } = await api<{ items: Array<{ clientId: ClientId }> }>('GET', '/clients')
+      this.world = only(this.world, new Set(items.map(({ clientId }) => clientId)))
+      this.isKnown = true
+      this.chats.sendKept()
+    } catch {
+      setTimeout(() => relay === this.relay && relay.isReady && void this.#restore(relay), AGAIN_MS)
+    }
   }
 
   #hear(event: string, payload: unknown): void {
+    const { relay } = this
+    if (event === 'refused') return this.#end('ended')
+    if (event === 'ready' && relay) return void this.#restore(relay)
     this.world = receive(this.world, event, payload)
     if (event !== 'clientEvent') return
     const inner = payload as ClientEvent
@@ -124,38 +164,6 @@ class App {
 
   agent(clientId: ClientId | undefined, agentId: AgentId | undefined): Agent | undefined {
     return agentOf(this.world, clientId, agentId)
-  }
-
-  /** Looks at a conversation; without one, at the agent's `default`. */
-  show(clientId: ClientId, agentId: AgentId, conversationId: ConversationId | undefined): void {
-    const relay = this.relay
-    const before = this.chat
-    const isIt = (chat: Chat): boolean =>
-      chat.clientId === clientId &&
-      chat.agentId === agentId &&
-      (conversationId === undefined ? chat.name === 'default' : chat.conversationId === conversationId)
-    if (!relay || (before && isIt(before))) return
-    const known = this.#chats.findIndex(isIt)
-    const [chat = new Chat(relay, clientId, agentId, conversationId)] =
-      known < 0 ? [] : this.#chats.splice(known, 1)
-    this.#chats.unshift(chat)
-    this.#chats.splice(KEPT_CHATS)
-    this.chat = chat
-    // It may be the same one, as long as it is not known which one is `default`.
-    const left = before?.close()
-    const isSettled = before?.agentId === agentId ? left : undefined
-    void Promise.resolve(isSettled).then(() => (this.chat === chat ? chat.open() : undefined))
-  }
-
-  /** The conversation of an agent that was looked at last. */
-  lastOf(clientId: ClientId, agentId: AgentId): ConversationId | undefined {
-    return this.#chats.find((chat) => chat.clientId === clientId && chat.agentId === agentId)?.conversationId
-  }
-
-  /** Looks at no conversation. */
-  hide(): void {
-    void this.chat?.close()
-    this.chat = undefined
   }
 
   /** Reads the list of an agent's conversations, unless it is there. Throws a {@link Failure}. */
@@ -185,31 +193,11 @@ class App {
   #mark(marks: Marks): void {
     if (marks === this.marks) return
     this.marks = marks
-    storage.keep('read', marks)
+    storage.keep(storage.mine('read'), marks)
   }
 
-  /**
-   * Does something with a client that is perhaps not the selected one: for that it gets a connection of its own. Throws what
-   * `action` throws.
-   */
-  async with<T>(clientId: ClientId, action: (relay: Relay) => Promise<T>): Promise<T> {
-    const selected = this.relay
-    if (selected?.client === clientId) return action(selected)
-    let relay: Relay | undefined
-    try {
-      await new Promise<void>((resolve, reject) => {
-        const late = setTimeout(
-          () => reject(new Failure('OFFLINE', 'The controller cannot be reached')),
-          10_000,
-        )
-        const restore = (): void => (clearTimeout(late), resolve())
-        relay = new Relay({ clientKey: clientKey(), topics: [], restore })
-      })
-      await relay!.select(clientId)
-      return await action(relay!)
-    } finally {
-      relay?.close()
-    }
+  #readMarks(): void {
+    this.marks = storage.kept(storage.mine('read'), isMarks) ?? {}
   }
 }
 

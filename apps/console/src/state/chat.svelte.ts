@@ -1,18 +1,19 @@
-import { Failure, words } from '../net/failure'
+import { Failure } from '../net/failure'
 import type { Relay } from '../net/relay.svelte'
 import type {
   AgentId,
   ClientId,
-  ConnectionId,
   ConversationId,
   ConversationUpdate,
   InteractionId,
   InteractionRequest,
   Joined,
+  JoinConversation,
   Queue,
   RunId,
 } from '../protocol'
 import { Log, type Writing } from './log'
+import { Membership, type Phase } from './membership.svelte'
 import type { Outgoing } from './outbox'
 import { Presence, type Present } from './presence'
 import type { Row } from './rows'
@@ -24,18 +25,14 @@ const NEWEST = 300
 const PAGE = 200
 /** A message may have this many bytes. */
 export const MOST_BYTES = 1_048_576
-/** After a refusal that passes, when the server does not say. */
-const AGAIN_MS = 2_000
 /** How long after sending the last message it is known whether it waits. */
 const LINGER_MS = 1_000
 
-export type Phase = 'joining' | 'joined' | 'gone' | 'no-agent'
-
-/** A conversation that is looked at. It follows while it is {@link open}, and can be opened again: then it goes on by its cursor. */
+/**
+ * A conversation, as it is shown. It is followed while it is {@link open}, over lost connections, and can be opened again: then it goes on by
+ * its cursor.
+ */
 export class Chat {
-  phase: Phase = $state('joining')
-  /** Why it is not joined, if that passes. */
-  problem: string | undefined = $state()
   name: string = $state('')
   readOnly: boolean = $state(false)
   rows: readonly Row[] = $state.raw([])
@@ -50,19 +47,19 @@ export class Chat {
   conversationId: ConversationId | undefined = $state()
 
   readonly #relay: Relay
-  #log: Log | undefined
-  #sender: Sender | undefined = $state.raw()
-  #again: ReturnType<typeof setTimeout> | undefined
-  #frame: number | undefined
-  #unlisten: (() => void) | undefined
-  #joining = 0
-  #opening: Promise<void> | undefined
-  /** The connection on which it is joined. */
-  #joinedOn: ConnectionId | undefined
-  /** Nobody looks at it any more. */
-  #isLeaving = false
+  readonly #membership: Membership
   readonly #presence = new Presence()
+  readonly #sender: Sender
+  #log: Log | undefined
+  #isDeleted: boolean = $state(false)
+  #linger: ReturnType<typeof setTimeout> | undefined
+  #frame: number | undefined
+  /** Ends the hearing of what happens. */
+  #unlisten: (() => void) | undefined
+  /** Nobody looks at it. */
+  #isLeaving = true
 
+  /** Without a conversation it is the agent's `default`. */
   constructor(
     relay: Relay,
     readonly clientId: ClientId,
@@ -70,89 +67,50 @@ export class Chat {
     conversationId: ConversationId | undefined,
   ) {
     this.#relay = relay
-    if (conversationId !== undefined) this.#begin(conversationId)
-  }
-
-  /** Follows it from here on. To be called again for each connection. */
-  async open(): Promise<void> {
-    this.#isLeaving = false
-    await this.#opening
-    if (this.phase === 'joined' && this.#joinedOn === this.#relay.connection?.connectionId) return
-    return this.#open()
-  }
-
-  async #open(): Promise<void> {
-    const opening = this.#join((this.#joining += 1))
-    this.#opening = opening
-    await opening
-  }
-
-  async #join(turn: number): Promise<void> {
-    this.#unlisten ??= this.#relay.listen((event, payload) => this.#hear(event, payload))
-    if (!this.#relay.isOnline) return
-    const { agentId, conversationId } = this
-    const payload = {
+    this.#membership = new Membership({
+      relay,
       agentId,
-      ...(conversationId !== undefined && { conversationId }),
-      clientType: 'console',
-      ...(this.#log?.cursor(NEWEST) ?? { limit: NEWEST }),
-    }
-    try {
-      await this.#relay.select(this.clientId)
-      // At once, before the replay that is right behind it.
-      const joined = (data: Joined): void => void (turn === this.#joining && this.#joined(data))
-      await this.#relay.forward('joinConversation', agentId, payload, joined)
-      void this.#sender?.pump()
-    } catch (error) {
-      if (turn === this.#joining) this.#refused(error)
-    }
-  }
-
-  #joined(joined: Joined): void {
-    if (this.#log?.conversationId !== joined.conversationId) this.#begin(joined.conversationId)
-    this.phase = 'joined'
-    this.#joinedOn = this.#relay.connection?.connectionId
-    this.problem = undefined
-    this.name = joined.name
-    this.readOnly = joined.readOnly ?? false
-    this.#presence.begin(joined.present ?? [])
-    this.present = this.#presence.all
-    this.#log?.joined(joined)
-    this.#changed()
-  }
-
-  #begin(conversationId: ConversationId): void {
-    this.conversationId = conversationId
-    this.#log = new Log(this.agentId, conversationId)
-    const { clientId, agentId } = this
+      wanted: () => this.#wanted(),
+      joined: (joined) => this.#joined(joined),
+      restored: () => void this.#sender.pump(),
+    })
     this.#sender = new Sender(
       { clientId, agentId, conversationId },
       {
-        relay: this.#relay,
-        canSend: () => this.phase === 'joined' && this.#relay.isOnline && this.#relay.client === clientId,
+        relay,
+        canSend: () => this.#membership.isIn,
         head: () => this.#log?.head ?? 0,
         // The queue that it may be in is told a little later.
-        onidle: () => this.#isLeaving && !this.#isNeeded && this.#later(LINGER_MS, () => void this.#leave()),
+        onidle: () => this.#isLeaving && this.#leaveLater(),
       },
     )
-    this.draft = storage.kept(`draft.${conversationId}`, storage.isString) ?? ''
+    if (conversationId !== undefined) this.#begin(conversationId)
   }
 
-  #refused(error: unknown): void {
-    const code = error instanceof Failure ? error.code : undefined
-    if (code === 'CONVERSATION_NOT_FOUND') this.phase = 'gone'
-    else if (code === 'AGENT_NOT_FOUND' || code === 'CLIENT_NOT_FOUND') this.phase = 'no-agent'
-    else {
-      this.problem = words(error)
-      const wait = (error as Failure).retryAfterMs ?? AGAIN_MS
-      // A connection that is lost opens it again by itself.
-      if (this.#relay.isOnline) this.#later(wait, () => void this.#open())
-    }
+  get phase(): Phase {
+    return this.#isDeleted ? 'gone' : this.#membership.phase
   }
 
-  #later(ms: number, what: () => void): void {
-    clearTimeout(this.#again)
-    this.#again = setTimeout(what, ms)
+  /** Why it is not followed, if that passes. */
+  get problem(): string | undefined {
+    return this.#membership.problem
+  }
+
+  /** Whether it is followed, looked at or not. */
+  get isFollowing(): boolean {
+    return this.#membership.isWanted
+  }
+
+  /** Follows it from here on. */
+  async open(): Promise<void> {
+    this.#isLeaving = false
+    await this.#enter()
+  }
+
+  /** Goes on with what waits here, without anybody looking. */
+  async linger(): Promise<void> {
+    this.#isLeaving = true
+    await this.#enter()
   }
 
   /**
@@ -164,54 +122,80 @@ export class Chat {
     await this.#leave()
   }
 
-  /** Whether it is followed although nobody looks at it. */
-  get isLingering(): boolean {
-    return this.#isLeaving && this.#unlisten !== undefined
+  /** It is over, whatever waits. */
+  dispose(): void {
+    clearTimeout(this.#linger)
+    this.#unlisten?.()
+    void this.#membership.leave()
   }
 
-  /** Goes on with what waits, on a new connection. */
-  async linger(): Promise<void> {
-    this.#isLeaving = true
-    await this.#open()
+  async #enter(): Promise<void> {
+    clearTimeout(this.#linger)
+    this.#unlisten ??= this.#relay.listen((event, payload) => this.#hear(event, payload))
+    await this.#membership.enter()
+  }
+
+  async #leave(): Promise<void> {
+    if (!this.#isLeaving || this.#isNeeded) return
+    await this.#membership.leave()
+    if (this.#membership.isWanted) return
+    this.#unlisten?.()
+    this.#unlisten = undefined
+  }
+
+  #leaveLater(): void {
+    clearTimeout(this.#linger)
+    this.#linger = setTimeout(() => void this.#leave(), LINGER_MS)
   }
 
   get #isNeeded(): boolean {
     const me = this.#relay.connection?.viewerId
     const waits = this.#log?.queue.queued.some(({ viewerId }) => viewerId === me) ?? false
-    return this.phase !== 'gone' && this.phase !== 'no-agent' && (waits || (this.#sender?.isWaiting ?? false))
+    return this.phase !== 'gone' && this.phase !== 'no-agent' && (waits || this.#sender.isWaiting)
   }
 
-  async #leave(): Promise<void> {
-    // Whether there is anything to leave is known when the join is answered.
-    await this.#opening
-    if (!this.#isLeaving || this.#isNeeded) return
-    clearTimeout(this.#again)
-    this.#unlisten?.()
-    this.#unlisten = undefined
-    const { conversationId, agentId } = this
-    if (conversationId === undefined || this.phase !== 'joined') return
-    this.phase = 'joining'
-    this.#joinedOn = undefined
-    if (this.#relay.client === this.clientId) {
-      // Nobody waits for the answer: what is sent behind it comes behind it.
-      this.#relay.forward('leaveConversation', agentId, { agentId, conversationId }).catch(() => undefined)
+  #wanted(): JoinConversation {
+    const { agentId, conversationId } = this
+    return {
+      agentId,
+      ...(conversationId !== undefined && { conversationId }),
+      clientType: 'console',
+      ...(this.#log?.cursor(NEWEST) ?? { limit: NEWEST }),
     }
   }
 
+  #joined(joined: Joined): void {
+    if (this.#log?.conversationId !== joined.conversationId) this.#begin(joined.conversationId)
+    this.name = joined.name
+    this.readOnly = joined.readOnly ?? false
+    this.#presence.begin(joined.present ?? [])
+    this.present = this.#presence.all
+    this.#log?.joined(joined)
+    this.#changed()
+  }
+
+  #begin(conversationId: ConversationId): void {
+    this.conversationId = conversationId
+    this.#log = new Log(this.agentId, conversationId)
+    this.#sender.adopt(conversationId)
+    const kept = storage.kept(storage.mine(`draft.${conversationId}`), storage.isString)
+    // What is being written since before it was known which conversation this is goes on.
+    if (this.draft === '') this.draft = kept ?? ''
+    else this.setDraft(this.draft)
+  }
+
   #hear(event: string, payload: unknown): void {
-    if (event === 'remoteReconnected' && this.phase === 'joining') return void this.#open()
-    if (event === 'remoteReconnected') return void this.#sender?.pump()
     if (!this.#log) return
     if (event === 'conversationUpdate') this.#updated(payload as ConversationUpdate)
     if (!this.#log.receive(event, payload)) return
-    this.#sender?.seen(this.#log.entries.at(-1))
+    this.#sender.seen(this.#log.entries.at(-1))
     this.#changed()
     if (this.#isLeaving) void this.#leave()
   }
 
   #updated(update: ConversationUpdate): void {
     if (update.conversationId !== this.conversationId) return
-    if (update.action === 'deleted') this.phase = 'gone'
+    if (update.action === 'deleted') this.#isDeleted = true
     if (update.conversation) {
       this.name = update.conversation.name
       this.readOnly = update.conversation.readOnly ?? false
@@ -259,28 +243,33 @@ export class Chat {
 
   /** Messages of ours that are not in the log yet, as far as this page knows. */
   get outgoing(): readonly Outgoing[] {
-    return this.#sender?.items ?? []
+    return this.#sender.items
+  }
+
+  /** The one of them that is under way. */
+  get sendingId(): string | undefined {
+    return this.#sender.sendingId
   }
 
   /** Says something. It is kept, and sent until it is stored or refused. */
   send(text: string, { interrupt = false } = {}): void {
-    this.#sender?.send(text, interrupt)
+    this.#sender.send(text, interrupt)
   }
 
   retry(messageId: string): void {
-    this.#sender?.retry(messageId)
+    this.#sender.retry(messageId)
   }
 
   discard(messageId: string): void {
-    this.#sender?.discard(messageId)
+    this.#sender.discard(messageId)
   }
 
   /** Keeps what is being written. */
   setDraft(draft: string): void {
     this.draft = draft
     if (this.conversationId === undefined) return
-    if (draft === '') storage.forget(`draft.${this.conversationId}`)
-    else storage.keep(`draft.${this.conversationId}`, draft)
+    if (draft === '') storage.forget(storage.mine(`draft.${this.conversationId}`))
+    else storage.keep(storage.mine(`draft.${this.conversationId}`), draft)
   }
 
   /** Ends a run, whether it waits or runs. Throws a {@link Failure}. */

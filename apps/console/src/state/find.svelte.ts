@@ -48,7 +48,7 @@ async function searchClient(clientId: ClientId, query: string): Promise<Hit[]> {
   const agents = [...(app.world.get(clientId)?.agents.values() ?? [])].slice(0, AGENTS)
   if (agents.length === 0) return []
   return app.with(clientId, async (relay) => {
-    const lists = await Promise.all(
+    const lists = await Promise.allSettled(
       agents.map(async ({ agentId, name }) => {
         const { results } = await relay.forward('searchConversations', agentId, {
           agentId,
@@ -58,6 +58,6 @@ async function searchClient(clientId: ClientId, query: string): Promise<Hit[]> {
         return results.map((found) => ({ ...found, clientId, agentId, agentName: name }))
       }),
     )
-    return lists.flat()
+    return lists.flatMap((list) => (list.status === 'fulfilled' ? list.value : []))
   })
 }

@@ -1,4 +1,3 @@
-import { Failure } from '../net/failure'
 import type { Relay } from '../net/relay.svelte'
 import type { AgentId, ClientId, ConnectionId } from '../protocol'
 import { app } from './app.svelte'
@@ -12,8 +11,7 @@ import { app } from './app.svelte'
 export async function hear(relay: Relay, clientId: ClientId, agentId: AgentId): Promise<void> {
   const { conversations } = await relay.forward('listConversations', agentId, { agentId })
   const conversationId = conversations.at(-1)?.conversationId
-  const isInChat = app.chat?.clientId === clientId && app.chat.agentId === agentId
-  if (conversationId === undefined || isInChat) return
+  if (conversationId === undefined || app.chats.isFollowing(clientId, agentId)) return
   const joined = relay.forward('joinConversation', agentId, { agentId, conversationId, limit: 1 })
   const left = relay.forward('leaveConversation', agentId, { agentId, conversationId })
   await Promise.allSettled([joined, left])
@@ -24,21 +22,8 @@ export function isReachable(clientId: ClientId): boolean {
   return app.world.get(clientId)?.connected ?? true
 }
 
-/** The connection on which a manager is selected and can be reached; another one means that everything has to be followed again. */
+/** The connection to a manager while it can be reached; another one means that everything has to be followed again. */
 export function connectionTo(clientId: ClientId): ConnectionId | undefined {
-  const { relay } = app
-  const isThere = relay?.isOnline && relay.client === clientId && isReachable(clientId)
-  return isThere ? relay.connection?.connectionId : undefined
-}
-
-/** The page's connection. Throws a {@link Failure} while nobody is logged in. */
-export function relay(): Relay {
-  if (!app.relay) throw new Failure('UNAUTHORIZED', 'Nobody is logged in')
-  return app.relay
-}
-
-/** Selects a manager if it is not selected, for the view of one of its agents; to be called in an effect. */
-export function select(clientId: ClientId, failed: (error: unknown) => void): void {
-  const { relay } = app
-  if (relay?.isOnline && relay.client !== clientId) relay.select(clientId).catch(failed)
+  const relay = app.relayTo(clientId)
+  return relay.isReady && isReachable(clientId) ? relay.connection?.connectionId : undefined
 }

@@ -57,7 +57,10 @@ class Notices {
     const others = new BroadcastChannel('longshore.seen')
     others.onmessage = ({ data }) => storage.isString(data) && this.#seen(data)
     this.#others = others
-    signal.addEventListener('abort', () => others.close())
+    signal.addEventListener('abort', () => {
+      others.close()
+      this.#others = undefined
+    })
     // Another tab has chosen.
     addEventListener('storage', () => void (this.choice = kept() ?? this.choice), { signal })
     navigator.serviceWorker?.addEventListener('message', ({ data }) => opened(data), { signal })

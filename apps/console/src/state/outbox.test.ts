@@ -13,6 +13,7 @@ const outgoing = (messageId: string): Outgoing => ({
   interrupt: false,
   at: '2026-01-01T00:00:00.000Z',
   state: 'waiting',
+  isKept: true,
 })
 
 const accepted = (seq: number): ChatAccepted => ({ conversationId: 'c', runId: 'r', seq, state: 'queued' })

@@ -16,7 +16,8 @@ export interface Outgoing {
   runId: RunId
   clientId: ClientId
   agentId: AgentId
-  conversationId: ConversationId
+  /** Without one it is the agent's `default`, of which it is not known yet which one that is. */
+  conversationId?: ConversationId | undefined
   text: string
   interrupt: boolean
   /** When it was written. */
@@ -25,6 +26,8 @@ export interface Outgoing {
   state: 'waiting' | 'stored' | 'failed'
   /** With `failed`: why. */
   error?: { code: ErrorCode | 'OFFLINE'; message: string }
+  /** Whether it survives a reload of the page. */
+  isKept: boolean
   /** With `stored`: its place in the log. */
   seq?: Seq
 }

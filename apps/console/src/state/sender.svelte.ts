@@ -11,7 +11,7 @@ const AGAIN_MS = 2_000
 interface Conversation {
   clientId: ClientId
   agentId: AgentId
-  conversationId: ConversationId
+  conversationId: ConversationId | undefined
 }
 
 interface Options {
@@ -28,15 +28,28 @@ interface Options {
 export class Sender {
   items: readonly Outgoing[] = $state.raw([])
 
-  readonly #outbox: Outbox
+  #outbox: Outbox
   #isSending = false
+  /** The one that is under way. */
+  sendingId: string | undefined = $state()
   #again: ReturnType<typeof setTimeout> | undefined
 
   constructor(
-    private readonly about: Conversation,
+    private about: Conversation,
     private readonly options: Options,
   ) {
-    this.#outbox = new Outbox(keptMessages().filter((item) => item.conversationId === about.conversationId))
+    const { agentId, conversationId } = about
+    const isOurs = (item: Outgoing): boolean =>
+      item.agentId === agentId && item.conversationId === conversationId
+    this.#outbox = new Outbox(keptMessages().filter(isOurs))
+    this.#show()
+  }
+
+  /** It is known which conversation it is. */
+  adopt(conversationId: ConversationId): void {
+    if (this.about.conversationId === conversationId) return
+    this.about = { ...this.about, conversationId }
+    for (const item of keptMessages()) if (item.conversationId === conversationId) this.#outbox.add(item)
     this.#show()
   }
 
@@ -48,9 +61,9 @@ export class Sender {
   send(text: string, interrupt: boolean): void {
     const ids = { messageId: randomId(), runId: `r_${randomId()}` }
     const at = new Date().toISOString()
-    const item: Outgoing = { ...ids, ...this.about, text, interrupt, at, state: 'waiting' }
-    storage.keep(keyOf(item.messageId), item)
-    this.#outbox.add(item)
+    const item: Outgoing = { ...ids, ...this.about, text, interrupt, at, state: 'waiting', isKept: true }
+    const isKept = storage.keep(keyOf(item.messageId), item)
+    this.#outbox.add({ ...item, isKept })
     this.#show()
     void this.pump()
   }
@@ -90,11 +103,13 @@ export class Sender {
   }
 
   /** Whether to go on with the next one. */
-  async #sendOne({ messageId, runId, text, agentId, conversationId, interrupt }: Outgoing): Promise<boolean> {
+  async #sendOne({ messageId, runId, text, agentId, interrupt }: Outgoing): Promise<boolean> {
+    const { conversationId } = this.about
+    this.sendingId = messageId
     try {
       const chat = {
         agentId,
-        conversationId,
+        ...(conversationId !== undefined && { conversationId }),
         messageId,
         runId,
         message: text,
@@ -114,6 +129,7 @@ export class Sender {
       if (failure.code !== 'OFFLINE') this.#later(failure.retryAfterMs ?? AGAIN_MS)
       return false
     } finally {
+      this.sendingId = undefined
       this.#show()
     }
   }
@@ -134,21 +150,23 @@ export class Sender {
   }
 }
 
-const keyOf = (messageId: string): string => `out.${messageId}`
+const keyOf = (messageId: string): string => storage.mine(`out.${messageId}`)
 
 function isOutgoing(value: unknown): value is Outgoing {
   return (
     storage.isRecord(value) &&
-    ['messageId', 'runId', 'clientId', 'agentId', 'conversationId', 'text', 'at', 'state'].every(
+    ['messageId', 'runId', 'clientId', 'agentId', 'text', 'at'].every(
       (name) => typeof value[name] === 'string',
-    )
+    ) &&
+    ['string', 'undefined'].includes(typeof value.conversationId) &&
+    ['waiting', 'stored', 'failed'].includes(value.state as string)
   )
 }
 
 /** What this browser has kept of messages that are not known to be stored, the oldest first. */
 export function keptMessages(): Outgoing[] {
   return storage
-    .keys('out.')
+    .keys(storage.mine('out.'))
     .map((key) => storage.kept(key, isOutgoing))
     .filter((item) => item !== undefined)
     .sort((a, b) => a.at.localeCompare(b.at))

@@ -1,11 +1,27 @@
 /** What this browser keeps: drafts, messages that wait, what was read, the theme. No secrets. It may be full, or not allowed. */
 const PREFIX = 'longshore.'
 
-export function keep(key: string, value: unknown): void {
+let owner = ''
+
+/** From here on {@link mine} is this user's. */
+export function belongTo(user: string): void {
+  owner = encodeURIComponent(user)
+}
+
+/** The key of something that is of the user who is logged in, and of nobody else who uses this browser. */
+export const mine = (key: string): string => `${owner}/${key}`
+
+/** Whether a key of the browser's own storage is that one of the user's. */
+export const isKey = (raw: string | null, key: string): boolean => raw === PREFIX + mine(key)
+
+/** Whether it could be kept. */
+export function keep(key: string, value: unknown): boolean {
   try {
     localStorage.setItem(PREFIX + key, JSON.stringify(value))
+    return true
   } catch {
     // The page goes on without; what it does not survive is a reload.
+    return false
   }
 }
 

@@ -1,4 +1,3 @@
-import { relay } from '../../state/hearing'
 import { text } from '../../text'
 import { shown } from './content'
 import { base, isName, join, normal, parent } from './paths'
@@ -31,7 +30,7 @@ export function newFile(workspace: Workspace): Question {
   const { agentId, path: directory } = workspace
   const ondone = async (name: string): Promise<void> => {
     const path = join(directory, name)
-    await relay().forward('createFile', agentId, { agentId, path })
+    await workspace.relay.forward('createFile', agentId, { agentId, path })
     workspace.open(path)
     await workspace.refresh()
   }
@@ -42,7 +41,7 @@ export function newFile(workspace: Workspace): Question {
 export function newDirectory(workspace: Workspace): Question {
   const { agentId, path: directory } = workspace
   const ondone = async (name: string): Promise<void> => {
-    await relay().forward('createDirectory', agentId, { agentId, path: join(directory, name) })
+    await workspace.relay.forward('createDirectory', agentId, { agentId, path: join(directory, name) })
     await workspace.refresh()
   }
   const { newDirectory: title, name: label, create: action } = text.files
@@ -54,7 +53,7 @@ export function move(workspace: Workspace, from: string): Question {
   const ondone = async (entered: string): Promise<void> => {
     const to = normal(entered)
     if (to === from) return
-    await relay().forward('moveFile', agentId, { agentId, from, to })
+    await workspace.relay.forward('moveFile', agentId, { agentId, from, to })
     workspace.moved(from, to)
     await workspace.refresh()
   }
@@ -67,7 +66,7 @@ export function remove(workspace: Workspace, path: string, isDirectory: boolean)
   const { agentId } = workspace
   const ondone = async (): Promise<void> => {
     const recursive = isDirectory && { recursive: true }
-    await relay().forward('deleteFile', agentId, { agentId, path, ...recursive })
+    await workspace.relay.forward('deleteFile', agentId, { agentId, path, ...recursive })
     workspace.moved(path, undefined)
     if (workspace.path === path) await workspace.go(parent(path))
     else await workspace.refresh()

@@ -1,6 +1,6 @@
 import { Failure, words } from '../../net/failure'
+import type { Relay } from '../../net/relay.svelte'
 import type { AgentId, FileContent } from '../../protocol'
-import { relay } from '../../state/hearing'
 import { text } from '../../text'
 import { fromBase64, lineEnds } from './content'
 import { pictureType } from './paths'
@@ -43,6 +43,7 @@ export class Opened {
   #turn = 0
 
   constructor(
+    private readonly relay: Relay,
     readonly agentId: AgentId,
     readonly path: string,
   ) {
@@ -129,7 +130,7 @@ export class Opened {
     this.busy = 'saving'
     this.problem = undefined
     try {
-      const written = await relay().forward('writeFile', this.agentId, {
+      const written = await this.relay.forward('writeFile', this.agentId, {
         agentId: this.agentId,
         path: this.path,
         content: edited,
@@ -182,7 +183,7 @@ export class Opened {
 
   async #read(offset: number, encoding?: 'text' | 'base64', limit = MIB): Promise<FileContent> {
     const { agentId, path } = this
-    return relay().forward('readFile', agentId, {
+    return this.relay.forward('readFile', agentId, {
       agentId,
       path,
       offset,

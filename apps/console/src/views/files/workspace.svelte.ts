@@ -1,9 +1,10 @@
 import { untrack } from 'svelte'
 
 import { Failure, words } from '../../net/failure'
+import type { Relay } from '../../net/relay.svelte'
 import type { AgentId, ClientId, FileInfo, FileUpdateNotification, Files } from '../../protocol'
 import { app } from '../../state/app.svelte'
-import { connectionTo, hear, relay } from '../../state/hearing'
+import { connectionTo, hear } from '../../state/hearing'
 import { text } from '../../text'
 import { Opened } from './opened.svelte'
 import { isIn, normal, parent } from './paths'
@@ -28,6 +29,7 @@ export class Workspace {
   opened: Opened | undefined = $state.raw()
 
   readonly user = userNow()
+  readonly relay: Relay
   readonly #stop: () => void
   #next: string | undefined
   #turn = 0
@@ -37,8 +39,9 @@ export class Workspace {
     readonly clientId: ClientId,
     readonly agentId: AgentId,
   ) {
+    this.relay = app.relayTo(clientId)
     this.#stop = $effect.root(() => {
-      $effect(() => app.relay?.on('fileUpdateNotification', (update) => this.#hear(update)))
+      $effect(() => this.relay.on('fileUpdateNotification', (update) => this.#hear(update)))
       const connection = $derived(connectionTo(clientId))
       $effect(() => {
         if (connection) untrack(() => void this.#follow())
@@ -98,7 +101,7 @@ export class Workspace {
 
   async isDirectory(path: string): Promise<boolean> {
     const { agentId } = this
-    const listed = relay().forward('listFiles', agentId, { agentId, path, limit: 1 })
+    const listed = this.relay.forward('listFiles', agentId, { agentId, path, limit: 1 })
     return listed.then(
       () => true,
       () => false,
@@ -107,7 +110,7 @@ export class Workspace {
 
   open(path: string): void {
     this.close()
-    this.opened = new Opened(this.agentId, path)
+    this.opened = new Opened(this.relay, this.agentId, path)
   }
 
   close(): void {
@@ -133,14 +136,14 @@ export class Workspace {
 
   /** Goes on, on each new connection. */
   async #follow(): Promise<void> {
-    const heard = hear(relay(), this.clientId, this.agentId).catch(() => undefined)
+    const heard = hear(this.relay, this.clientId, this.agentId).catch(() => undefined)
     await this.refresh()
     await heard
     await this.opened?.check()
   }
 
   #hear({ agentId, filePath }: FileUpdateNotification): void {
-    if (agentId !== this.agentId || app.relay?.client !== this.clientId) return
+    if (agentId !== this.agentId) return
     const path = normal(filePath)
     const { opened } = this
     if (opened && isIn(opened.path, path)) void opened.check()
@@ -166,7 +169,7 @@ export class Workspace {
     if (error.code === 'FILE_NOT_FOUND') this.files = []
     if (this.phase === 'loading') this.phase = 'ready'
     // A connection that is lost follows again by itself.
-    if (error.isPassing && app.relay?.isOnline)
+    if (error.isPassing && this.relay.isReady)
       this.#soon ??= setTimeout(() => {
         this.#soon = undefined
         void this.refresh()
@@ -175,7 +178,7 @@ export class Workspace {
 
   async #list(path: string, after: string | undefined): Promise<Files> {
     const { agentId } = this
-    return relay().forward('listFiles', agentId, {
+    return this.relay.forward('listFiles', agentId, {
       agentId,
       ...(path !== '' && { path }),
       ...(after !== undefined && { after }),
@@ -193,7 +196,10 @@ addEventListener('beforeunload', (event) => {
 
 /** The workspace of an agent as it was left, with what was not saved. */
 export function workspaceOf(clientId: ClientId, agentId: AgentId): Workspace {
-  for (const stale of known.filter(({ user }) => user !== userNow())) drop(stale)
+  for (const stale of known.filter(
+    ({ user, relay, clientId }) => user !== userNow() || relay !== app.relayTo(clientId),
+  ))
+    drop(stale)
   const found = known.find((workspace) => workspace.clientId === clientId && workspace.agentId === agentId)
   const workspace = found ?? new Workspace(clientId, agentId)
   if (found) known.splice(known.indexOf(found), 1)

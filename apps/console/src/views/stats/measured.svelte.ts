@@ -1,5 +1,6 @@
 import type { AgentId, ClientId, ContainerStats } from '../../protocol'
-import { connectionTo, relay } from '../../state/hearing'
+import { app } from '../../state/app.svelte'
+import { connectionTo } from '../../state/hearing'
 import { append, sample, type Sample } from './history'
 
 /** Agents whose last minutes are kept. */
@@ -40,13 +41,12 @@ export function watch(
 ): (() => void) | undefined {
   if (connectionTo(clientId) === undefined) return
   const { agentId } = measured
-  const at = relay()
+  const at = app.relayTo(clientId)
   const unlisten = at.on('containerStats', (stats) => stats.agentId === agentId && measured.take(stats))
   at.forward('subscribe', agentId, { agentId, topics: ['containerStats'] }).catch(failed)
   return () => {
     unlisten()
-    // On another connection, or at another manager, nothing is told any more.
-    if (at.isOnline && at.client === clientId)
-      at.forward('subscribe', agentId, { agentId, topics: [] }).catch(() => undefined)
+    // On another connection nothing is told any more.
+    if (at.isReady) at.forward('subscribe', agentId, { agentId, topics: [] }).catch(() => undefined)
   }
 }

@@ -110,7 +110,7 @@ export class Shells {
   #hear(event: string, payload: unknown): void {
     if (event !== 'terminalOutput' && event !== 'terminalClosed' && event !== 'terminalCreated') return
     const { agentId, sessionId } = payload as { agentId: AgentId; sessionId: SessionId }
-    if (agentId !== this.agentId || this.relay.client !== this.clientId) return
+    if (agentId !== this.agentId) return
     if (event === 'terminalCreated') return void this.#add(payload as TerminalInfo)
     const shell = this.all.find((shell) => shell.sessionId === sessionId)
     if (!shell) return void this.#early?.push([event, payload])
@@ -180,7 +180,8 @@ const known: Shells[] = []
 /** The terminals of an agent, as they were when they were looked at last. */
 export function shellsOf(relay: Relay, clientId: ClientId, agentId: AgentId): Shells {
   // Of another session of the page nothing is left.
-  for (const stale of known.filter((shells) => shells.relay !== relay)) drop(stale)
+  for (const stale of known.filter((shells) => shells.clientId === clientId && shells.relay !== relay))
+    drop(stale)
   const found = known.find((shells) => shells.clientId === clientId && shells.agentId === agentId)
   const shells = found ?? new Shells(relay, clientId, agentId)
   if (found) known.splice(known.indexOf(found), 1)
