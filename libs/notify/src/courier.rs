@@ -77,11 +77,13 @@ impl<T: Clone + Debug> Courier<T> {
         self.bell.notify_one();
     }
 
-    /// Carries until `stop`, and reports each message when it has been taken, was refused, or was tried often enough.
+    /// Carries until `stop`, and reports each message when it has been taken, was refused, or was tried often enough. It may
+    /// be run again when it has ended: what was underway then is lost.
     pub async fn run<F>(&self, report: impl Fn(Delivered<T>) -> F, stop: CancellationToken)
     where
         F: Future<Output = ()>,
     {
+        self.lock().begin();
         let mut underway = FuturesUnordered::new();
         loop {
             while let Some(job) = self.take() {

@@ -184,7 +184,7 @@ async fn exchange(
         .header(HOST, &message.target.authority)
         .header(USER_AGENT, concat!("longshore/", env!("CARGO_PKG_VERSION")))
         .body(Full::new(Bytes::copy_from_slice(&message.body)))
-        .expect("a target's parts were parsed");
+        .map_err(|error| Failure::Unreachable(error.to_string()))?;
     request.headers_mut().extend(message.headers.clone());
     let asking = pin!(async { read(sender.send_request(request).await?).await });
     let reply = match select(asking, pin!(connection)).await {

@@ -59,6 +59,11 @@ impl<T> Backlog<T> {
         if is_full { self.waiting.pop_front().map(|job| job.parcel.tag) } else { None }
     }
 
+    /// Nothing is underway: whoever made the attempts has ended.
+    pub(super) fn begin(&mut self) {
+        self.underway.clear();
+    }
+
     /// The next attempt to make now, if there is one.
     pub(super) fn take(&mut self, now: Instant) -> Option<Job<T>> {
         if self.underway.len() >= self.at_once {
