@@ -72,7 +72,7 @@ pub struct ConversationActivity {
     pub timestamp: Timestamp,
 }
 
-/// `runActivity`: a run has ended or waits for an answer. Once for each such `runEvent`, when that is stored.
+/// `runActivity`: a run has ended or waits for an answer. Once for each end and each interaction, when that is stored.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RunActivity {
@@ -84,7 +84,7 @@ pub struct RunActivity {
     pub conversation_name: String,
     /// The run.
     pub run_id: RunId,
-    /// Position of the `runEvent` in the log.
+    /// Position of the `runEvent` or the `interactionRequest` in the log.
     pub seq: Seq,
     /// The state that the run is in now.
     pub state: ActivityState,
@@ -109,7 +109,7 @@ pub struct RunActivity {
     /// With `blocked` what is asked, with `done` the last answer: the beginning, at most 200 characters of plain text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
-    /// When the `runEvent` was appended.
+    /// When that entry was appended.
     pub timestamp: Timestamp,
 }
 
