@@ -72,7 +72,8 @@ pub struct ConversationActivity {
     pub timestamp: Timestamp,
 }
 
-/// `runActivity`: a run has ended or waits for an answer. Once for each end and each interaction, when that is stored.
+/// `runActivity`: a run has ended or waits for an answer. Once for each end and each interaction, when that is stored; of the
+/// interactions that wait also when somebody begins to be told.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RunActivity {
