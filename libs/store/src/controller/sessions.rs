@@ -99,7 +99,10 @@ impl ControllerDb {
         let time = |at: usize| Ok::<_, StoreError>(row.try_get::<i64, _>(at)?.unsigned_abs());
         let expires_at = Timestamp::from_millis(time(1)?);
         if expires_at <= now {
-            self.close_session(session).await?;
+            // It has ended whether that is written down or not.
+            if let Err(error) = self.close_session(session).await {
+                tracing::warn!(%error, "an expired session was not removed");
+            }
             return Ok(None);
         }
         let used = BrowserSession { user: row.try_get(0)?, expires_at };
