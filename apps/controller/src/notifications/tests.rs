@@ -267,7 +267,7 @@ async fn everybody_is_told_what_they_asked_for_and_nobody_who_looks() {
         })
         .await;
     let looking = fixture.subscribe(&device(&looks, "looks"), |_| {}).await;
-    fixture.notifications.push.presence.set(&looking, true);
+    fixture.notifications.push.presence.set(&looking, "p", true);
     fixture
         .subscribe(&device(&private, "private"), |record| {
             (record.kinds, record.private) = (vec![NotificationKind::Failed], true);
@@ -289,7 +289,7 @@ async fn everybody_is_told_what_they_asked_for_and_nobody_who_looks() {
         [hook.next().await.json()["runId"].clone(), hook.next().await.json()["runId"].clone()];
     told.sort_by_key(ToString::to_string);
     assert_eq!(told, ["run_1", "run_2"], "the webhook did not ask for the third");
-    fixture.notifications.push.presence.set(&looking, false);
+    fixture.notifications.push.presence.set(&looking, "p", false);
     fixture.happens("run_4", NotificationKind::Done);
     let next = service.next().await;
     assert_eq!(

@@ -23,6 +23,9 @@ const MOST: u32 = 20;
 /// Characters of a label.
 const LABEL: usize = 128;
 
+/// Bytes of what a page calls itself.
+const PAGE: usize = 64;
+
 /// A subscription as its user sees it; how the browser is reached is never shown.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -69,6 +72,9 @@ pub(super) struct Changes {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct Visibility {
     visible: bool,
+    /// What the page calls itself, so that another of the browser may be visible while this one is not.
+    #[serde(default)]
+    page: String,
 }
 
 /// What a push service said to a test.
@@ -171,10 +177,13 @@ pub(super) async fn presence(
     State(server): State<Arc<Server>>,
     Extension(User(user)): Extension<User>,
     Path(id): Path<String>,
-    Body(Visibility { visible }): Body<Visibility>,
+    Body(Visibility { visible, page }): Body<Visibility>,
 ) -> Result<StatusCode, Failure> {
     let record = find(&server, &user, &id).await?;
-    server.notifications.push.presence.set(&record, visible);
+    if page.len() > PAGE {
+        return Err(Error::Invalid(format!("a page is at most {PAGE} bytes")).into());
+    }
+    server.notifications.push.presence.set(&record, &page, visible);
     Ok(StatusCode::NO_CONTENT)
 }
 
