@@ -129,7 +129,7 @@ impl Telling {
             seq,
             state,
             reason: body.reason,
-            error: body.error,
+            error: body.error.as_deref().map(excerpt),
             duration_ms: body.duration_ms,
             viewer_id: body.viewer_id,
             user,

@@ -92,7 +92,7 @@ pub struct RunActivity {
     /// Why it ended, with `cancelled` and `failed`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<RunReason>,
-    /// More about a failure, for people.
+    /// More about a failure, for people: the beginning, at most 200 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
     /// Time from `started` to the end, in milliseconds.
