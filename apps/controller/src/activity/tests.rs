@@ -263,7 +263,10 @@ async fn agents_are_known_while_a_manager_does_not_say_and_it_is_asked_again() {
 async fn the_controller_hears_of_runs_with_names_and_sees_what_it_has_lost() {
     let mut manager = Scripted::start().await;
     let mut runs = manager.audience.runs();
+    let unheard_of = RunActivity { agent_id: agent("unheard"), ..run(1) };
 
+    manager.event("runActivity", &json!(unheard_of)).await;
+    assert_eq!(runs.recv().await.unwrap().agent_name, "unheard");
     manager.event(AGENT_UPDATE, &agent_update("a", "created", "idle")).await;
     manager.event("runActivity", &json!(run(7))).await;
     let heard = runs.recv().await.unwrap();

@@ -231,8 +231,9 @@ impl Overview {
     fn run(&self, run: RunActivity, payload: &RawValue) {
         let inner = self.lock();
         self.audience.event(&self.client, RUN_ACTIVITY, payload, None);
-        let agent_name =
-            inner.agents.get(&run.agent_id).map(|agent| agent.name.clone()).unwrap_or_default();
+        // Of an agent that was not told of yet there is its id.
+        let known = inner.agents.get(&run.agent_id).map(|agent| agent.name.clone());
+        let agent_name = known.unwrap_or_else(|| run.agent_id.to_string());
         let (client_id, client_name) = (self.client.clone(), inner.name.clone());
         self.audience.run(Activity { client_id, client_name, agent_name, run });
     }
