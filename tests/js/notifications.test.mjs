@@ -215,6 +215,8 @@ test('settings that make no sense are told at the start', async () => {
   for (const [more, expected] of [
     [['--webhook=ftp://x'], /the address of the webhook/],
     [['--webhook=http://x', '--webhook-kinds=blocked'], /needs_you, done or failed/],
+    [['--webhook-kinds=done'], /--webhook-kinds needs --webhook/],
+    [['--webhook-secret-file=x'], /--webhook-secret-file needs --webhook/],
     [['--push-contact=me'], /mailto:/],
   ]) {
     await assert.rejects(Server.start([...args, ...more]), expected)
