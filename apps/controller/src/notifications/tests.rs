@@ -19,7 +19,7 @@ use ring::agreement::{ECDH_P256, EphemeralPrivateKey, UnparsedPublicKey, agree_e
 use ring::rand::SystemRandom;
 use ring::{aead, hkdf, hmac, signature};
 use serde_json::Value;
-use store::{PushRecord, SecretKey};
+use store::{PushRecord, SecretKey, SessionKey};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
@@ -182,6 +182,9 @@ impl Fixture {
         let dir = TempDir::new().unwrap();
         let key = SecretKey::load_or_create(&dir.path().join("secret.key"), None).unwrap();
         let db = ControllerDb::open(&dir.path().join("controller.db"), key).await.unwrap();
+        db.add_token("ada", "ls_ada").await.unwrap();
+        let session = SessionKey::of("lss_ada");
+        db.open_session("ls_ada", session, Timestamp::now()).await.unwrap().unwrap();
         let mut config = Config::new(dir.path());
         (config.webhook, config.push_allow_private) = (webhook, true);
         let (runs, activity) = broadcast::channel(16);
@@ -203,7 +206,8 @@ impl Fixture {
             last_error: None,
         };
         change(&mut record);
-        let put = self.db.put_subscription(&record, &device.endpoint, 20).await.unwrap();
+        let session = SessionKey::of("lss_ada");
+        let put = self.db.put_subscription(&record, &device.endpoint, session, 20).await.unwrap();
         assert_eq!(put.as_ref(), Some(&record.subscription_id));
         record
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse;
 use axum::{Extension, Json};
 use notify::{Device, Verdict};
@@ -14,6 +14,7 @@ use store::PushRecord;
 
 use super::User;
 use super::answer::{Body, Failure, List};
+use crate::access::bearer;
 use crate::error::Error;
 use crate::notifications::said;
 use crate::server::Server;
@@ -102,9 +103,11 @@ pub(super) async fn list(
     Ok(Json(List { items: own.map(show).collect() }))
 }
 
+/// Only in a session, with which it ends: whoever logs out or is shut out is told nothing any more.
 pub(super) async fn add(
     State(server): State<Arc<Server>>,
     Extension(User(user)): Extension<User>,
+    headers: HeaderMap,
     Body(new): Body<New>,
 ) -> Result<impl IntoResponse, Failure> {
     server.notifications.push.check(&new.subscription)?;
@@ -120,7 +123,11 @@ pub(super) async fn add(
         last_delivered_at: None,
         last_error: None,
     };
-    let put = server.db.put_subscription(&record, &new.subscription.endpoint, MOST).await?;
+    // A token that is shown counts alone.
+    let session = bearer(&headers).is_none().then(|| server.session_of(&headers)).flatten();
+    let session = session.ok_or(Error::NoSession)?;
+    let put =
+        server.db.put_subscription(&record, &new.subscription.endpoint, session, MOST).await?;
     record.subscription_id = put.ok_or(Error::TooManySubscriptions(MOST))?;
     Ok((StatusCode::CREATED, Json(show(record))))
 }

@@ -20,7 +20,7 @@ const SESSIONS: i64 = 100;
 
 /// Names a session without letting anybody in: the hash of its secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct SessionKey([u8; 32]);
+pub struct SessionKey(pub(super) [u8; 32]);
 
 impl SessionKey {
     /// That of the session with this secret, if there is one.
@@ -138,6 +138,16 @@ impl ControllerDb {
         Ok(())
     }
 
+    /// How many sessions have not expired.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub async fn count_sessions(&self, now: Timestamp) -> Result<u64, StoreError> {
+        let count = sqlx::query("SELECT count(*) FROM sessions WHERE expires_at > ?");
+        let row = count.bind(millis(now)).fetch_one(&self.readers).await?;
+        Ok(row.try_get::<i64, _>(0)?.unsigned_abs())
+    }
+
     /// All sessions but those that have expired, which are removed as far as the database can be written.
     ///
     /// # Errors
@@ -208,6 +218,7 @@ mod tests {
         db.close_session(closed).await.unwrap();
 
         assert_eq!(db.use_session(closed, at(20)).await.unwrap(), None);
+        assert_eq!(db.count_sessions(at(30)).await.unwrap(), 1);
         assert_eq!(db.open_sessions(at(30)).await.unwrap(), HashSet::from([new]));
     }
 
