@@ -77,6 +77,9 @@ impl Notifications {
             loop {
                 match activity.recv().await {
                     Ok(heard) => {
+                        if let Some(subject) = Occasion::settled(&heard) {
+                            self.push.withdraw(&subject);
+                        }
                         if let Some(occasion) = Occasion::of(heard) {
                             self.tell(&occasion).await;
                         }

@@ -92,7 +92,9 @@ impl Verdict {
         match attempt {
             Ok(Reply { status: 200..=299, .. }) => Self::Taken,
             Ok(Reply { status: 404 | 410, .. }) => Self::Gone,
-            Ok(Reply { status: 429 | 500..=599, retry_after, .. }) => Self::Later(*retry_after),
+            Ok(Reply { status: 408 | 425 | 429 | 500..=599, retry_after, .. }) => {
+                Self::Later(*retry_after)
+            }
             Ok(_) | Err(Failure::NotPublic) => Self::Refused,
             Err(Failure::Unreachable(_) | Failure::Timeout) => Self::Later(None),
         }

@@ -72,7 +72,7 @@ pub struct ConversationActivity {
     pub timestamp: Timestamp,
 }
 
-/// `runActivity`: a run has ended or waits for an answer. Once for each end and each interaction, when that is stored; of the
+/// `runActivity`: a run has ended, waits for an answer, or has it. Once for each such `runEvent` and each interaction, when that is stored; of the
 /// interactions that wait also when somebody begins to be told.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -120,6 +120,8 @@ pub struct RunActivity {
 pub enum ActivityState {
     /// The agent waits for the answer to an interaction.
     Blocked,
+    /// What it asked was answered, or is not asked any more.
+    Resumed,
     /// Ended well.
     Done,
     /// Ended badly.
@@ -137,7 +139,8 @@ impl ActivityState {
             RunState::Done => Some(Self::Done),
             RunState::Failed => Some(Self::Failed),
             RunState::Cancelled => Some(Self::Cancelled),
-            RunState::Queued | RunState::Started | RunState::Resumed => None,
+            RunState::Resumed => Some(Self::Resumed),
+            RunState::Queued | RunState::Started => None,
         }
     }
 }
