@@ -9,7 +9,7 @@ fn main() {
         (true, true) => dist,
         // The files are read when they are asked for.
         (true, false) => Path::new("build.rs"),
-        // Where it is going to be: what is not there counts as changed each time.
+        // Where it is going to be.
         (false, _) => Path::new("../console"),
     };
     println!("cargo::rerun-if-changed={}", watched.display());

@@ -16,8 +16,21 @@ const KINDS = ['needs_you', 'done', 'failed']
 /** A server that may push to this machine. */
 const local = (more = {}) => up({ ...more, args: ['--push-allow-private', ...(more.args ?? [])] })
 
+/** Asks for a subscription as a browser does, which has logged in. */
+async function ask(server, body) {
+  const post = (target, body, headers) =>
+    fetch(server.controller + target, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...headers },
+      body: JSON.stringify(body),
+    })
+  server.cookie ??= (await post('/api/session', { token: server.token })).headers.getSetCookie()[0].split(';')[0]
+  const answer = await post(SUBSCRIPTIONS, body, { cookie: server.cookie })
+  return { status: answer.status, body: await answer.json() }
+}
+
 async function subscribe(server, browser, more = {}) {
-  const { status, body } = await server.rest('POST', SUBSCRIPTIONS, { subscription: browser.subscription, kinds: KINDS, ...more })
+  const { status, body } = await ask(server, { subscription: browser.subscription, kinds: KINDS, ...more })
   assert.equal(status, 201, JSON.stringify(body))
   return body
 }
@@ -129,11 +142,11 @@ test('what cannot be pushed to is refused and changes nothing', async () => {
     'nonsense',
   ]
   for (const subscription of wrong) {
-    const { status, body } = await server.rest('POST', SUBSCRIPTIONS, { subscription, kinds: KINDS })
+    const { status, body } = await ask(server, { subscription, kinds: KINDS })
     assert.deepEqual([status, body.error.code], [400, 'INVALID_PAYLOAD'], JSON.stringify(subscription))
   }
   for (const more of [{ kinds: [] }, { kinds: undefined }, { label: '' }, { viewerId: 'a b' }, { other: 1 }]) {
-    const { status } = await server.rest('POST', SUBSCRIPTIONS, { subscription: good, kinds: KINDS, ...more })
+    const { status } = await ask(server, { subscription: good, kinds: KINDS, ...more })
     assert.equal(status, 400, JSON.stringify(more))
   }
   assert.deepEqual((await server.rest('GET', SUBSCRIPTIONS)).body.items, [])
@@ -198,12 +211,27 @@ test('who asked for it is told when an agent asks, is done, or fails, with nobod
   assert.match(next.message, /not seen/, 'nothing was pushed while the page was looked at')
 })
 
+test('what a browser is pushed ends with its session', async () => {
+  const server = await local()
+  const browser = new Browser('http://127.0.0.1:1/x')
+  const body = { subscription: browser.subscription, kinds: KINDS }
+  const shown = await server.rest('POST', SUBSCRIPTIONS, body)
+  assert.deepEqual([shown.status, shown.body.error.code], [403, 'FORBIDDEN'], 'a token is no session')
+  await subscribe(server, browser)
+  const count = async () => (await server.rest('GET', SUBSCRIPTIONS)).body.items.length
+  assert.equal(await count(), 1)
+
+  await fetch(`${server.controller}/api/session`, { method: 'DELETE', headers: { cookie: server.cookie } })
+
+  assert.equal(await count(), 0)
+})
+
 test('twenty browsers are enough', async () => {
   const server = await up()
   const browsers = Array.from({ length: 21 }, (_, n) => new Browser(`https://push.example.com/${n}`))
   for (const browser of browsers.slice(0, 20)) await subscribe(server, browser)
 
-  const { status, body } = await server.rest('POST', SUBSCRIPTIONS, { subscription: browsers[20].subscription, kinds: KINDS })
+  const { status, body } = await ask(server, { subscription: browsers[20].subscription, kinds: KINDS })
 
   assert.deepEqual([status, body.error.code], [409, 'LIMIT_REACHED'])
   await subscribe(server, browsers[0], { label: 'again' })
@@ -215,6 +243,8 @@ test('settings that make no sense are told at the start', async () => {
   for (const [more, expected] of [
     [['--webhook=ftp://x'], /the address of the webhook/],
     [['--webhook=http://x', '--webhook-kinds=blocked'], /needs_you, done or failed/],
+    [['--webhook-kinds=done'], /--webhook-kinds needs --webhook/],
+    [['--webhook-secret-file=x'], /--webhook-secret-file needs --webhook/],
     [['--push-contact=me'], /mailto:/],
   ]) {
     await assert.rejects(Server.start([...args, ...more]), expected)

@@ -91,7 +91,10 @@ describe('login', () => {
 
   test('no other page logs a browser in', async () => {
     const headers = { origin: 'http://127.0.0.1:1' }
-    assertUnauthorized(await call('POST', '/api/session', { headers, body: { token: server.token } }))
+    const answer = await call('POST', '/api/session', { headers, body: { token: server.token } })
+    assert.deepEqual([answer.status, json(answer).error.code], [403, 'FORBIDDEN'])
+    assert.match(json(answer).error.message, /Host/, 'whose proxy hides it learns why')
+    assert.equal(answer.headers['set-cookie'], undefined)
   })
 
   test('a token shows who one is, without a session', async () => {

@@ -4,6 +4,8 @@
 export type ActivityState =
   /** The agent waits for the answer to an interaction. */
   | "blocked"
+  /** What it asked was answered, or is not asked any more. */
+  | "resumed"
   /** Ended well. */
   | "done"
   /** Ended badly. */
@@ -2509,7 +2511,10 @@ export type Role =
   /** The agent. */
   | "agent";
 
-/** `runActivity`: a run has ended or waits for an answer. Once for each such `runEvent`, when that is stored. */
+/**
+ * `runActivity`: a run has ended, waits for an answer, or has it. Once for each such `runEvent` and each interaction, when that is stored; of the
+ * interactions that wait also when somebody begins to be told.
+ */
 export interface RunActivity {
   /** The agent. */
   agentId: AgentId;
@@ -2519,13 +2524,13 @@ export interface RunActivity {
   conversationName: string;
   /** The run. */
   runId: RunId;
-  /** Position of the `runEvent` in the log. */
+  /** Position of the `runEvent` or the `interactionRequest` in the log. */
   seq: Seq;
   /** The state that the run is in now. */
   state: ActivityState;
   /** Why it ended, with `cancelled` and `failed`. */
   reason?: RunReason;
-  /** More about a failure, for people. */
+  /** More about a failure, for people: the beginning, at most 200 characters. */
   error?: string;
   /** Time from `started` to the end, in milliseconds. */
   durationMs?: number;
@@ -2537,7 +2542,7 @@ export interface RunActivity {
   interactionId?: InteractionId;
   /** With `blocked` what is asked, with `done` the last answer: the beginning, at most 200 characters of plain text. */
   message?: string;
-  /** When the `runEvent` was appended. */
+  /** When that entry was appended. */
   timestamp: Timestamp;
 }
 

@@ -3,7 +3,10 @@
 mod files;
 mod headers;
 
+use std::borrow::Cow;
+
 use axum::Router;
+use axum::body::Bytes;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::middleware;
 use axum::response::{Html, IntoResponse, Response};
@@ -30,15 +33,15 @@ pub(crate) fn mount(router: Router) -> Router {
 
 async fn serve(uri: Uri, headers: HeaderMap) -> Response {
     match files::find(uri.path()) {
-        Found::File(file, keep) => show(&file, keep, &headers),
+        Found::File(file, keep) => show(file, keep, &headers),
         Found::NotBuilt => ([(header::CACHE_CONTROL, "no-cache")], Html(NOT_BUILT)).into_response(),
         Found::Nothing => StatusCode::NOT_FOUND.into_response(),
     }
 }
 
 /// A file, or that the browser has it.
-fn show(file: &EmbeddedFile, keep: &'static str, headers: &HeaderMap) -> Response {
-    let tag = tag(file);
+fn show(file: EmbeddedFile, keep: &'static str, headers: &HeaderMap) -> Response {
+    let tag = tag(&file);
     let known = headers.get_all(header::IF_NONE_MATCH).iter().any(|known| knows(known, &tag));
     let described = [
         (header::CACHE_CONTROL, HeaderValue::from_static(keep)),
@@ -49,7 +52,12 @@ fn show(file: &EmbeddedFile, keep: &'static str, headers: &HeaderMap) -> Respons
         return (StatusCode::NOT_MODIFIED, described).into_response();
     }
     let content = [(header::CONTENT_TYPE, content_type(file.metadata.mimetype()))];
-    (described, content, file.data.clone().into_owned()).into_response()
+    let data = match file.data {
+        // Part of the binary: nothing is copied.
+        Cow::Borrowed(data) => Bytes::from_static(data),
+        Cow::Owned(data) => data.into(),
+    };
+    (described, content, data).into_response()
 }
 
 /// Weak, as the same file is sent compressed in several ways.

@@ -1,9 +1,10 @@
 //! Logging in to an agent with what is stored.
 
-use link::{Link, Session, WhenDown};
+use link::{CallError, Link, Session, WhenDown};
 use protocol::agents::{LoggedIn, Login};
 use protocol::names::agents::LOGIN;
 use protocol::{Ack, AgentId, ClientId, ConversationId, Epoch, ErrorCode, Seq, WireError};
+use serde_json::value::RawValue;
 use store::ControllerDb;
 
 use crate::error::Error;
@@ -27,12 +28,20 @@ pub(crate) enum Over<'a> {
 }
 
 impl Over<'_> {
+    /// Says something, and waits for the answer.
+    pub(crate) async fn call(
+        self,
+        event: &str,
+        payload: &RawValue,
+    ) -> Result<Box<RawValue>, CallError> {
+        match self {
+            Self::Session(session) => session.call(event, &[payload]).await,
+            Self::Link(link) => link.call(event, &[payload], WhenDown::Wait).await,
+        }
+    }
+
     async fn send(self, login: &Login) -> Result<Result<LoggedIn, WireError>, Error> {
-        let login = gateway::raw(login);
-        let answer = match self {
-            Self::Session(session) => session.call(LOGIN, &[&login]).await?,
-            Self::Link(link) => link.call(LOGIN, &[&login], WhenDown::Wait).await?,
-        };
+        let answer = self.call(LOGIN, &gateway::raw(login)).await?;
         Ok(serde_json::from_str::<Ack<LoggedIn>>(answer.get())?.into_result())
     }
 }

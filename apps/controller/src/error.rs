@@ -21,6 +21,13 @@ pub(crate) enum Error {
     NameTaken,
     #[error("Unauthorized")]
     Unauthorized,
+    /// Or it only looks so, behind a proxy.
+    #[error(
+        "The page's origin is not this controller's host. Does the proxy pass on Host? Other origins are named by --origin"
+    )]
+    OtherOrigin,
+    #[error("Only a browser that has logged in can be subscribed")]
+    NoSession,
     #[error("Subscription not found: {0}")]
     SubscriptionNotFound(String),
     #[error("{0} subscriptions are enough")]
@@ -95,6 +102,7 @@ impl From<Error> for WireError {
             Error::Invalid(_) => ErrorCode::InvalidPayload,
             Error::NameTaken => ErrorCode::NameTaken,
             Error::Unauthorized => ErrorCode::Unauthorized,
+            Error::OtherOrigin | Error::NoSession => ErrorCode::Forbidden,
             Error::SubscriptionNotFound(_) => ErrorCode::SubscriptionNotFound,
             Error::TooManySubscriptions(_) => ErrorCode::LimitReached,
             Error::TooManyTests => ErrorCode::RateLimited,

@@ -12,8 +12,10 @@ mod seen;
 mod tests;
 mod webhook;
 
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use futures_util::FutureExt;
 use store::ControllerDb;
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
@@ -52,9 +54,11 @@ impl Notifications {
         let push = Arc::new(Push::new(config, db)?);
         let webhook = config.webhook.as_ref().map(Webhook::new).transpose()?.map(Arc::new);
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
-        tasks.spawn(Arc::clone(&push).run(stop.clone()));
-        if let Some(webhook) = &webhook {
-            tasks.spawn(Arc::clone(webhook).run(stop.clone()));
+        let (carrier, ended) = (Arc::clone(&push), stop.clone());
+        tasks.spawn(keep("browsers", move || Arc::clone(&carrier).run(ended.clone())));
+        if let Some(carrier) = webhook.clone() {
+            let ended = stop.clone();
+            tasks.spawn(keep("webhook", move || Arc::clone(&carrier).run(ended.clone())));
         }
         let this = Arc::new(Self { push, webhook, seen: Mutex::default(), stop, tasks });
         this.tasks.spawn(Arc::clone(&this).listen(activity));
@@ -73,6 +77,9 @@ impl Notifications {
             loop {
                 match activity.recv().await {
                     Ok(heard) => {
+                        if let Some(subject) = Occasion::settled(&heard) {
+                            self.push.withdraw(&subject);
+                        }
                         if let Some(occasion) = Occasion::of(heard) {
                             self.tell(&occasion).await;
                         }
@@ -101,6 +108,14 @@ impl Notifications {
         if let Some(webhook) = &self.webhook {
             webhook.tell(occasion);
         }
+    }
+}
+
+/// Carries messages to these, and again after a failure that nobody thought of: it costs what was underway, and not all
+/// that come after it.
+async fn keep<F: Future<Output = ()>>(to: &str, carry: impl Fn() -> F) {
+    while AssertUnwindSafe(carry()).catch_unwind().await.is_err() {
+        tracing::error!(to, "what carries notifications has failed, and starts again");
     }
 }
 

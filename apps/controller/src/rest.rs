@@ -73,7 +73,8 @@ pub(crate) fn router(server: Arc<Server>) -> Router {
                 .layer(DefaultBodyLimit::max(LOGIN)),
         )
         // Or pages of the console would be found there.
-        .fallback(async || StatusCode::NOT_FOUND);
+        .fallback(async || StatusCode::NOT_FOUND)
+        .layer(middleware::map_response(answer::as_json));
     Router::new()
         .route(
             "/health",

@@ -80,7 +80,7 @@ impl Scripted {
         let audience = Audience::new();
         let (link, signals) = Link::open_over(Dialled(dial), endpoint);
         let remote = Remote::over(link, signals, &client, db, &audience);
-        let peer = let_in(&mut dials, &[], true).await;
+        let peer = let_in(&mut dials, &there_are(&[], true)).await;
         timeout(PATIENCE, remote.tried()).await.unwrap();
         Self { remote, audience, dials, peer, _dir: dir }
     }
@@ -92,9 +92,24 @@ impl Scripted {
 
     /// The same; then it has these agents, and may tell what they are doing.
     pub(crate) async fn reconnect_with(&mut self, agents: &[AgentInfo], tells: bool) {
+        self.reconnect_saying(&there_are(agents, tells)).await;
+    }
+
+    /// The same; then it refuses to say what there is.
+    pub(crate) async fn reconnect_refusing(&mut self, code: &str) {
+        let refused = refusal(code);
+        self.reconnect_saying(&[(SUBSCRIBE, refused.clone()), (LIST_AGENTS, refused)]).await;
+    }
+
+    /// The same, and hangs up before it has said anything.
+    pub(crate) async fn reconnect_in_vain(&mut self) {
+        self.reconnect_saying(&[]).await;
+    }
+
+    async fn reconnect_saying(&mut self, answers: &[(&str, Value)]) {
         // The old peer goes first, or the link would not dial.
         self.peer = Peer { to_link: mpsc::channel(1).0, from_link: mpsc::channel(1).1 };
-        self.peer = let_in(&mut self.dials, agents, tells).await;
+        self.peer = let_in(&mut self.dials, answers).await;
     }
 
     /// The remote's next command.
@@ -115,8 +130,7 @@ impl Scripted {
     }
 
     pub(crate) async fn refuse(&mut self, asked: &Asked, code: &str) {
-        let error = json!({ "code": code, "message": code });
-        self.ack(asked, &json!({ "success": false, "error": error })).await;
+        self.ack(asked, &refusal(code)).await;
     }
 
     /// Refuses a login. With wrong credentials the remote tries the password after the token, which is as wrong.
@@ -219,23 +233,28 @@ fn read(text: &str) -> Asked {
     }
 }
 
-async fn let_in(dials: &mut mpsc::Receiver<Peer>, agents: &[AgentInfo], tells: bool) -> Peer {
+fn refusal(code: &str) -> Value {
+    json!({ "success": false, "error": { "code": code, "message": code } })
+}
+
+/// What a manager with these agents says when it is asked what there is.
+fn there_are(agents: &[AgentInfo], tells: bool) -> [(&'static str, Value); 2] {
+    let subscribed = json!({ "success": true, "data": { "topics": ["activity"] } });
+    let subscribed = if tells { subscribed } else { refusal("INVALID_PAYLOAD") };
+    let listed = json!({ "success": true, "data": { "agents": agents } });
+    [(SUBSCRIBE, subscribed), (LIST_AGENTS, listed)]
+}
+
+async fn let_in(dials: &mut mpsc::Receiver<Peer>, answers: &[(&str, Value)]) -> Peer {
     let mut peer = timeout(PATIENCE, dials.recv()).await.expect("an attempt").unwrap();
     peer.to_link.send(Ok(OPEN.to_owned())).await.unwrap();
     let connect = timeout(PATIENCE, peer.from_link.recv()).await.unwrap().unwrap();
     assert!(connect.starts_with("40/agents,"));
     peer.to_link.send(Ok(r#"40/agents,{"sid":"x"}"#.to_owned())).await.unwrap();
     // It asks what there is.
-    let subscribed = if tells {
-        json!({ "success": true, "data": { "topics": ["activity"] } })
-    } else {
-        let error = json!({ "code": "INVALID_PAYLOAD", "message": "unknown variant" });
-        json!({ "success": false, "error": error })
-    };
-    let listed = json!({ "success": true, "data": { "agents": agents } });
-    for (event, answer) in [(SUBSCRIBE, subscribed), (LIST_AGENTS, listed)] {
+    for (event, answer) in answers {
         let asked = read(&timeout(PATIENCE, peer.from_link.recv()).await.unwrap().unwrap());
-        assert_eq!(asked.event, event, "{asked:?}");
+        assert_eq!(asked.event, *event, "{asked:?}");
         let ack = format!("43/agents,{}[{answer}]", asked.id);
         peer.to_link.send(Ok(ack)).await.unwrap();
     }

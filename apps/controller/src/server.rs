@@ -4,13 +4,12 @@ use std::sync::{Arc, Mutex};
 
 use anyhow::Context;
 use gateway::{BoxFuture, Connection, Envelope, Handshake, Service};
-use protocol::{Timestamp, ViewerId};
+use protocol::{Timestamp, ViewerId, WireError};
 use store::ControllerDb;
 use tokio_util::sync::CancellationToken;
 
 use crate::audience::{Attending, Audience};
 use crate::config::Config;
-use crate::error::Error;
 use crate::notifications::Notifications;
 use crate::remotes::Remotes;
 use crate::sessions::{Seat, Sessions};
@@ -73,11 +72,11 @@ impl Service for Server {
 
     fn authenticate(self: Arc<Self>, handshake: Handshake) -> BoxFuture<Result<Identity, String>> {
         Box::pin(async move {
-            // The same words whatever is wrong: whoever may not come in learns nothing.
             let admitted = self.admit(handshake.token(), &handshake.headers).await;
             let caller = admitted.map_err(|error| {
                 tracing::warn!(peer = ?handshake.peer, %error, "connection refused");
-                Error::Unauthorized.to_string()
+                // Only whoever may not come in is told that; the others come again.
+                WireError::from(error).message
             })?;
             let chosen = handshake.auth.get("clientKey").and_then(serde_json::Value::as_str);
             let viewer =

@@ -141,6 +141,15 @@ pub struct Containers {
     pub host_network: bool,
 }
 
+/// Whose pages may talk to a controller, besides its own.
+#[derive(Debug, Clone, Args)]
+pub struct Pages {
+    /// Origin of web pages that may talk to this controller, such as https://box.example; * for all, without logins of theirs. May
+    /// be given several times
+    #[arg(long = "origin", env = "LONGSHORE_ORIGIN", value_delimiter = ',', value_name = "ORIGIN", value_parser = origin)]
+    pub origins: Vec<String>,
+}
+
 /// Who is told when an agent needs somebody, besides browsers.
 #[derive(Debug, Clone, Args)]
 pub struct Notify {
@@ -185,6 +194,9 @@ pub struct Up {
     /// Who is told of what.
     #[command(flatten)]
     pub notify: Notify,
+    /// Whose pages may talk to it.
+    #[command(flatten)]
+    pub pages: Pages,
     /// Make no agents of the agent programs that are on the PATH
     #[arg(long, env = "LONGSHORE_NO_DETECT")]
     pub no_detect: bool,
@@ -205,6 +217,9 @@ pub struct Controller {
     /// Who is told of what.
     #[command(flatten)]
     pub notify: Notify,
+    /// Whose pages may talk to it.
+    #[command(flatten)]
+    pub pages: Pages,
     /// Port that people connect to; 0 takes any free one
     #[arg(
         long,
@@ -359,6 +374,21 @@ impl FromStr for ProgramAgent {
     }
 }
 
+/// As browsers say it: what is compared with theirs has to be.
+fn origin(text: &str) -> Result<String, String> {
+    let scheme = ["http://", "https://"].into_iter().find_map(|scheme| text.strip_prefix(scheme));
+    let is_host = |host: &str| {
+        let is_part =
+            |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.:[]_".contains(c);
+        !host.is_empty() && host.chars().all(is_part)
+    };
+    if text == "*" || scheme.is_some_and(is_host) {
+        Ok(text.to_owned())
+    } else {
+        Err("expected http://host or https://host, in small letters, without a path".to_owned())
+    }
+}
+
 fn seconds(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text.parse().map_err(|_| "expected a number of seconds")?;
     Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
@@ -391,6 +421,21 @@ mod tests {
 
         assert_eq!((manager.name.as_str(), manager.endpoint.as_str()), ("a", "http://m:8080/?x=y"));
         assert!("http://m:8080".parse::<KnownManager>().is_err());
+    }
+
+    #[test]
+    fn an_origin_is_what_browsers_say() {
+        for good in ["*", "https://box.example", "http://[::1]:8081"] {
+            assert_eq!(origin(good).unwrap(), good);
+        }
+        for bad in
+            ["", "box.example", "https://", "https://box.example/", "https://Box.example", "null"]
+        {
+            assert!(origin(bad).is_err(), "{bad}");
+        }
+        let several = ["longshore", "up", "--origin", "http://a", "--origin", "http://b"];
+        let Command::Up(up) = Cli::try_parse_from(several).unwrap().command else { panic!() };
+        assert_eq!(up.pages.origins, ["http://a", "http://b"]);
     }
 
     #[test]

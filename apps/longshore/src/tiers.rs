@@ -7,8 +7,8 @@ use std::path::Path;
 use ::controller::{Controller, WebhookConfig};
 use ::manager::Manager;
 use anyhow::{Context, ensure};
-use protocol::AgentId;
 use protocol::spec::AgentSpec;
+use protocol::{AgentId, NotificationKind};
 use serde::Serialize;
 use tokio::net::TcpListener;
 
@@ -51,7 +51,8 @@ pub async fn controller(args: cli::Controller, directories: Directories) -> anyh
     let shutdown = stop::on_signal()?;
     directories.create()?;
     let controller =
-        Controller::open(controller_config(&args.server, &args.notify, &directories)?).await?;
+        Controller::open(controller_config(&args.server, &args.notify, &args.pages, &directories)?)
+            .await?;
     introduce(&controller, &args).await?;
     let (listener, url) = listen(args.server.host, args.controller_port).await?;
     let token = token(&controller, args.token_file.as_deref()).await?;
@@ -148,11 +149,13 @@ pub async fn manager(
 pub(crate) fn controller_config(
     server: &cli::Server,
     notify: &cli::Notify,
+    pages: &cli::Pages,
     directories: &Directories,
 ) -> anyhow::Result<::controller::Config> {
     let mut config = ::controller::Config::new(&directories.data);
     config.secret = secret_key(server)?;
     config.grace = server.grace;
+    config.origins.clone_from(&pages.origins);
     config.webhook = webhook(notify)?;
     if let Some(contact) = &notify.push_contact {
         config.push_contact.clone_from(contact);
@@ -162,7 +165,13 @@ pub(crate) fn controller_config(
 }
 
 fn webhook(notify: &cli::Notify) -> anyhow::Result<Option<WebhookConfig>> {
-    let Some(Secret(url)) = notify.webhook.clone() else { return Ok(None) };
+    let Some(Secret(url)) = notify.webhook.clone() else {
+        ensure!(notify.webhook_secret_file.is_none(), "--webhook-secret-file needs --webhook");
+        // Their default is all of them.
+        let are_given = notify.webhook_kinds != NotificationKind::ALL;
+        ensure!(!are_given, "--webhook-kinds needs --webhook");
+        return Ok(None);
+    };
     let secret = Secret::either(None, notify.webhook_secret_file.as_deref())?;
     Ok(Some(WebhookConfig { url, secret, kinds: notify.webhook_kinds.clone() }))
 }

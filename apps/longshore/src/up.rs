@@ -140,9 +140,13 @@ impl Both {
             directories,
         )?)
         .await?;
-        let controller =
-            Controller::open(tiers::controller_config(&args.server, &args.notify, directories)?)
-                .await?;
+        let controller = Controller::open(tiers::controller_config(
+            &args.server,
+            &args.notify,
+            &args.pages,
+            directories,
+        )?)
+        .await?;
         let (manager_listener, manager_url) =
             tiers::listen(args.server.host, args.manager_port).await?;
         let (controller_listener, url) =

@@ -58,6 +58,8 @@ struct Listener {
 struct Pending {
     agents: BTreeMap<AgentId, Change>,
     conversations: BTreeSet<(AgentId, ConversationId)>,
+    /// Those of which it is still to be told what waits for an answer: it may have been asked before somebody wanted to know.
+    asking: BTreeSet<(AgentId, ConversationId)>,
     told: HashMap<AgentId, AgentState>,
 }
 
@@ -71,8 +73,8 @@ enum Change {
 }
 
 impl Activity {
-    /// Tells a connection of all agents and open conversations, and then of what changes, for as long as it keeps what this
-    /// gives and the future runs.
+    /// Tells a connection of all agents, open conversations and what waits for an answer in them, and then of what changes, for
+    /// as long as it keeps what this gives and the future runs.
     pub(crate) fn subscribe(
         self: &Arc<Self>,
         connection: &ConnectionId,
@@ -95,6 +97,7 @@ impl Activity {
         for agent in agents.all() {
             pending.agents.entry(agent.id.clone()).or_insert(Change::Current);
             for conversation in agent.conversations.open_ids() {
+                pending.asking.insert((agent.id.clone(), conversation.clone()));
                 pending.conversations.insert((agent.id.clone(), conversation));
             }
         }
@@ -256,6 +259,7 @@ impl Listener {
         let (agent, action) = match change {
             Change::Deleted(agent) => {
                 pending.conversations.retain(|(of, _)| of != id);
+                pending.asking.retain(|(of, _)| of != id);
                 pending.told.remove(id);
                 // Also when it was not told of: who has heard of it elsewhere waits for one or the other.
                 (Some(agent), AgentAction::Deleted)
@@ -285,11 +289,16 @@ impl Listener {
     }
 
     fn tell_conversation(&self, agents: &Agents, agent: &AgentId, conversation: &ConversationId) {
-        let Some(_telling) = self.telling() else { return };
-        let activity =
-            agents.get(agent).and_then(|agent| agent.conversations.activity(conversation));
-        if let Some(activity) = activity {
+        let Some(mut pending) = self.telling() else { return };
+        let is_asking = pending.asking.remove(&(agent.clone(), conversation.clone()));
+        let Some(agent) = agents.get(agent) else { return };
+        if let Some(activity) = agent.conversations.activity(conversation) {
             self.outbox.event(CONVERSATION_ACTIVITY, &activity);
+        }
+        if is_asking {
+            for asked in agent.conversations.waiting(conversation) {
+                self.outbox.event(RUN_ACTIVITY, &asked);
+            }
         }
     }
 

@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use protocol::agents::{
-    ConversationAction, ConversationActivity, ConversationInfo, NameCollision, Origin, RunReason,
+    ConversationAction, ConversationActivity, ConversationInfo, NameCollision, Origin, RunActivity,
+    RunReason,
 };
 use protocol::{AgentId, ConversationId, Timestamp};
 use store::{ConversationRecord, OpenInteraction, StoreError, name_key};
@@ -148,6 +149,13 @@ impl Conversations {
         let all = self.lock();
         let known = all.get(id).filter(|known| !known.card.is_gone())?;
         Some(known.card.activity(known.client_count()))
+    }
+
+    /// What waits for an answer in a conversation.
+    pub(crate) fn waiting(&self, id: &ConversationId) -> Vec<RunActivity> {
+        let all = self.lock();
+        let known = all.get(id).filter(|known| !known.card.is_gone());
+        known.map(|known| known.card.waiting()).unwrap_or_default()
     }
 
     /// Those in which a run is open.

@@ -31,6 +31,9 @@ pub struct Bounds {
     pub at_once: usize,
     /// Pause before the second attempt, up to half of it longer; 5 and 25 times this before the third and the fourth.
     pub pause: Duration,
+    /// Whether a receiver that says that there is nobody will never say anything else. A push service means it; an operator's
+    /// receiver may be being deployed.
+    pub gone_is_final: bool,
 }
 
 /// A message to carry.
@@ -77,11 +80,18 @@ impl<T: Clone + Debug> Courier<T> {
         self.bell.notify_one();
     }
 
-    /// Carries until `stop`, and reports each message when it has been taken, was refused, or was tried often enough.
+    /// Takes out what is of no interest any more, by tag and subject. It is not reported.
+    pub fn withdraw(&self, is_old: impl Fn(&T, Option<&str>) -> bool) {
+        self.lock().withdraw(is_old);
+    }
+
+    /// Carries until `stop`, and reports each message when it has been taken, was refused, or was tried often enough. It may
+    /// be run again when it has ended: what was underway then is lost.
     pub async fn run<F>(&self, report: impl Fn(Delivered<T>) -> F, stop: CancellationToken)
     where
         F: Future<Output = ()>,
     {
+        self.lock().begin();
         let mut underway = FuturesUnordered::new();
         loop {
             while let Some(job) = self.take() {
@@ -119,7 +129,11 @@ impl<T: Clone + Debug> Courier<T> {
 
     /// How long to wait before the next attempt, if there is to be one.
     fn pause(&self, attempt: u32, verdict: Verdict) -> Option<Duration> {
-        let Verdict::Later(asked) = verdict else { return None };
+        let asked = match verdict {
+            Verdict::Later(asked) => asked,
+            Verdict::Gone if !self.bounds.gone_is_final => None,
+            Verdict::Taken | Verdict::Gone | Verdict::Refused => return None,
+        };
         if attempt >= RETRIES {
             return None;
         }
@@ -150,7 +164,8 @@ mod tests {
 
     #[test]
     fn pauses_grow_and_end() {
-        let bounds = Bounds { waiting: 1, at_once: 1, pause: Duration::from_secs(2) };
+        let pause = Duration::from_secs(2);
+        let bounds = Bounds { waiting: 1, at_once: 1, pause, gone_is_final: true };
         let courier = Courier::<()>::new(Poster::new(Reach::Public), bounds);
         let seconds = Duration::from_secs;
 
@@ -164,5 +179,9 @@ mod tests {
         for verdict in [Verdict::Taken, Verdict::Gone, Verdict::Refused] {
             assert_eq!(courier.pause(0, verdict), None);
         }
+        let bounds = Bounds { gone_is_final: false, ..bounds };
+        let patient = Courier::<()>::new(Poster::new(Reach::Public), bounds);
+        assert!(patient.pause(0, Verdict::Gone).is_some());
+        assert_eq!(patient.pause(3, Verdict::Gone), None);
     }
 }

@@ -92,7 +92,9 @@ impl Verdict {
         match attempt {
             Ok(Reply { status: 200..=299, .. }) => Self::Taken,
             Ok(Reply { status: 404 | 410, .. }) => Self::Gone,
-            Ok(Reply { status: 429 | 500..=599, retry_after, .. }) => Self::Later(*retry_after),
+            Ok(Reply { status: 408 | 425 | 429 | 500..=599, retry_after, .. }) => {
+                Self::Later(*retry_after)
+            }
             Ok(_) | Err(Failure::NotPublic) => Self::Refused,
             Err(Failure::Unreachable(_) | Failure::Timeout) => Self::Later(None),
         }
@@ -184,7 +186,7 @@ async fn exchange(
         .header(HOST, &message.target.authority)
         .header(USER_AGENT, concat!("longshore/", env!("CARGO_PKG_VERSION")))
         .body(Full::new(Bytes::copy_from_slice(&message.body)))
-        .expect("a target's parts were parsed");
+        .map_err(|error| Failure::Unreachable(error.to_string()))?;
     request.headers_mut().extend(message.headers.clone());
     let asking = pin!(async { read(sender.send_request(request).await?).await });
     let reply = match select(asking, pin!(connection)).await {

@@ -55,13 +55,14 @@ impl Target {
         if host.is_empty() || port == 0 || authority.as_str().contains('@') {
             return Err(malformed);
         }
-        let path = uri.path_and_query().map_or("/", |path| path.as_str());
+        // Its text begins with the query where there is no path, and is no path to ask for then; shown, it has the `/`.
+        let path = uri.path_and_query().map_or_else(|| "/".to_owned(), ToString::to_string);
         Ok(Self {
             is_secure,
             host: host.trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase(),
             port,
             authority: authority.as_str().to_ascii_lowercase(),
-            path: path.to_owned(),
+            path,
         })
     }
 
@@ -130,6 +131,8 @@ mod tests {
         assert_eq!(target.origin(), "https://push.example:8443");
         assert_eq!(Target::new("https://a.b:443").unwrap().origin(), "https://a.b");
         assert_eq!(Target::new("http://[::1]:1/").unwrap().host, "::1");
+        assert_eq!(Target::new("https://a.b?c=d").unwrap().path, "/?c=d");
+        assert_eq!(Target::new("https://a.b").unwrap().path, "/");
         assert!(!format!("{target:?}").contains("a/b"));
         for bad in [
             "",

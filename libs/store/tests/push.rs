@@ -6,7 +6,19 @@
 use std::path::Path;
 
 use protocol::{NotificationKind, SubscriptionId, Timestamp, ViewerId};
-use store::{ControllerDb, PushRecord, SecretKey, StoreError};
+use store::{ControllerDb, PushRecord, SecretKey, SessionKey, StoreError};
+
+fn session() -> SessionKey {
+    SessionKey::of("lss_ada")
+}
+
+/// The same with somebody who has logged in.
+async fn with_session(directory: &Path) -> ControllerDb {
+    let db = open(directory).await;
+    db.add_token("ada", "ls_ada").await.unwrap();
+    db.open_session("ls_ada", session(), Timestamp::now()).await.unwrap().unwrap();
+    db
+}
 
 async fn open(directory: &Path) -> ControllerDb {
     let key = SecretKey::load_or_create(&directory.join("secret.key"), None).unwrap();
@@ -47,9 +59,9 @@ async fn the_key_is_made_once_and_outlives_a_restart_sealed() {
 #[tokio::test]
 async fn a_subscription_comes_back_as_it_was_and_its_device_is_sealed() {
     let directory = tempfile::tempdir().unwrap();
-    let db = open(directory.path()).await;
-    let id =
-        db.put_subscription(&record("ada", "the device"), "https://a", 20).await.unwrap().unwrap();
+    let db = with_session(directory.path()).await;
+    let put = db.put_subscription(&record("ada", "the device"), "https://a", session(), 20).await;
+    let id = put.unwrap().unwrap();
     db.close().await;
 
     let file = std::fs::read(directory.path().join("controller.db")).unwrap();
@@ -82,9 +94,9 @@ async fn a_subscription_comes_back_as_it_was_and_its_device_is_sealed() {
 #[tokio::test]
 async fn a_browser_is_subscribed_once_and_a_user_not_too_often() {
     let directory = tempfile::tempdir().unwrap();
-    let db = open(directory.path()).await;
+    let db = with_session(directory.path()).await;
     let put = async |user, device, endpoint| {
-        db.put_subscription(&record(user, device), endpoint, 2).await.unwrap()
+        db.put_subscription(&record(user, device), endpoint, session(), 2).await.unwrap()
     };
     let devices = async || {
         let all = db.subscriptions().await.unwrap();
@@ -111,4 +123,24 @@ async fn a_browser_is_subscribed_once_and_a_user_not_too_often() {
     put("ada", "3", "https://c").await.unwrap();
     assert_eq!(put("ada", "taken over", "https://a").await, None);
     assert_eq!(devices().await.last(), Some(&of("bob", "1 of bob")), "a refusal changes nothing");
+}
+
+#[tokio::test]
+async fn a_subscription_goes_with_the_session_that_it_was_made_in() {
+    let directory = tempfile::tempdir().unwrap();
+    let db = with_session(directory.path()).await;
+    let other = SessionKey::of("lss_other");
+    db.open_session("ls_ada", other, Timestamp::now()).await.unwrap().unwrap();
+    let put = async |endpoint, session| {
+        db.put_subscription(&record("ada", endpoint), endpoint, session, 20).await
+    };
+    put("https://a", session()).await.unwrap();
+    put("https://b", session()).await.unwrap();
+    put("https://b", other).await.unwrap();
+
+    db.close_session(session()).await.unwrap();
+
+    let left = db.subscriptions().await.unwrap();
+    assert_eq!(left.iter().map(|one| one.device.as_str()).collect::<Vec<_>>(), ["https://b"]);
+    assert!(put("https://a", session()).await.is_err(), "there is no such session any more");
 }

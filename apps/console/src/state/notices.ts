@@ -57,6 +57,7 @@ function kindOf({ state }: RunActivity): Kind | undefined {
     case 'done':
     case 'failed':
       return state
+    case 'resumed':
     case 'cancelled':
       return undefined
   }

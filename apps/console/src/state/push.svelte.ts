@@ -7,6 +7,7 @@ import { app } from './app.svelte'
 import { notices } from './notices.svelte'
 import type { Kind } from './notices'
 import { bytesOf, isSameKey, labelOf, obstacle, type Obstacle, type Subscription, type Tested } from './push'
+import { randomId } from './random'
 import * as storage from './storage'
 
 /** The controller believes for 45 s that somebody is looking. */
@@ -27,6 +28,8 @@ class Push {
   tested: string | undefined = $state()
   isBusy: boolean = $state(false)
 
+  /** This page among those of the browser. */
+  readonly #page = randomId()
   #restoring: Promise<void> | undefined
 
   get obstacle(): Obstacle | undefined {
@@ -138,7 +141,7 @@ class Push {
     const { subscription } = this
     if (!isThere(subscription) || typeof app.session !== 'object') return
     // The next one says it again; without it there is a notification too many.
-    await api('PUT', `${path(subscription)}/presence`, { visible }).catch(() => {})
+    await api('PUT', `${path(subscription)}/presence`, { visible, page: this.#page }).catch(() => {})
   }
 
   async #do(action: () => Promise<void>): Promise<void> {

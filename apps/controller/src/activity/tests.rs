@@ -220,11 +220,53 @@ async fn a_client_is_connected_when_all_its_agents_are_known() {
     telling.abort();
 }
 
+/// The number of agents with each news of a client up to the one that says that it is connected.
+async fn agents_until_connected(screen: &mut Screen) -> Vec<usize> {
+    let mut counts = Vec::new();
+    loop {
+        let (name, update) = screen.next().await;
+        assert_eq!(name, CLIENT_UPDATE, "{update}");
+        counts.push(update["agents"].as_array().map_or(0, Vec::len));
+        if update["connected"] == true {
+            return counts;
+        }
+    }
+}
+
+#[tokio::test]
+async fn agents_are_known_while_a_manager_does_not_say_and_it_is_asked_again() {
+    let mut manager = Scripted::start().await;
+    manager.event(AGENT_UPDATE, &agent_update("a", "created", "idle")).await;
+    let (listening, mut screen) = listen(&manager.audience);
+    let telling = tell(listening);
+    assert_eq!(screen.next().await.1["event"], AGENT_UPDATE);
+
+    manager.reconnect_in_vain().await;
+    manager.reconnect_refusing("STORE_UNAVAILABLE").await;
+
+    let counts = agents_until_connected(&mut screen).await;
+    assert!(counts.iter().all(|count| *count == 1), "{counts:?}");
+    let subscribe = manager.expect("subscribe").await;
+    manager.answer(&subscribe, &json!({ "topics": ["activity"] })).await;
+    let list = manager.expect("listAgents").await;
+    manager.answer(&list, &json!({ "agents": [info("b"), info("c")] })).await;
+    for agent in ["b", "c"] {
+        manager.event(AGENT_UPDATE, &agent_update(agent, "current", "idle")).await;
+    }
+    let known = connected_again(&mut screen).await["agents"].clone();
+    let known: Vec<_> = known.as_array().unwrap().iter().map(|a| a["agentId"].clone()).collect();
+    assert_eq!(known, ["b", "c"]);
+    telling.abort();
+}
+
 #[tokio::test]
 async fn the_controller_hears_of_runs_with_names_and_sees_what_it_has_lost() {
     let mut manager = Scripted::start().await;
     let mut runs = manager.audience.runs();
+    let unheard_of = RunActivity { agent_id: agent("unheard"), ..run(1) };
 
+    manager.event("runActivity", &json!(unheard_of)).await;
+    assert_eq!(runs.recv().await.unwrap().agent_name, "unheard");
     manager.event(AGENT_UPDATE, &agent_update("a", "created", "idle")).await;
     manager.event("runActivity", &json!(run(7))).await;
     let heard = runs.recv().await.unwrap();

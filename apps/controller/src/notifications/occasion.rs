@@ -69,7 +69,7 @@ impl Occasion {
             ActivityState::Blocked => NotificationKind::NeedsYou,
             ActivityState::Done => NotificationKind::Done,
             ActivityState::Failed => NotificationKind::Failed,
-            ActivityState::Cancelled => return None,
+            ActivityState::Resumed | ActivityState::Cancelled => return None,
         };
         Some(Self {
             client_id,
@@ -92,7 +92,14 @@ impl Occasion {
 
     /// The conversation: of its states only the newest is of interest.
     pub(super) fn subject(&self) -> String {
-        format!("{}/{}/{}", self.client_id, self.agent_id, self.conversation_id)
+        subject(&self.client_id, &self.agent_id, &self.conversation_id)
+    }
+
+    /// The conversation in which nobody is needed any more: somebody has answered, or cancelled the run.
+    pub(super) fn settled(activity: &Activity) -> Option<String> {
+        let run = &activity.run;
+        matches!(run.state, ActivityState::Resumed | ActivityState::Cancelled)
+            .then(|| subject(&activity.client_id, &run.agent_id, &run.conversation_id))
     }
 
     /// As JSON, of [`notify::MAX_PAYLOAD`] bytes at most.
@@ -112,6 +119,10 @@ impl Occasion {
         };
         serde_json::to_vec(&payload).expect("texts are JSON")
     }
+}
+
+fn subject(client: &ClientId, agent: &AgentId, conversation: &ConversationId) -> String {
+    format!("{client}/{agent}/{conversation}")
 }
 
 /// `agent_exited` as people say it.

@@ -19,11 +19,15 @@ use super::presence::Presence;
 use crate::config::Config;
 use crate::error::Error;
 
-const BOUNDS: Bounds = Bounds { waiting: 1_000, at_once: 8, pause: Duration::from_secs(2) };
+const BOUNDS: Bounds =
+    Bounds { waiting: 1_000, at_once: 8, pause: Duration::from_secs(2), gone_is_final: true };
 /// Test notifications at a time. Each may take 10 s.
 const TESTS: usize = 4;
 /// Characters of an error that are kept.
 const ERROR: usize = 300;
+
+/// By what a message is known.
+type Tag = (SubscriptionId, NotificationKind);
 
 /// Browsers that are told.
 #[derive(Debug)]
@@ -34,7 +38,7 @@ pub(crate) struct Push {
     key: OnceCell<VapidKey>,
     contact: String,
     poster: Poster,
-    courier: Courier<SubscriptionId>,
+    courier: Courier<Tag>,
     tests: Semaphore,
 }
 
@@ -60,8 +64,8 @@ impl Push {
 
     /// Carries what is told, until `stop`.
     pub(super) async fn run(self: Arc<Self>, stop: CancellationToken) {
-        let report = async |delivered: Delivered<SubscriptionId>| {
-            self.note(&delivered.tag, &delivered.last).await;
+        let report = async |delivered: Delivered<Tag>| {
+            self.note(&delivered.tag.0, &delivered.last).await;
         };
         self.courier.run(report, stop).await;
     }
@@ -122,9 +126,19 @@ impl Push {
             };
             let message = subscription.message(notice);
             let subject = Some(format!("{}/{subject}", record.subscription_id));
-            self.courier.send(Parcel { tag: record.subscription_id, subject, message });
+            let tag = (record.subscription_id, occasion.kind);
+            self.courier.send(Parcel { tag, subject, message });
         }
         Ok(())
+    }
+
+    /// Nobody is needed there any more. Who was told already is told no more: a push that shows nothing is not allowed.
+    pub(super) fn withdraw(&self, settled: &str) {
+        self.courier.withdraw(|(id, kind), subject| {
+            let of_browser = subject.and_then(|subject| subject.strip_prefix(id.as_str()));
+            let subject = of_browser.and_then(|subject| subject.strip_prefix('/'));
+            *kind == NotificationKind::NeedsYou && subject == Some(settled)
+        });
     }
 
     async fn key(&self) -> Result<&VapidKey, Error> {

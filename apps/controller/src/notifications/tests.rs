@@ -19,7 +19,7 @@ use ring::agreement::{ECDH_P256, EphemeralPrivateKey, UnparsedPublicKey, agree_e
 use ring::rand::SystemRandom;
 use ring::{aead, hkdf, hmac, signature};
 use serde_json::Value;
-use store::{PushRecord, SecretKey};
+use store::{PushRecord, SecretKey, SessionKey};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
@@ -182,6 +182,9 @@ impl Fixture {
         let dir = TempDir::new().unwrap();
         let key = SecretKey::load_or_create(&dir.path().join("secret.key"), None).unwrap();
         let db = ControllerDb::open(&dir.path().join("controller.db"), key).await.unwrap();
+        db.add_token("ada", "ls_ada").await.unwrap();
+        let session = SessionKey::of("lss_ada");
+        db.open_session("ls_ada", session, Timestamp::now()).await.unwrap().unwrap();
         let mut config = Config::new(dir.path());
         (config.webhook, config.push_allow_private) = (webhook, true);
         let (runs, activity) = broadcast::channel(16);
@@ -203,7 +206,8 @@ impl Fixture {
             last_error: None,
         };
         change(&mut record);
-        let put = self.db.put_subscription(&record, &device.endpoint, 20).await.unwrap();
+        let session = SessionKey::of("lss_ada");
+        let put = self.db.put_subscription(&record, &device.endpoint, session, 20).await.unwrap();
         assert_eq!(put.as_ref(), Some(&record.subscription_id));
         record
     }
@@ -267,7 +271,7 @@ async fn everybody_is_told_what_they_asked_for_and_nobody_who_looks() {
         })
         .await;
     let looking = fixture.subscribe(&device(&looks, "looks"), |_| {}).await;
-    fixture.notifications.push.presence.set(&looking, true);
+    fixture.notifications.push.presence.set(&looking, "p", true);
     fixture
         .subscribe(&device(&private, "private"), |record| {
             (record.kinds, record.private) = (vec![NotificationKind::Failed], true);
@@ -289,7 +293,7 @@ async fn everybody_is_told_what_they_asked_for_and_nobody_who_looks() {
         [hook.next().await.json()["runId"].clone(), hook.next().await.json()["runId"].clone()];
     told.sort_by_key(ToString::to_string);
     assert_eq!(told, ["run_1", "run_2"], "the webhook did not ask for the third");
-    fixture.notifications.push.presence.set(&looking, false);
+    fixture.notifications.push.presence.set(&looking, "p", false);
     fixture.happens("run_4", NotificationKind::Done);
     let next = service.next().await;
     assert_eq!(

@@ -13,7 +13,8 @@ use super::occasion::{Detail, Occasion};
 use crate::config::WebhookConfig;
 
 /// A receiver that is down for long misses the oldest.
-const BOUNDS: Bounds = Bounds { waiting: 100, at_once: 4, pause: Duration::from_secs(2) };
+const BOUNDS: Bounds =
+    Bounds { waiting: 100, at_once: 4, pause: Duration::from_secs(2), gone_is_final: false };
 
 /// Where to, what of, and what is on its way.
 #[derive(Debug)]

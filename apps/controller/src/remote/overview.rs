@@ -112,18 +112,31 @@ impl Overview {
                 inner.agents.insert(agent.agent_id.clone(), summary(agent));
             }
             inner.link = State::Waiting(HashSet::new());
+            self.proceed(&mut inner);
+            // If it tells later, it tells of all of them.
+            inner.seen.clear();
         } else {
             let missing = agents.into_iter().map(|agent| agent.agent_id);
             let missing = missing.filter(|agent| !inner.seen.contains(agent)).collect();
             inner.link = State::Waiting(missing);
+            self.proceed(&mut inner);
         }
-        self.proceed(&mut inner);
     }
 
-    pub(super) fn disconnected(&self, reason: &str) {
+    /// The manager can be talked to, but has not said which agents it has: it has those known last until it does.
+    pub(super) fn connected_unseen(&self) {
+        let mut inner = self.lock();
+        // Whoever is told of from here on is told of again then.
+        inner.seen.clear();
+        self.up(&mut inner);
+    }
+
+    /// The manager is away, for that reason if something is wrong.
+    pub(super) fn disconnected(&self, reason: Option<&str>) {
         let mut inner = self.lock();
         inner.link = State::Away;
-        inner.error = Some(reason.to_owned());
+        (inner.attempt, inner.retry_at) = (None, None);
+        inner.error = reason.map(str::to_owned);
         self.tell(&inner, ClientAction::Disconnected);
     }
 
@@ -218,8 +231,9 @@ impl Overview {
     fn run(&self, run: RunActivity, payload: &RawValue) {
         let inner = self.lock();
         self.audience.event(&self.client, RUN_ACTIVITY, payload, None);
-        let agent_name =
-            inner.agents.get(&run.agent_id).map(|agent| agent.name.clone()).unwrap_or_default();
+        // Of an agent that was not told of yet there is its id.
+        let known = inner.agents.get(&run.agent_id).map(|agent| agent.name.clone());
+        let agent_name = known.unwrap_or_else(|| run.agent_id.to_string());
         let (client_id, client_name) = (self.client.clone(), inner.name.clone());
         self.audience.run(Activity { client_id, client_name, agent_name, run });
     }
@@ -231,6 +245,10 @@ impl Overview {
         }
         let Inner { agents, seen, .. } = inner;
         agents.retain(|id, _| seen.contains(id));
+        self.up(inner);
+    }
+
+    fn up(&self, inner: &mut Inner) {
         inner.link = State::Up;
         (inner.attempt, inner.retry_at, inner.error) = (None, None, None);
         self.tell(inner, ClientAction::Connected);

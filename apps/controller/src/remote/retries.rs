@@ -27,11 +27,8 @@ impl Retries {
         if !self.pausing.insert(key.clone()) {
             return;
         }
-        let mut random = [0; 8];
-        // Without randomness all would come back at once; a fixed number is as good as any then.
-        getrandom::fill(&mut random).unwrap_or_default();
         let backoff = self.backoffs.entry(key.clone()).or_default();
-        let pause = backoff.next(u64::from_ne_bytes(random)).max(at_least);
+        let pause = backoff.next(random()).max(at_least);
         self.pauses.push(Box::pin(async move {
             sleep(pause).await;
             key
@@ -49,4 +46,11 @@ impl Retries {
         self.pausing.remove(&key);
         key
     }
+}
+
+/// For a pause. Without randomness all would come back at once; a fixed number is as good as any then.
+pub(super) fn random() -> u64 {
+    let mut random = [0; 8];
+    getrandom::fill(&mut random).unwrap_or_default();
+    u64::from_ne_bytes(random)
 }

@@ -43,6 +43,7 @@ impl Status {
     pub(super) fn disconnected(&mut self, reason: &str, now: Timestamp) {
         self.since = self.since.filter(|_| !self.connected).or(Some(now));
         self.connected = false;
+        (self.attempt, self.retry_at) = (None, None);
         self.failed(reason, now);
     }
 
@@ -89,8 +90,10 @@ mod tests {
         assert_eq!(status, up);
 
         status.disconnected("gone", at(50));
+        status.retrying(1, Duration::from_millis(20), at(55));
         status.disconnected("still gone", at(60));
         assert_eq!((status.connected, status.since), (false, Some(at(50))));
+        assert_eq!((status.attempt, status.retry_at), (None, None), "that attempt was made");
         assert_eq!(status.last_error.as_deref(), Some("still gone"));
         status.moved(at(70));
         assert_eq!(status, Status { since: Some(at(70)), ..Status::default() });

@@ -9,6 +9,7 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use gateway::BoxFuture;
+use link::backoff::Backoff;
 use link::{Signal, WhenDown};
 use protocol::agents::{
     ContainerStats, ConversationAction, ConversationUpdate, FileUpdateNotification,
@@ -30,7 +31,7 @@ use super::notices::Reach;
 use super::retries::Retries;
 use super::{Followed, Remote, Request};
 use crate::error::Error;
-use logins::Ended;
+use logins::{Ended, Seen};
 
 /// How often conversations that nobody follows are looked for. One that is found twice in a row is left.
 const SWEEP: Duration = Duration::from_secs(30);
@@ -47,6 +48,9 @@ pub(super) struct Worker {
     waiting: HashMap<Key, Vec<Waiter>>,
     under_way: FuturesUnordered<BoxFuture<Ended>>,
     retries: Retries,
+    /// What there is, asked for again after a failure, and on which connection.
+    looks: FuturesUnordered<BoxFuture<(u64, Seen)>>,
+    look_pauses: Backoff,
     /// When the link is tried next, for those who have to be told to come back.
     retry_after: Duration,
     connected: bool,
@@ -70,6 +74,8 @@ impl Worker {
             waiting: HashMap::new(),
             under_way: FuturesUnordered::new(),
             retries: Retries::default(),
+            looks: FuturesUnordered::new(),
+            look_pauses: Backoff::default(),
             retry_after: Duration::ZERO,
             connected: false,
             connections: 0,
@@ -105,6 +111,7 @@ impl Worker {
                 },
                 Some(ended) = self.under_way.next(), if !self.under_way.is_empty() => self.on_ended(ended),
                 key = self.retries.next() => self.on_retry(key),
+                Some((connection, seen)) = self.looks.next(), if !self.looks.is_empty() => self.on_look(connection, seen),
                 _ = sweep.tick() => self.sweep().await,
             }
         }
@@ -138,7 +145,7 @@ impl Worker {
         self.connected = false;
         if let Some(remote) = self.remote.upgrade() {
             remote.reach.send_replace(Reach::Away);
-            remote.overview.disconnected(reason);
+            remote.overview.disconnected(Some(reason));
             remote.watchers.disconnected(reason);
         }
     }
@@ -148,7 +155,7 @@ impl Worker {
         self.connected = false;
         if let Some(remote) = self.remote.upgrade() {
             remote.reach.send_replace(Reach::Away);
-            remote.overview.disconnected("it is looked for elsewhere");
+            remote.overview.disconnected(None);
             remote.watchers.moved();
         }
     }

@@ -39,6 +39,28 @@ impl IntoResponse for Failure {
     }
 }
 
+/// Tells a refusal of the router's own, which is text or nothing, as every other error.
+pub(super) async fn as_json(response: Response) -> Response {
+    let (status, content) = (response.status(), response.headers().get(header::CONTENT_TYPE));
+    let is_json = content.is_some_and(|content| content == "application/json");
+    if is_json || !(status.is_client_error() || status.is_server_error()) {
+        return response;
+    }
+    let (code, message) = match status {
+        StatusCode::NOT_FOUND => (ErrorCode::UnknownEvent, "There is no such address"),
+        StatusCode::METHOD_NOT_ALLOWED => {
+            (ErrorCode::UnknownEvent, "This address has no such method")
+        }
+        status if status.is_server_error() => (ErrorCode::Internal, "Processing failed"),
+        _ => (ErrorCode::InvalidPayload, "The address or the request cannot be read"),
+    };
+    let (mut parts, _) = response.into_parts();
+    parts.headers.remove(header::CONTENT_TYPE);
+    parts.headers.remove(header::CONTENT_LENGTH);
+    let error = WireError::new(code, message);
+    (parts.status, parts.headers, Json(json!({ "error": error }))).into_response()
+}
+
 fn status(code: ErrorCode) -> StatusCode {
     match code {
         ErrorCode::Unauthorized => StatusCode::UNAUTHORIZED,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse;
 use axum::{Extension, Json};
 use notify::{Device, Verdict};
@@ -14,6 +14,7 @@ use store::PushRecord;
 
 use super::User;
 use super::answer::{Body, Failure, List};
+use crate::access::bearer;
 use crate::error::Error;
 use crate::notifications::said;
 use crate::server::Server;
@@ -22,6 +23,9 @@ use crate::server::Server;
 const MOST: u32 = 20;
 /// Characters of a label.
 const LABEL: usize = 128;
+
+/// Bytes of what a page calls itself.
+const PAGE: usize = 64;
 
 /// A subscription as its user sees it; how the browser is reached is never shown.
 #[derive(Serialize)]
@@ -69,6 +73,9 @@ pub(super) struct Changes {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct Visibility {
     visible: bool,
+    /// What the page calls itself, so that another of the browser may be visible while this one is not.
+    #[serde(default)]
+    page: String,
 }
 
 /// What a push service said to a test.
@@ -96,9 +103,11 @@ pub(super) async fn list(
     Ok(Json(List { items: own.map(show).collect() }))
 }
 
+/// Only in a session, with which it ends: whoever logs out or is shut out is told nothing any more.
 pub(super) async fn add(
     State(server): State<Arc<Server>>,
     Extension(User(user)): Extension<User>,
+    headers: HeaderMap,
     Body(new): Body<New>,
 ) -> Result<impl IntoResponse, Failure> {
     server.notifications.push.check(&new.subscription)?;
@@ -114,7 +123,11 @@ pub(super) async fn add(
         last_delivered_at: None,
         last_error: None,
     };
-    let put = server.db.put_subscription(&record, &new.subscription.endpoint, MOST).await?;
+    // A token that is shown counts alone.
+    let session = bearer(&headers).is_none().then(|| server.session_of(&headers)).flatten();
+    let session = session.ok_or(Error::NoSession)?;
+    let put =
+        server.db.put_subscription(&record, &new.subscription.endpoint, session, MOST).await?;
     record.subscription_id = put.ok_or(Error::TooManySubscriptions(MOST))?;
     Ok((StatusCode::CREATED, Json(show(record))))
 }
@@ -171,10 +184,13 @@ pub(super) async fn presence(
     State(server): State<Arc<Server>>,
     Extension(User(user)): Extension<User>,
     Path(id): Path<String>,
-    Body(Visibility { visible }): Body<Visibility>,
+    Body(Visibility { visible, page }): Body<Visibility>,
 ) -> Result<StatusCode, Failure> {
     let record = find(&server, &user, &id).await?;
-    server.notifications.push.presence.set(&record, visible);
+    if page.len() > PAGE {
+        return Err(Error::Invalid(format!("a page is at most {PAGE} bytes")).into());
+    }
+    server.notifications.push.presence.set(&record, &page, visible);
     Ok(StatusCode::NO_CONTENT)
 }
 

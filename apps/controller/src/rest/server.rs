@@ -33,7 +33,7 @@ pub(super) struct Overview {
     /// Those who have them: one may have several.
     viewers: usize,
     /// Browsers that are logged in, here now or not.
-    sessions: usize,
+    sessions: u64,
     /// What the process uses: resident memory, and of one processor since somebody asked before.
     memory_bytes: u64,
     cpu_percent: f64,
@@ -64,7 +64,7 @@ pub(super) async fn get(State(server): State<Arc<Server>>) -> Result<Json<Overvi
         uptime_secs: now.as_millis().saturating_sub(server.started_at.as_millis()) / 1_000,
         connections,
         viewers,
-        sessions: server.db.open_sessions(now).await?.len(),
+        sessions: server.db.count_sessions(now).await?,
         memory_bytes: memory(),
         cpu_percent: server.meter.lock().unwrap_or_else(PoisonError::into_inner).percent(),
         clients,

@@ -40,7 +40,9 @@ pub(super) async fn open(
     // Nobody else's page logs a browser in, not even with a token of its own.
     let own = is_own_page(&headers, &server.origins) && cookie_name(&headers).is_some();
     if !own {
-        return Err(Error::Unauthorized.into());
+        let (origin, host) = (headers.get(header::ORIGIN), headers.get(header::HOST));
+        tracing::warn!(?origin, ?host, "a login was refused: its page is not of this host");
+        return Err(Error::OtherOrigin.into());
     }
     let secret = store::token("lss_");
     let key = SessionKey::of(&secret);

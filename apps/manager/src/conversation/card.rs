@@ -2,13 +2,15 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use protocol::agents::{ConversationActivity, ConversationInfo, InteractionRequest, Queue};
+use protocol::agents::{
+    ActivityState, ConversationActivity, ConversationInfo, InteractionRequest, Queue, RunActivity,
+};
 use protocol::{AgentId, ConversationId, Epoch, Seq, Timestamp, ViewerId};
 use store::ConversationRecord;
 use tokio::time::Instant;
 
 use super::attendance::Key;
-use super::telling::Doing;
+use super::telling::{Doing, excerpt};
 use crate::error::Error;
 
 /// Who made a conversation that ends with them.
@@ -140,6 +142,32 @@ impl Card {
         }
     }
 
+    /// What is asked in runs and waits for an answer.
+    pub(crate) fn waiting(&self) -> Vec<RunActivity> {
+        let state = self.state();
+        let told = |asked: &InteractionRequest| {
+            let run_id = asked.head.run_id.clone()?;
+            let run = state.queue.running.iter().find(|run| run.run_id == run_id);
+            Some(RunActivity {
+                agent_id: self.agent_id.clone(),
+                conversation_id: self.id.clone(),
+                conversation_name: state.name.clone(),
+                run_id,
+                seq: asked.head.seq,
+                state: ActivityState::Blocked,
+                reason: None,
+                error: None,
+                duration_ms: None,
+                viewer_id: run.and_then(|run| run.viewer_id.clone()),
+                user: run.and_then(|run| run.user.clone()),
+                interaction_id: Some(asked.body.interaction_id.clone()),
+                message: Some(excerpt(&asked.body.message)),
+                timestamp: asked.head.timestamp,
+            })
+        };
+        state.interactions.iter().filter_map(told).collect()
+    }
+
     fn shown(&self, state: &State, client_count: u32) -> ConversationInfo {
         ConversationInfo {
             conversation_id: self.id.clone(),
@@ -153,5 +181,38 @@ impl Card {
             ephemeral: self.creator.is_some(),
             read_only: self.read_only,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn each_question_of_a_run_waits() {
+        let agent = AgentId::new("ag_1").unwrap();
+        let card = Card::new(ConversationRecord::new(agent, "talk".to_owned()), None);
+        let asked = |seq: u64, run: Option<&str>| {
+            let request = json!({
+                "agentId": "ag_1", "conversationId": "cv_1", "seq": seq, "runId": run, "timestamp": Timestamp::from_millis(seq),
+                "interactionId": format!("in_{seq}"), "type": "text", "message": "é".repeat(300),
+                "expiresAt": Timestamp::from_millis(9),
+            });
+            serde_json::from_value(request).unwrap()
+        };
+        card.state().interactions =
+            vec![asked(3, Some("run_1")), asked(5, Some("run_1")), asked(6, None)];
+
+        let waiting = card.waiting();
+
+        let told: Vec<_> = waiting
+            .iter()
+            .map(|told| (told.seq.0, told.interaction_id.as_ref().unwrap().as_str(), told.state))
+            .collect();
+        let blocked = ActivityState::Blocked;
+        assert_eq!(told, [(3, "in_3", blocked), (5, "in_5", blocked)]);
+        assert_eq!(waiting[0].message.as_deref(), Some("é".repeat(200).as_str()));
     }
 }

@@ -3,9 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use protocol::agents::{
-    ActivityState, EntryKind, InteractionRequestBody, Queue, Role, RunActivity, RunEventBody,
-};
+use protocol::agents::{ActivityState, EntryKind, Queue, Role, RunActivity, RunEventBody};
 use protocol::limits::MAX_EXCERPT;
 use protocol::{RunId, Seq};
 use serde::Deserialize;
@@ -68,7 +66,15 @@ impl Telling {
                 }
                 EntryKind::RunEvent => {
                     let seq = Seq(stored.first.0 + nth);
-                    if let Some(activity) = self.run_activity(card, stored, entry, seq) {
+                    if let Some(activity) = self.run_end(card, stored, entry, seq) {
+                        self.activity.run(&activity);
+                    }
+                }
+                // Each, not only the one that blocks the run: whoever has answered that one has to be told of the next.
+                EntryKind::InteractionRequest => {
+                    let seq = Seq(stored.first.0 + nth);
+                    let asked = card.waiting().into_iter().find(|asked| asked.seq == seq);
+                    if let Some(activity) = asked {
                         self.activity.run(&activity);
                     }
                 }
@@ -99,7 +105,7 @@ impl Telling {
         }
     }
 
-    fn run_activity(
+    fn run_end(
         &self,
         card: &Card,
         stored: &Stored<'_>,
@@ -108,16 +114,13 @@ impl Telling {
     ) -> Option<RunActivity> {
         let run_id = entry.run_id.clone()?;
         let body: RunEventBody = serde_json::from_str(&entry.body).ok()?;
-        let state = ActivityState::of(body.state)?;
+        // That it is blocked is told with what is asked.
+        let state =
+            ActivityState::of(body.state).filter(|state| *state != ActivityState::Blocked)?;
         let mut open = stored.queue.running.iter().chain(&stored.queue.queued);
         let user = open.find(|run| run.run_id == run_id).and_then(|run| run.user.clone());
-        let asked = (state == ActivityState::Blocked).then(|| asked(stored.outputs, &run_id));
-        let asked = asked.flatten();
-        let message = match (&asked, state) {
-            (Some(asked), _) => Some(excerpt(&asked.message)),
-            (None, ActivityState::Done) => self.answers.get(&run_id).cloned(),
-            _ => None,
-        };
+        let is_done = state == ActivityState::Done;
+        let message = self.answers.get(&run_id).filter(|_| is_done).cloned();
         Some(RunActivity {
             agent_id: card.agent_id.clone(),
             conversation_id: card.id.clone(),
@@ -126,27 +129,18 @@ impl Telling {
             seq,
             state,
             reason: body.reason,
-            error: body.error,
+            error: body.error.as_deref().map(excerpt),
             duration_ms: body.duration_ms,
             viewer_id: body.viewer_id,
             user,
-            interaction_id: asked.map(|asked| asked.interaction_id),
+            interaction_id: None,
             message,
             timestamp: entry.timestamp,
         })
     }
 }
 
-/// What the agent asks in a run, which is stored together with the run's being blocked.
-fn asked(outputs: &[Output], run: &RunId) -> Option<InteractionRequestBody> {
-    let mut entries = outputs.iter().filter_map(Output::entry);
-    let asked = entries.find(|entry| {
-        entry.kind == EntryKind::InteractionRequest && entry.run_id.as_ref() == Some(run)
-    })?;
-    serde_json::from_str(&asked.body).ok()
-}
-
 /// The beginning of a text.
-fn excerpt(text: &str) -> String {
+pub(super) fn excerpt(text: &str) -> String {
     text.trim().chars().take(MAX_EXCERPT).collect()
 }

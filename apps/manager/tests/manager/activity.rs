@@ -68,3 +68,25 @@ async fn a_connection_that_goes_is_told_nothing_and_one_that_comes_is_told_all()
     }
     manager.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_that_comes_is_told_what_was_asked_before() {
+    let manager = Home::new().start(&[AgentSpec::echo("echo")]).await;
+    let agent = manager.agent("echo");
+    let mut writer = manager.logged_in("echo").await;
+    let chat = json!({ "agentId": agent, "message": "/ask red green" });
+    let run = writer.ok("chat", chat).await["runId"].clone();
+    let asked = writer.named("interactionRequest").await.payload;
+
+    let mut late = manager.connect().await;
+    late.ok("subscribe", json!({ "topics": ["activity"] })).await;
+    let events = late.until(|event| event.name == "runActivity").await;
+
+    let told = &events.last().unwrap().payload;
+    assert_eq!((&told["state"], &told["runId"]), (&json!("blocked"), &run));
+    for same in ["interactionId", "message", "seq", "timestamp"] {
+        assert_eq!(told[same], asked[same], "{same}");
+    }
+    assert!(events.iter().any(|event| event.name == "agentUpdate"), "its name is known by then");
+    manager.stop().await;
+}

@@ -19,10 +19,11 @@ pub(super) struct Job<T> {
 
 /// An attempt that is being made.
 #[derive(Debug)]
-struct Underway {
+struct Underway<T> {
     order: u64,
+    tag: T,
     subject: Option<String>,
-    /// A newer one of the same subject has come.
+    /// A newer one of the same subject has come, or it is of no interest any more.
     is_outdated: bool,
 }
 
@@ -32,11 +33,11 @@ pub(super) struct Backlog<T> {
     limit: usize,
     at_once: usize,
     waiting: VecDeque<Job<T>>,
-    underway: Vec<Underway>,
+    underway: Vec<Underway<T>>,
     sent: u64,
 }
 
-impl<T> Backlog<T> {
+impl<T: Clone> Backlog<T> {
     pub(super) fn new(limit: usize, at_once: usize) -> Self {
         Self { limit, at_once, waiting: VecDeque::new(), underway: Vec::new(), sent: 0 }
     }
@@ -59,6 +60,19 @@ impl<T> Backlog<T> {
         if is_full { self.waiting.pop_front().map(|job| job.parcel.tag) } else { None }
     }
 
+    /// Takes out what is of no interest any more, by tag and subject; an attempt that is being made is the last.
+    pub(super) fn withdraw(&mut self, is_old: impl Fn(&T, Option<&str>) -> bool) {
+        self.waiting.retain(|job| !is_old(&job.parcel.tag, job.parcel.subject.as_deref()));
+        for attempt in &mut self.underway {
+            attempt.is_outdated |= is_old(&attempt.tag, attempt.subject.as_deref());
+        }
+    }
+
+    /// Nothing is underway: whoever made the attempts has ended.
+    pub(super) fn begin(&mut self) {
+        self.underway.clear();
+    }
+
     /// The next attempt to make now, if there is one.
     pub(super) fn take(&mut self, now: Instant) -> Option<Job<T>> {
         if self.underway.len() >= self.at_once {
@@ -67,7 +81,8 @@ impl<T> Backlog<T> {
         let next = self.waiting.iter().position(|job| job.due <= now && self.is_free(job))?;
         let job = self.waiting.remove(next)?;
         let subject = job.parcel.subject.clone();
-        self.underway.push(Underway { order: job.order, subject, is_outdated: false });
+        let (order, tag) = (job.order, job.parcel.tag.clone());
+        self.underway.push(Underway { order, tag, subject, is_outdated: false });
         Some(job)
     }
 
@@ -131,6 +146,20 @@ mod tests {
 
         assert_eq!(left_out, [None, None, Some(1), Some(2)]);
         assert_eq!(tags(&mut backlog, now), [3, 4]);
+    }
+
+    #[test]
+    fn what_is_withdrawn_is_not_tried_again() {
+        let (mut backlog, now) = (Backlog::new(8, 1), Instant::now());
+        for (tag, subject) in [(1, Some("a")), (2, Some("b")), (3, Some("c"))] {
+            backlog.put(parcel(tag, subject), now);
+        }
+        let underway = backlog.take(now).unwrap();
+
+        backlog.withdraw(|tag, subject| *tag == 2 || subject == Some("a"));
+
+        assert_eq!(backlog.retry(underway, now), None);
+        assert_eq!(tags(&mut backlog, now), [3]);
     }
 
     #[test]

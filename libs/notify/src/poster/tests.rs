@@ -183,7 +183,7 @@ async fn a_courier_tries_four_times_and_reports_once() {
         [(&[BUSY, BUSY, BUSY, BUSY][..], 503), (&[BUSY, FINE], 200), (&[FINE], 200)]
     {
         let (url, serving) = server(answers).await;
-        let bounds = Bounds { waiting: 4, at_once: 2, pause: PATIENCE };
+        let bounds = Bounds { waiting: 4, at_once: 2, pause: PATIENCE, gone_is_final: true };
         let courier = Courier::new(Poster::new(Reach::Anywhere), bounds);
         let (stop, statuses) = (CancellationToken::new(), Mutex::new(Vec::new()));
 

@@ -72,7 +72,8 @@ pub struct ConversationActivity {
     pub timestamp: Timestamp,
 }
 
-/// `runActivity`: a run has ended or waits for an answer. Once for each such `runEvent`, when that is stored.
+/// `runActivity`: a run has ended, waits for an answer, or has it. Once for each such `runEvent` and each interaction, when that is stored; of the
+/// interactions that wait also when somebody begins to be told.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RunActivity {
@@ -84,14 +85,14 @@ pub struct RunActivity {
     pub conversation_name: String,
     /// The run.
     pub run_id: RunId,
-    /// Position of the `runEvent` in the log.
+    /// Position of the `runEvent` or the `interactionRequest` in the log.
     pub seq: Seq,
     /// The state that the run is in now.
     pub state: ActivityState,
     /// Why it ended, with `cancelled` and `failed`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<RunReason>,
-    /// More about a failure, for people.
+    /// More about a failure, for people: the beginning, at most 200 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
     /// Time from `started` to the end, in milliseconds.
@@ -109,7 +110,7 @@ pub struct RunActivity {
     /// With `blocked` what is asked, with `done` the last answer: the beginning, at most 200 characters of plain text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
-    /// When the `runEvent` was appended.
+    /// When that entry was appended.
     pub timestamp: Timestamp,
 }
 
@@ -119,6 +120,8 @@ pub struct RunActivity {
 pub enum ActivityState {
     /// The agent waits for the answer to an interaction.
     Blocked,
+    /// What it asked was answered, or is not asked any more.
+    Resumed,
     /// Ended well.
     Done,
     /// Ended badly.
@@ -136,7 +139,8 @@ impl ActivityState {
             RunState::Done => Some(Self::Done),
             RunState::Failed => Some(Self::Failed),
             RunState::Cancelled => Some(Self::Cancelled),
-            RunState::Queued | RunState::Started | RunState::Resumed => None,
+            RunState::Resumed => Some(Self::Resumed),
+            RunState::Queued | RunState::Started => None,
         }
     }
 }

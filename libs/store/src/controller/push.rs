@@ -4,6 +4,7 @@ use protocol::{NotificationKind, SubscriptionId, Timestamp, ViewerId};
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
+use super::sessions::SessionKey;
 use crate::secret::hash_token;
 use crate::writer::millis;
 use crate::{ControllerDb, StoreError};
@@ -76,14 +77,16 @@ impl ControllerDb {
     }
 
     /// Keeps a subscription under the hash of its endpoint, and gives its id. The same endpoint again takes the place of the
-    /// first, also if that was another user's: there is one person at a browser. `None` when the user has `most` others.
+    /// first, also if that was another user's: there is one person at a browser. `None` when the user has `most` others. When
+    /// the session goes, so does the subscription.
     ///
     /// # Errors
-    /// The database cannot be written.
+    /// The database cannot be written, or there is no such session.
     pub async fn put_subscription(
         &self,
         record: &PushRecord,
         endpoint: &str,
+        session: SessionKey,
         most: u32,
     ) -> Result<Option<SubscriptionId>, StoreError> {
         let endpoint = hash_token(endpoint);
@@ -104,8 +107,8 @@ impl ControllerDb {
             .execute(&mut *changes)
             .await?;
         let put = sqlx::query(
-            "INSERT INTO push_subscriptions (subscription_id, user, device, label, kinds, private, viewer_id, created_at, endpoint)
-             SELECT ?, ?, ?, ?, ?, ?, ?, ?, ? WHERE (SELECT count(*) FROM push_subscriptions WHERE user = ?) < ?",
+            "INSERT INTO push_subscriptions (subscription_id, user, device, label, kinds, private, viewer_id, created_at, endpoint, session_hash)
+             SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ? WHERE (SELECT count(*) FROM push_subscriptions WHERE user = ?) < ?",
         )
         .bind(id.as_str())
         .bind(&record.user)
@@ -116,6 +119,7 @@ impl ControllerDb {
         .bind(record.viewer_id.as_ref().map(ViewerId::as_str))
         .bind(millis(record.created_at))
         .bind(endpoint.as_slice())
+        .bind(session.0.as_slice())
         .bind(&record.user)
         .bind(most)
         .execute(&mut *changes)
@@ -127,13 +131,19 @@ impl ControllerDb {
         Ok(Some(id))
     }
 
-    /// All subscriptions, the oldest first.
+    /// All subscriptions that can be read, the oldest first: one that was sealed with another key keeps none of the others from
+    /// being told.
     ///
     /// # Errors
-    /// The database cannot be read, or was sealed with another key.
+    /// The database cannot be read.
     pub async fn subscriptions(&self) -> Result<Vec<PushRecord>, StoreError> {
         let rows = sqlx::query(ALL).fetch_all(&self.readers).await?;
-        rows.iter().map(|row| self.subscription_of(row)).collect()
+        let read = |row: &SqliteRow| {
+            self.subscription_of(row)
+                .inspect_err(|error| tracing::warn!(%error, "a subscription cannot be read"))
+                .ok()
+        };
+        Ok(rows.iter().filter_map(read).collect())
     }
 
     /// A subscription.

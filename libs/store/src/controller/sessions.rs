@@ -20,7 +20,7 @@ const SESSIONS: i64 = 100;
 
 /// Names a session without letting anybody in: the hash of its secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct SessionKey([u8; 32]);
+pub struct SessionKey(pub(super) [u8; 32]);
 
 impl SessionKey {
     /// That of the session with this secret, if there is one.
@@ -99,7 +99,10 @@ impl ControllerDb {
         let time = |at: usize| Ok::<_, StoreError>(row.try_get::<i64, _>(at)?.unsigned_abs());
         let expires_at = Timestamp::from_millis(time(1)?);
         if expires_at <= now {
-            self.close_session(session).await?;
+            // It has ended whether that is written down or not.
+            if let Err(error) = self.close_session(session).await {
+                tracing::warn!(%error, "an expired session was not removed");
+            }
             return Ok(None);
         }
         let used = BrowserSession { user: row.try_get(0)?, expires_at };
@@ -133,6 +136,16 @@ impl ControllerDb {
         let query = sqlx::query("DELETE FROM sessions WHERE hash = ?").bind(session.0.as_slice());
         query.execute(&self.writer).await?;
         Ok(())
+    }
+
+    /// How many sessions have not expired.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub async fn count_sessions(&self, now: Timestamp) -> Result<u64, StoreError> {
+        let count = sqlx::query("SELECT count(*) FROM sessions WHERE expires_at > ?");
+        let row = count.bind(millis(now)).fetch_one(&self.readers).await?;
+        Ok(row.try_get::<i64, _>(0)?.unsigned_abs())
     }
 
     /// All sessions but those that have expired, which are removed as far as the database can be written.
@@ -205,6 +218,7 @@ mod tests {
         db.close_session(closed).await.unwrap();
 
         assert_eq!(db.use_session(closed, at(20)).await.unwrap(), None);
+        assert_eq!(db.count_sessions(at(30)).await.unwrap(), 1);
         assert_eq!(db.open_sessions(at(30)).await.unwrap(), HashSet::from([new]));
     }
 

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use futures_util::stream::FuturesUnordered;
+use link::backoff::Backoff;
 use link::{CallError, Session};
 use protocol::agents::{AgentInfo, Agents, JoinTerminal, LoggedIn, LoginError, Subscribe, Topic};
 use protocol::limits::TAIL_ENTRIES;
@@ -13,6 +15,7 @@ use protocol::{Ack, ErrorCode, WireError};
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::json;
 use serde_json::value::RawValue;
+use tokio::time::sleep;
 
 use super::{Waiter, Worker};
 use crate::credentials::{Over, Wanted, log_in};
@@ -20,7 +23,7 @@ use crate::error::Error;
 use crate::remote::Remote;
 use crate::remote::follows::Key;
 use crate::remote::notices::{Notice, Reach};
-use crate::remote::retries::Retries;
+use crate::remote::retries::{Retries, random};
 use crate::remote::screens::Place;
 
 /// The event that says what an acknowledgement says comes right behind it. A login that has none by then was to an
@@ -36,9 +39,27 @@ pub(super) enum Ended {
 
 /// What the manager says that it has.
 pub(super) struct Seen {
-    agents: Vec<AgentInfo>,
+    agents: Result<Vec<AgentInfo>, Silence>,
     /// Whether it tells what they are doing, or why not.
-    told: Result<(), String>,
+    told: Result<(), Silence>,
+}
+
+/// Why a manager did not say.
+#[derive(Debug, PartialEq)]
+enum Silence {
+    /// The connection has ended.
+    Lost,
+    /// It is too old to know how.
+    Older(String),
+    /// It may when it is asked again.
+    Passing(String),
+}
+
+impl Seen {
+    fn is_lost(&self) -> bool {
+        let why = [self.agents.as_ref().err(), self.told.as_ref().err()];
+        why.contains(&Some(&Silence::Lost))
+    }
 }
 
 impl Worker {
@@ -48,6 +69,7 @@ impl Worker {
         self.connections += 1;
         self.follows.connected();
         self.retries = Retries::default();
+        (self.looks, self.look_pauses) = (FuturesUnordered::new(), Backoff::default());
         let Some(remote) = self.remote.upgrade() else { return };
         // Before those who are present are looked up: of whoever comes or goes after that there is a notice.
         remote.reach.send_replace(Reach::Restoring);
@@ -60,13 +82,14 @@ impl Worker {
             self.waiting.entry(key.clone()).or_default();
         }
         self.begin(async move {
-            let (db, client, over) = (&db, &client, Over::Session(&session));
+            let over = Over::Session(&session);
+            let (db, client) = (&db, &client);
             let logins = wanted.into_iter().map(|(key, wanted)| async move {
                 let result = log_in(db, client, &key.0, wanted, over).await;
                 (key, result)
             });
             // Asked for first, so that whatever happens meanwhile is heard of.
-            let (seen, results) = tokio::join!(see(&session), join_all(logins));
+            let (seen, results) = tokio::join!(see(over), join_all(logins));
             // Who is present was present before: nobody is told.
             join_all(remote.people.presence().iter().map(async |presence| {
                 session.call(PRESENCE, &[&gateway::raw(presence)]).await.ok();
@@ -159,6 +182,7 @@ impl Worker {
                     .iter()
                     .any(|(_, result)| matches!(result, Err(Error::Call(CallError::Lost))));
                 // What is known of an earlier connection says nothing of this one.
+                let lost = lost || seen.is_lost();
                 let current = self.connected && self.connections == connection && !lost;
                 let mut back = HashSet::new();
                 for (key, result) in results {
@@ -179,13 +203,40 @@ impl Worker {
         }
     }
 
+    /// What the manager has is known, or is asked for again. Until then it has the agents that were known last.
     fn saw(&mut self, remote: &Remote, seen: Seen) {
-        if let Err(error) = &seen.told
+        let Seen { agents, told } = seen;
+        let is_told = told.is_ok();
+        if let Err(Silence::Older(error)) = &told
             && !std::mem::replace(&mut self.is_silence_known, true)
         {
             tracing::warn!(client = %self.client, error, "the manager does not tell what its agents are doing");
         }
-        remote.overview.connected(seen.agents, seen.told.is_ok());
+        let passing = match (&agents, &told) {
+            (Err(why), _) | (_, Err(why @ Silence::Passing(_))) => Some(why),
+            _ => None,
+        };
+        if let Some(why) = passing {
+            tracing::warn!(client = %self.client, ?why, "the manager did not say what there is; it is asked again");
+            let (connection, link) = (self.connections, remote.link());
+            let pause = self.look_pauses.next(random());
+            self.looks.push(Box::pin(async move {
+                sleep(pause).await;
+                (connection, see(Over::Link(&link)).await)
+            }));
+        }
+        match agents {
+            Ok(agents) => remote.overview.connected(agents, is_told),
+            Err(_) => remote.overview.connected_unseen(),
+        }
+    }
+
+    /// The manager was asked again.
+    pub(super) fn on_look(&mut self, connection: u64, seen: Seen) {
+        let is_current = self.connected && self.connections == connection && !seen.is_lost();
+        if let Some(remote) = self.remote.upgrade().filter(|_| is_current) {
+            self.saw(&remote, seen);
+        }
     }
 
     fn on_login(&mut self, key: Key, result: Result<LoggedIn, Error>) {
@@ -242,21 +293,28 @@ impl Worker {
 }
 
 /// Has the manager tell what all of its agents are doing, and asks which there are.
-async fn see(session: &Session) -> Seen {
+async fn see(over: Over<'_>) -> Seen {
     let subscribe = gateway::raw(&Subscribe { agent_id: None, topics: vec![Topic::Activity] });
     let list = gateway::raw(&json!({}));
-    let (subscribe, list): (&[&RawValue], &[&RawValue]) = (&[&subscribe], &[&list]);
     let (told, agents) =
-        tokio::join!(session.call(SUBSCRIBE, subscribe), session.call(LIST_AGENTS, list));
+        tokio::join!(over.call(SUBSCRIBE, &subscribe), over.call(LIST_AGENTS, &list));
     let told = read::<IgnoredAny>(told).map(drop);
-    let agents = read::<Agents>(agents).map(|agents| agents.agents).unwrap_or_default();
+    let agents = read::<Agents>(agents).map(|agents| agents.agents);
     Seen { agents, told }
 }
 
-fn read<T: DeserializeOwned>(answer: Result<Box<RawValue>, CallError>) -> Result<T, String> {
-    let answer = answer.map_err(|error| error.to_string())?;
-    let ack: Ack<T> = serde_json::from_str(answer.get()).map_err(|error| error.to_string())?;
-    ack.into_result().map_err(|error| error.message)
+fn read<T: DeserializeOwned>(answer: Result<Box<RawValue>, CallError>) -> Result<T, Silence> {
+    let answer = answer.map_err(|error| match error {
+        CallError::Lost | CallError::Closed => Silence::Lost,
+        error => Silence::Passing(error.to_string()),
+    })?;
+    let ack = serde_json::from_str::<Ack<T>>(answer.get());
+    ack.map_err(|error| Silence::Older(error.to_string()))?.into_result().map_err(|error| {
+        match error.code {
+            ErrorCode::UnknownEvent | ErrorCode::InvalidPayload => Silence::Older(error.message),
+            _ => Silence::Passing(error.message),
+        }
+    })
 }
 
 /// Has the manager show a viewer again what it watches.

@@ -1,7 +1,7 @@
 use axum::Router;
 use axum::body::Body as Bytes;
 use axum::http::{Method, Request};
-use store::{ControllerDb, SecretKey};
+use store::{ControllerDb, SecretKey, SessionKey};
 use tempfile::TempDir;
 use tower::ServiceExt;
 
@@ -22,6 +22,8 @@ impl Api {
         let db = ControllerDb::open(&dir.path().join("controller.db"), key).await.unwrap();
         for user in ["ada", "bob"] {
             db.add_token(user, user).await.unwrap();
+            let session = SessionKey::of(&format!("lss_{user}"));
+            db.open_session(user, session, Timestamp::now()).await.unwrap().unwrap();
         }
         let server = Server::new(&Config::new(dir.path()), db).unwrap();
         Self { router: router(Arc::new(server)), _dir: dir }
@@ -31,10 +33,15 @@ impl Api {
         let request = Request::builder()
             .method(method)
             .uri(format!("/api/push/subscriptions{path}"))
-            .header("authorization", format!("Bearer {user}"))
+            .header("host", "box")
+            .header("cookie", format!("longshore_80=lss_{user}"))
             .header("content-type", "application/json")
             .body(Bytes::from(body.to_string()))
             .unwrap();
+        self.send(request).await
+    }
+
+    async fn send(&self, request: Request<Bytes>) -> (u16, Value) {
         let response = self.router.clone().oneshot(request).await.unwrap();
         let status = response.status().as_u16();
         let body = axum::body::to_bytes(response.into_body(), 1 << 16).await.unwrap();
@@ -79,4 +86,35 @@ async fn nobody_sees_or_touches_what_is_another_users() {
 
     let items = api.ask("ada", Method::GET, "", Value::Null).await.1;
     assert_eq!(items, json!({ "items": [added] }));
+}
+
+#[tokio::test]
+async fn who_shows_a_token_cannot_subscribe() {
+    let api = Api::start().await;
+    let request = Request::post("/api/push/subscriptions")
+        .header("authorization", "Bearer ada")
+        .header("host", "box")
+        .header("cookie", "longshore_80=lss_ada")
+        .header("content-type", "application/json")
+        .body(Bytes::from(subscription().to_string()))
+        .unwrap();
+
+    let (status, answer) = api.send(request).await;
+
+    assert_eq!((status, &answer["error"]["code"]), (403, &json!("FORBIDDEN")));
+    assert_eq!(api.ask("ada", Method::GET, "", Value::Null).await.1, json!({ "items": [] }));
+}
+
+#[tokio::test]
+async fn what_the_router_refuses_is_told_as_every_other_error() {
+    let api = Api::start().await;
+
+    for (method, path, status, code) in [
+        (Method::PATCH, "/%ff", 400, "INVALID_PAYLOAD"),
+        (Method::PUT, "", 405, "UNKNOWN_EVENT"),
+        (Method::GET, "/a/b/c", 404, "UNKNOWN_EVENT"),
+    ] {
+        let (answered, answer) = api.ask("ada", method, path, json!({})).await;
+        assert_eq!((answered, &answer["error"]["code"]), (status, &json!(code)), "{path}");
+    }
 }
