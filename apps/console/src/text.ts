@@ -109,7 +109,7 @@ export const english = {
     interrupt: 'Interrupt and send',
     cancel: 'Stop',
     cancelAll: 'Stop all',
-    hint: 'Enter sends, Shift+Enter is a new line, ↑ brings back what you wrote',
+    hint: 'Enter or Ctrl+Enter sends, Shift+Enter is a new line, ↑ brings back what you wrote',
     tooLong: 'A message has at most 1 MiB.',
     long: (characters: number) => `${characters.toLocaleString()} characters`,
   },
@@ -227,6 +227,7 @@ export const english = {
     next: 'The conversation below',
     close: 'Close what is open',
     send: 'Send the message',
+    sendAlways: 'Send the message, also where Enter begins a new line: on phones',
     newline: 'Begin a new line',
     recall: 'Bring back the last message, in an empty field',
   } satisfies Record<Shortcut, string>,
@@ -675,6 +676,12 @@ export function day(at: string | number): string {
     month: 'long',
     day: 'numeric',
   })
+}
+
+/** A time that is near, with its day if that is not today. */
+export function near(at: string | number): string {
+  const isToday = new Date(at).toDateString() === new Date().toDateString()
+  return isToday ? clock(at) : moment(at)
 }
 
 /** A day and a time of day. */
