@@ -37,7 +37,6 @@ export const english = {
     attempt: (n: number) => `attempt ${n}`,
     retryIn: (seconds: number) => (seconds > 0 ? `next try in ${seconds} s` : 'trying…'),
     retryNow: 'Try now',
-    back: 'Connected again',
     managerAway: (name: string) => `${name} cannot be reached`,
     managerHint: 'Its history comes back by itself, and what you send now is kept.',
   },
@@ -99,7 +98,6 @@ export const english = {
     elapsed: (seconds: number) => `${seconds} s`,
     truncated: 'The beginning is shown; all of it comes with the answer.',
     showAll: (characters: number) => `Show all ${characters.toLocaleString()} characters`,
-    here: 'Here now',
     hereOthers: (n: number) => count(n, 'other is here', 'others are here'),
   },
   composer: {
@@ -115,7 +113,6 @@ export const english = {
   },
   queue: {
     title: (n: number) => count(n, 'message waits', 'messages wait'),
-    next: 'Next',
     cancel: 'Cancel this message',
     promote: 'Let it be the next',
   },
@@ -132,7 +129,6 @@ export const english = {
     edit: 'Edit',
   },
   run: {
-    done: 'done',
     failed: 'Failed',
     cancelled: 'Cancelled',
     retry: 'Ask again',
@@ -187,15 +183,13 @@ export const english = {
     policy: 'by the agent’s policy',
     sending: 'Answering…',
     already: 'Somebody else was faster.',
-    jump: 'Show the question',
     open: (n: number) => count(n, 'question waits for you', 'questions wait for you'),
   },
-  dialog: { cancel: 'Cancel', close: 'Close', ok: 'OK', save: 'Save', delete: 'Delete' },
+  dialog: { cancel: 'Cancel', close: 'Close', save: 'Save' },
   conversation: {
     rename: 'Rename',
     clear: 'Clear history',
     delete: 'Delete',
-    export: 'Export',
     exportMarkdown: 'Export as Markdown',
     exportLines: 'Export as JSON lines',
     name: 'Name',
@@ -252,7 +246,6 @@ export const english = {
     turnOn: 'Turn on',
     turnOff: 'Turn off',
     isOn: 'On',
-    isOff: 'Off',
     denied: 'The browser does not let this page notify you. That is changed in its settings for this site.',
     insecure: 'Browsers notify for pages of https:// or of this machine only.',
     unsupported: 'This browser has no notifications.',
@@ -291,7 +284,6 @@ export const english = {
     state: 'Connection',
     connected: 'Connected',
     notConnected: 'Not connected',
-    connecting: 'Connecting…',
     reason: (words: string) => `The last attempt failed: ${words}`,
     hint: 'Check that the manager runs, that the endpoint is right, and that the key is that of this manager.',
     attempt: (n: number, seconds: number) =>
@@ -632,7 +624,6 @@ export const english = {
     emptyFile: 'This file is empty.',
     binary: (shown: string) => `Not text. The first ${shown}:`,
     picture: (name: string) => `Picture ${name}`,
-    special: 'This is no file: a device, a pipe or a socket.',
     notDrawn: 'The browser cannot show this picture.',
   },
   stats: {
