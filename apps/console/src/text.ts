@@ -100,7 +100,6 @@ export const english = {
     elapsed: (seconds: number) => `${seconds} s`,
     truncated: 'The beginning is shown; all of it comes with the answer.',
     showAll: (characters: number) => `Show all ${characters.toLocaleString()} characters`,
-    here: 'Here now',
     hereOthers: (n: number) => count(n, 'other is here', 'others are here'),
   },
   composer: {
@@ -110,13 +109,12 @@ export const english = {
     interrupt: 'Interrupt and send',
     cancel: 'Stop',
     cancelAll: 'Stop all',
-    hint: 'Enter sends, Shift+Enter is a new line, ↑ brings back what you wrote',
+    hint: 'Enter or Ctrl+Enter sends, Shift+Enter is a new line, ↑ brings back what you wrote',
     tooLong: 'A message has at most 1 MiB.',
     long: (characters: number) => `${characters.toLocaleString()} characters`,
   },
   queue: {
     title: (n: number) => count(n, 'message waits', 'messages wait'),
-    next: 'Next',
     cancel: 'Cancel this message',
     promote: 'Let it be the next',
   },
@@ -134,7 +132,6 @@ export const english = {
     edit: 'Edit',
   },
   run: {
-    done: 'done',
     failed: 'Failed',
     cancelled: 'Cancelled',
     retry: 'Ask again',
@@ -189,15 +186,13 @@ export const english = {
     policy: 'by the agent’s policy',
     sending: 'Answering…',
     already: 'Somebody else was faster.',
-    jump: 'Show the question',
     open: (n: number) => count(n, 'question waits for you', 'questions wait for you'),
   },
-  dialog: { cancel: 'Cancel', close: 'Close', ok: 'OK', save: 'Save', delete: 'Delete' },
+  dialog: { cancel: 'Cancel', close: 'Close', save: 'Save' },
   conversation: {
     rename: 'Rename',
     clear: 'Clear history',
     delete: 'Delete',
-    export: 'Export',
     exportMarkdown: 'Export as Markdown',
     exportLines: 'Export as JSON lines',
     name: 'Name',
@@ -229,6 +224,7 @@ export const english = {
     next: 'The conversation below',
     close: 'Close what is open',
     send: 'Send the message',
+    sendAlways: 'Send the message, also where Enter begins a new line: on phones',
     newline: 'Begin a new line',
     recall: 'Bring back the last message, in an empty field',
   } satisfies Record<Shortcut, string>,
@@ -253,7 +249,6 @@ export const english = {
     turnOn: 'Turn on',
     turnOff: 'Turn off',
     isOn: 'On',
-    isOff: 'Off',
     denied: 'The browser does not let this page notify you. That is changed in its settings for this site.',
     insecure: 'Browsers notify for pages of https:// or of this machine only.',
     unsupported: 'This browser has no notifications.',
@@ -292,7 +287,6 @@ export const english = {
     state: 'Connection',
     connected: 'Connected',
     notConnected: 'Not connected',
-    connecting: 'Connecting…',
     reason: (words: string) => `The last attempt failed: ${words}`,
     hint: 'Check that the manager runs, that the endpoint is right, and that the key is that of this manager.',
     attempt: (n: number, seconds: number) =>
@@ -633,7 +627,6 @@ export const english = {
     emptyFile: 'This file is empty.',
     binary: (shown: string) => `Not text. The first ${shown}:`,
     picture: (name: string) => `Picture ${name}`,
-    special: 'This is no file: a device, a pipe or a socket.',
     notDrawn: 'The browser cannot show this picture.',
   },
   stats: {
@@ -677,6 +670,12 @@ export function day(at: string | number): string {
     month: 'long',
     day: 'numeric',
   })
+}
+
+/** A time that is near, with its day if that is not today. */
+export function near(at: string | number): string {
+  const isToday = new Date(at).toDateString() === new Date().toDateString()
+  return isToday ? clock(at) : moment(at)
 }
 
 /** A day and a time of day. */

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 
-import { isPressed, labels } from './keys'
+import { enter, isPressed, labels } from './keys'
 
 const nothing = { key: '', ctrlKey: false, metaKey: false, altKey: false, shiftKey: false }
 
@@ -11,6 +11,17 @@ test('a shortcut is its keys and no others', () => {
   expect(isPressed('palette', { ...nothing, key: 'k', ctrlKey: true, shiftKey: true })).toBe(false)
   expect(isPressed('previous', { ...nothing, key: 'ArrowUp', altKey: true })).toBe(true)
   expect(isPressed('send', { ...nothing, key: 'Enter', shiftKey: true })).toBe(false)
+})
+
+test('Enter sends; on glass it begins a new line', () => {
+  const pressed = { ...nothing, key: 'Enter' }
+  for (const isTouch of [false, true]) {
+    expect(enter(pressed, isTouch)).toBe(isTouch ? 'newline' : 'send')
+    expect(enter({ ...pressed, shiftKey: true }, isTouch)).toBe('newline')
+    expect(enter({ ...pressed, ctrlKey: true }, isTouch)).toBe('send')
+    expect(enter({ ...pressed, metaKey: true }, isTouch)).toBe('send')
+    expect(enter({ ...pressed, key: 'a' }, isTouch)).toBe(undefined)
+  }
 })
 
 test('keys are named as they are on the keyboard', () => {

@@ -1,5 +1,6 @@
 /** What can be done by keys alone. */
-export type Shortcut = 'palette' | 'previous' | 'next' | 'close' | 'send' | 'newline' | 'recall'
+export type Shortcut =
+  'palette' | 'previous' | 'next' | 'close' | 'send' | 'sendAlways' | 'newline' | 'recall'
 
 interface Keys {
   /** As `KeyboardEvent.key`, in lower case. */
@@ -17,6 +18,7 @@ export const KEYS: Readonly<Record<Shortcut, Keys>> = {
   next: { key: 'arrowdown', alt: true },
   close: { key: 'escape' },
   send: { key: 'enter' },
+  sendAlways: { key: 'enter', main: true },
   newline: { key: 'enter', shift: true },
   recall: { key: 'arrowup' },
 }
@@ -32,6 +34,13 @@ export function isPressed(shortcut: Shortcut, event: Pressed): boolean {
     event.altKey === alt &&
     event.shiftKey === shift
   )
+}
+
+/** What Enter does where one writes. Keyboards on glass have no Shift+Enter, so that it begins a new line there. */
+export function enter(event: Pressed, isTouch: boolean): 'send' | 'newline' | undefined {
+  if (event.key !== 'Enter') return undefined
+  if (isPressed('sendAlways', event)) return 'send'
+  return isPressed('send', event) && !isTouch ? 'send' : 'newline'
 }
 
 const NAMES: Record<string, string> = { arrowup: '↑', arrowdown: '↓', escape: 'Esc', enter: 'Enter' }

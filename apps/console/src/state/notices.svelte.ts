@@ -63,7 +63,10 @@ class Notices {
       this.#others = undefined
     })
     // Another tab has chosen.
-    addEventListener('storage', () => void (this.choice = kept() ?? this.choice), { signal })
+    const chosen = ({ key }: StorageEvent): void => {
+      if (key === null || key.endsWith('.notices')) this.choice = kept() ?? this.choice
+    }
+    addEventListener('storage', chosen, { signal })
     navigator.serviceWorker?.addEventListener('message', ({ data }) => opened(data), { signal })
     signal.addEventListener(
       'abort',

@@ -76,3 +76,11 @@ test('the same message twice is one', () => {
   outbox.add(outgoing('one'))
   expect(ids(outbox)).toEqual(['one waiting'])
 })
+
+test('what was stored goes with the log, what waits does not', () => {
+  const outbox = new Outbox([outgoing('one'), outgoing('two')])
+  outbox.accepted('one', accepted(7), 0)
+  expect(outbox.cleared()).toBe(true)
+  expect(ids(outbox)).toEqual(['two waiting'])
+  expect(outbox.cleared()).toBe(false)
+})

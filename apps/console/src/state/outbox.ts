@@ -82,6 +82,13 @@ export class Outbox {
     return this.items.length !== before
   }
 
+  /** The log has begun anew: what was stored went with it. Whether anything has changed. */
+  cleared(): boolean {
+    const before = this.items.length
+    this.items = this.items.filter(({ state }) => state !== 'stored')
+    return this.items.length !== before
+  }
+
   #change(messageId: MessageId, change: Partial<Outgoing>): Outgoing[] {
     return this.items.map((item) => (item.messageId === messageId ? { ...item, ...change } : item))
   }

@@ -27,6 +27,7 @@ export interface Progress {
   state: RunState
   position: number | undefined
   reason: RunReason | undefined
+  since: Timestamp
 }
 
 /** A part of a conversation as it is shown: one entry, or several that belong together. */

@@ -279,7 +279,7 @@ export class Rows {
   #run(run: RunEvent, common: Common): void {
     const { state, reason, position } = run
     const { runId } = common
-    if (runId) this.#progress(runId, { state, reason, position })
+    if (runId) this.#progress(runId, { state, reason, position, since: common.at })
     if (state !== 'done' && state !== 'failed' && state !== 'cancelled') return
     const usage = run.usage ?? (runId ? this.#usage.get(runId) : undefined)
     const head = this.#head(runId)

@@ -53,5 +53,17 @@ test('a megabyte takes no time', () => {
 test('any value is text', () => {
   expect(pretty({ a: [1, '\u001b[2J'] })).toBe('{\n  "a": [\n    1,\n    "\\u001b[2J"\n  ]\n}')
   expect(pretty(undefined)).toBe('')
+  expect(brief({ a: { b: ['x', 1, null] } })).toBe('{ "a": { "b": [ "x", 1, null ] } }')
   expect(brief('  many\n\n words  ', 7)).toBe('many wo…')
+})
+
+test('the beginning of megabytes takes no time', () => {
+  const part = {
+    text: 'x'.repeat(4_000_000),
+    list: Array.from({ length: 200_000 }, (_, index) => ({ index })),
+  }
+  const before = performance.now()
+  for (let turn = 0; turn < 20; turn += 1) expect(brief({ a: part, b: [part] })).toHaveLength(101)
+  for (let turn = 0; turn < 20; turn += 1) expect(brief(part.text)).toHaveLength(101)
+  expect(performance.now() - before).toBeLessThan(1_000)
 })

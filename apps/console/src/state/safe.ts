@@ -45,7 +45,18 @@ export function pretty(value: unknown): string {
 
 /** The beginning of a text on one line. */
 export function brief(value: unknown, most = 100): string {
-  return oneLine(typeof value === 'string' ? plain(value) : pretty(value), most)
+  const enough = most * 20
+  return oneLine(typeof value === 'string' ? plain(value.slice(0, enough)) : pretty(beginning(value)), most)
+}
+
+/** Of a value that may be megabytes about as much as fits on a line: the first parts of each part. */
+function beginning(value: unknown, depth = 0): unknown {
+  if (typeof value === 'string') return value.slice(0, 500)
+  if (typeof value !== 'object' || value === null) return value
+  if (depth === 4) return Array.isArray(value) ? [] : {}
+  if (Array.isArray(value)) return value.slice(0, 8).map((part) => beginning(part, depth + 1))
+  const parts = Object.entries(value).slice(0, 8)
+  return Object.fromEntries(parts.map(([name, part]) => [name.slice(0, 500), beginning(part, depth + 1)]))
 }
 
 /** The beginning of a question on one line. */

@@ -13,6 +13,15 @@ test('bytes', () => {
   ])
 })
 
+test('bytes that are nearly one of the next unit', () => {
+  expect([1_023, 1_024, 10 * 1_024 - 1, 1_048_575].map(bytes)).toEqual([
+    `${(1_023).toLocaleString()} B`,
+    '1 KiB',
+    '10 KiB',
+    '1 MiB',
+  ])
+})
+
 test('times', () => {
   expect([-1, 59.9, 60, 3_660, 90_000, 200_000].map(duration)).toEqual([
     '0 s',

@@ -1,13 +1,13 @@
 import { text } from '../text'
 
-const STEPS = ['B', 'KiB', 'MiB', 'GiB', 'TiB']
+const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB', 'EiB']
 
-/** A number of bytes, in three digits or so. */
+/** A number of bytes for people: in three digits or so, of the unit that it rounds to. */
 export function bytes(count: number): string {
-  let [value, step] = [count, 0]
-  while (value >= 1_024 && step < STEPS.length - 1) [value, step] = [value / 1_024, step + 1]
-  const digits = step > 0 && value < 10 ? 1 : 0
-  return `${value.toLocaleString(undefined, { minimumFractionDigits: digits, maximumFractionDigits: digits })} ${STEPS[step]}`
+  let [value, unit] = [count, 0]
+  while (value >= 1_023.5 && unit < UNITS.length - 1) [value, unit] = [value / 1_024, unit + 1]
+  const maximumFractionDigits = unit > 0 && value < 9.95 ? 1 : 0
+  return `${value.toLocaleString(undefined, { maximumFractionDigits })} ${UNITS[unit]}`
 }
 
 /** A time in seconds, in the two largest units that it has. */
