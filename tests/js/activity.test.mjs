@@ -60,7 +60,10 @@ test('a manager tells all that there is in order, and then what changes', async 
   assert.equal(open.headSeq, one.seqs(agentId).at(-1))
 
   await one.ok('respondInteraction', { agentId, interactionId: request.interactionId, value: 'green' })
-  const done = await v.tells('runActivity', { runId })
+  const done = await v.tells('runActivity', { runId, state: 'done' })
+  const [waits, ...rest] = v.told('runActivity', { runId })
+  assert.deepEqual([waits.state, waits.interactionId, waits.seq], ['blocked', request.interactionId, request.seq], 'asked before')
+  assert.deepEqual(rest.map((run) => run.state), ['resumed', 'done'])
   await v.until((x) => x.told('agentUpdate', { agentId }).at(-1).state === 'idle')
   const quiet = await v.until((x) => x.told('conversationActivity', { agentId }).find((a) => !a.conversation.running))
 
@@ -145,7 +148,7 @@ test('a viewer sees the agents of all managers, without having selected one', as
   assert.deepEqual([agents[agentId].state, agents[second.agentId].state], ['blocked', 'idle'])
 
   await a.forward('respondInteraction', agentId, { agentId, interactionId, value: 'red' })
-  const done = await carries(v, 'runActivity', { runId })
+  const done = await carries(v, 'runActivity', { runId, state: 'done' })
   const b = await new Scene(c, otherId).viewer()
   await b.follow(otherId, second.agentId)
   const { end } = await converse(b, second.agentId, undefined, 'hello there')

@@ -15,6 +15,9 @@ use crate::sessions::Seat;
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
+/// Cookies of the session's name that are looked at.
+const COOKIES: usize = 8;
+
 /// Whoever was let in.
 #[derive(Debug)]
 pub(crate) struct Caller {
@@ -45,7 +48,7 @@ impl Server {
             let user = self.db.token_user(token).await?.ok_or(Error::Unauthorized)?;
             return Ok(Caller { user, session: None });
         }
-        let key = self.session_of(headers).ok_or(Error::Unauthorized)?;
+        let key = self.session_of(headers).await.ok_or(Error::Unauthorized)?;
         // Seated before it is looked up: whoever closes the session meanwhile closes it for this one, too.
         let seat = self.sessions.enter(key);
         let session = self.db.use_session(key, Timestamp::now()).await?;
@@ -55,9 +58,25 @@ impl Server {
     }
 
     /// The session that the cookie names, which may not exist. None for a request of somebody else's page.
-    pub(crate) fn session_of(&self, headers: &HeaderMap) -> Option<SessionKey> {
-        let secret = cookie(headers).filter(|_| is_own_page(headers, &self.origins))?;
-        Some(SessionKey::of(secret))
+    pub(crate) async fn session_of(&self, headers: &HeaderMap) -> Option<SessionKey> {
+        self.secret_of(headers).await.map(SessionKey::of)
+    }
+
+    /// The cookie itself. Of several, which other servers of the host may have set, the first that names a session.
+    pub(crate) async fn secret_of<'a>(&self, headers: &'a HeaderMap) -> Option<&'a str> {
+        if !is_own_page(headers, &self.origins) {
+            return None;
+        }
+        let secrets = cookies(headers);
+        if secrets.len() > 1 {
+            for secret in &secrets {
+                // What cannot be looked up fails again when it is used, which is said then.
+                if self.db.has_session(SessionKey::of(secret)).await.unwrap_or_default() {
+                    return Some(secret);
+                }
+            }
+        }
+        secrets.first().copied()
     }
 }
 
@@ -97,12 +116,13 @@ pub(crate) fn cookie_name(headers: &HeaderMap) -> Option<String> {
     Some(format!("longshore_{port}"))
 }
 
-/// What the session's cookie has.
-pub(crate) fn cookie(headers: &HeaderMap) -> Option<&str> {
-    let name = cookie_name(headers)?;
+/// What cookies of the session's name have. A browser sends several when one is for a longer path, that one first.
+fn cookies(headers: &HeaderMap) -> Vec<&str> {
+    let Some(name) = cookie_name(headers) else { return Vec::new() };
     let lines = headers.get_all(COOKIE).iter().filter_map(|line| line.to_str().ok());
-    let mut pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.split_once('='));
-    pairs.find(|(named, _)| named.trim() == name).map(|(_, value)| value.trim())
+    let pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.split_once('='));
+    let named = pairs.filter(|(named, _)| named.trim() == name).map(|(_, value)| value.trim());
+    named.take(COOKIES).collect()
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
@@ -161,12 +181,15 @@ mod tests {
 
     #[test]
     fn the_cookie_is_found_among_others() {
-        let found = |cookies| {
-            cookie(&headers(&[("host", "box:8081"), ("cookie", cookies)])).map(ToOwned::to_owned)
+        let found = |text: &str| {
+            let headers = headers(&[("host", "box:8081"), ("cookie", text)]);
+            cookies(&headers).into_iter().map(ToOwned::to_owned).collect::<Vec<_>>()
         };
 
-        assert_eq!(found("a=b; longshore_8081=lss_x=; c").unwrap(), "lss_x=");
-        assert_eq!(found("longshore_8082=lss_x"), None);
-        assert_eq!(found("xlongshore_8081=lss_x; =; ;"), None);
+        assert_eq!(found("a=b; longshore_8081=lss_x=; c"), ["lss_x="]);
+        assert_eq!(found("longshore_8081=x; a=b; longshore_8081=lss_x"), ["x", "lss_x"]);
+        assert_eq!(found(&"longshore_8081=x;".repeat(100)).len(), COOKIES);
+        assert!(found("longshore_8082=lss_x").is_empty());
+        assert!(found("xlongshore_8081=lss_x; =; ;").is_empty());
     }
 }

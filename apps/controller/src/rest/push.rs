@@ -124,7 +124,10 @@ pub(super) async fn add(
         last_error: None,
     };
     // A token that is shown counts alone.
-    let session = bearer(&headers).is_none().then(|| server.session_of(&headers)).flatten();
+    let session = match bearer(&headers) {
+        None => server.session_of(&headers).await,
+        Some(_) => None,
+    };
     let session = session.ok_or(Error::NoSession)?;
     let put =
         server.db.put_subscription(&record, &new.subscription.endpoint, session, MOST).await?;

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use store::{SESSION_LIFE, SessionKey};
 
 use super::answer::{Body, Failure};
-use crate::access::{self, bearer, cookie_name, is_own_page, is_secure};
+use crate::access::{bearer, cookie_name, is_own_page, is_secure};
 use crate::error::Error;
 use crate::server::Server;
 
@@ -58,8 +58,8 @@ pub(super) async fn get(
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
     let caller = server.admit(bearer(&headers), &headers).await?;
-    let renewed = caller.session.as_ref().and(access::cookie(&headers));
-    let renewed = renewed.and_then(|secret| cookie(&headers, secret, SESSION_LIFE.as_secs()));
+    let secret = if caller.session.is_some() { server.secret_of(&headers).await } else { None };
+    let renewed = secret.and_then(|secret| cookie(&headers, secret, SESSION_LIFE.as_secs()));
     let expires_at = caller.session.map(|session| session.expires_at);
     Ok(answer(Json(Session { user: caller.user, expires_at }), renewed))
 }
@@ -72,7 +72,7 @@ pub(super) async fn close(
     if !is_own_page(&headers, &server.origins) {
         return Err(Error::Unauthorized.into());
     }
-    if let Some(key) = server.session_of(&headers) {
+    if let Some(key) = server.session_of(&headers).await {
         server.db.close_session(key).await?;
         server.sessions.end(key);
     }

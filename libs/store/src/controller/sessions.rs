@@ -138,6 +138,16 @@ impl ControllerDb {
         Ok(())
     }
 
+    /// Whether there is such a session, expired or not.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub async fn has_session(&self, session: SessionKey) -> Result<bool, StoreError> {
+        let query = sqlx::query("SELECT 1 FROM sessions WHERE hash = ?");
+        let found = query.bind(session.0.as_slice()).fetch_optional(&self.readers).await?;
+        Ok(found.is_some())
+    }
+
     /// How many sessions have not expired.
     ///
     /// # Errors
@@ -219,6 +229,7 @@ mod tests {
 
         assert_eq!(db.use_session(closed, at(20)).await.unwrap(), None);
         assert_eq!(db.count_sessions(at(30)).await.unwrap(), 1);
+        assert!(db.has_session(new).await.unwrap() && !db.has_session(closed).await.unwrap());
         assert_eq!(db.open_sessions(at(30)).await.unwrap(), HashSet::from([new]));
     }
 

@@ -34,7 +34,8 @@ impl Api {
             .method(method)
             .uri(format!("/api/push/subscriptions{path}"))
             .header("host", "box")
-            .header("cookie", format!("longshore_80=lss_{user}"))
+            // As if another server of the host had set one for a longer path.
+            .header("cookie", format!("longshore_80=x; longshore_80=lss_{user}"))
             .header("content-type", "application/json")
             .body(Bytes::from(body.to_string()))
             .unwrap();
