@@ -170,7 +170,9 @@ export class Chat {
     this.readOnly = joined.readOnly ?? false
     this.#presence.begin(joined.present ?? [])
     this.present = this.#presence.all
+    const epoch = this.#log?.epoch
     this.#log?.joined(joined)
+    if (epoch !== undefined && epoch !== joined.epoch) this.#sender.cleared()
     this.#changed()
   }
 
@@ -187,7 +189,9 @@ export class Chat {
   #hear(event: string, payload: unknown): void {
     if (!this.#log) return
     if (event === 'conversationUpdate') this.#updated(payload as ConversationUpdate)
+    const { epoch } = this.#log
     if (!this.#log.receive(event, payload)) return
+    if (epoch !== undefined && this.#log.epoch !== epoch) this.#sender.cleared()
     this.#sender.seen(this.#log.entries.at(-1))
     this.#changed()
     if (this.#isLeaving) void this.#leave()

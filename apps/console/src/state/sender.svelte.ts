@@ -80,6 +80,12 @@ export class Sender {
     this.#show()
   }
 
+  /** The log began anew: what was stored in the one before is gone with it. */
+  cleared(): void {
+    this.#outbox.cleared()
+    this.#show()
+  }
+
   /** An entry of the log: it may be one of these. */
   seen(entry: HistoryEvent | undefined): void {
     if (!entry || !this.#outbox.seen(entry)) return
