@@ -92,6 +92,8 @@ test('the connection is cut and comes back: the same terminal, nothing twice', a
   await begin(page)
 
   await type(page, '(sleep 1; echo un""seen) &')
+  // What is typed right before a cut may not get there.
+  await until(page, 'sleep 1')
   s.proxy.cut()
   await until(page, 'unseen')
   await type(page, 'echo on""ward')

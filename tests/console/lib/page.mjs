@@ -80,7 +80,7 @@ export class Desk {
   /** Opens the address that `up` prints. A server without one gets the same made of its token. */
   async login(path = '/') {
     await this.page.goto(`${this.origin}${path}#token=${this.server.token}`)
-    await this.page.locator('main .view').waitFor()
+    await this.page.locator('main > .view').waitFor()
   }
 
   watch(page) {

@@ -109,7 +109,9 @@ class App {
   relayTo(client: ClientId): Relay {
     const known = this.#relays.get(client)
     if (known) return known
-    const relay = new Relay({ clientKey: clientKey(), client })
+    let relay!: Relay
+    // What is made within an effect is not what that effect depends on; a root of its own makes it so.
+    $effect.root(() => void (relay = new Relay({ clientKey: clientKey(), client })))
     relay.listen((event) => event === 'refused' && this.#end('ended'))
     this.#relays.set(client, relay)
     return relay

@@ -10,6 +10,7 @@ import type {
   Joined,
   LiveEvent,
   Queue,
+  QueuedRun,
   RunId,
   Seq,
 } from '../protocol'
@@ -161,10 +162,20 @@ export class Log {
   #follow({ event, payload }: HistoryEvent): void {
     if (event === 'chatMessage' && payload.from === 'agent' && payload.runId)
       this.writing.delete(payload.runId)
-    if (event === 'runEvent' && payload.runId && ENDED.has(payload.state)) this.writing.delete(payload.runId)
+    if (event === 'runEvent' && payload.runId && ENDED.has(payload.state)) this.#over(payload.runId)
     if (event === 'interactionRequest' && payload.seq > this.#known)
       this.open.set(payload.interactionId, payload)
     if (event === 'interactionUpdate') this.open.delete(payload.interactionId)
+  }
+
+  /** The run has ended: it is in no queue any more, whatever was told of that before. */
+  #over(runId: RunId): void {
+    this.writing.delete(runId)
+    const { version, running, queued } = this.queue
+    const others = (runs: QueuedRun[]): QueuedRun[] => runs.filter((run) => run.runId !== runId)
+    if ([...running, ...queued].some((run) => run.runId === runId)) {
+      this.queue = { version, running: others(running), queued: others(queued) }
+    }
   }
 
   #write({ runId, sequence, timestamp, kind, payload }: LiveEvent): boolean {

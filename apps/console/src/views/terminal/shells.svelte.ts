@@ -70,6 +70,7 @@ export class Shells {
     const size = this.selected?.screen.size
     const early = (this.#early ??= [])
     try {
+      await this.relay.ready()
       const info = await this.relay.forward('createTerminal', agentId, {
         agentId,
         ...size,
@@ -150,7 +151,8 @@ export class Shells {
       for (const info of terminals) this.#add(info)
       if (this.phase === 'loading') this.phase = 'ready'
       this.problem = undefined
-      for (const shell of this.all.filter(({ isWanted, end }) => isWanted && !end)) await shell.join()
+      const lost = this.all.filter(({ isWanted, isJoined, end }) => isWanted && !isJoined && !end)
+      for (const shell of lost) await shell.join()
       const first = this.selected ?? this.all[0]
       if (first) this.select(first)
     } catch (error) {
