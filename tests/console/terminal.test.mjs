@@ -91,9 +91,9 @@ test('the connection is cut and comes back: the same terminal, nothing twice', a
   const page = await open(s, s.agentId, 'terminal')
   await begin(page)
 
-  await type(page, '(sleep 1; echo un""seen) &')
+  await type(page, '(sleep 1; echo un""seen) & echo beg""un')
   // What is typed right before a cut may not get there.
-  await until(page, 'sleep 1')
+  await until(page, 'begun')
   s.proxy.cut()
   await until(page, 'unseen')
   await type(page, 'echo on""ward')
