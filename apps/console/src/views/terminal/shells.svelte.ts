@@ -125,7 +125,8 @@ export class Shells {
     const known = this.all.find(({ sessionId }) => sessionId === info.sessionId)
     if (known) return known
     const shell = new Shell(this.relay, info)
-    this.all = [...this.all, shell]
+    // The oldest first, for everybody.
+    this.all = [...this.all, shell].sort((a, b) => a.info.createdAt.localeCompare(b.info.createdAt))
     return shell
   }
 
