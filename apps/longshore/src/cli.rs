@@ -144,7 +144,7 @@ pub struct Containers {
 /// Whose pages may talk to a controller, besides its own.
 #[derive(Debug, Clone, Args)]
 pub struct Pages {
-    /// Origin of web pages that may talk to this controller, such as https://box.example; * for all, without logins of theirs. May
+    /// Origin of web pages that may talk to this controller, such as <https://box.example>; * for all, without logins of theirs. May
     /// be given several times
     #[arg(long = "origin", env = "LONGSHORE_ORIGIN", value_delimiter = ',', value_name = "ORIGIN", value_parser = origin)]
     pub origins: Vec<String>,
