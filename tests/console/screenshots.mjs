@@ -30,7 +30,16 @@ test('pictures', async (t) => {
   const v = await scene.viewer()
   const place = await conversation(v, claude, 'Flaky login test')
   for (const name of ['Release notes', 'Upgrade of the database', 'Ideas']) await conversation(v, claude, name)
-  const save = (desk, name) => desk.page.screenshot({ path: path.join(directory, `${name}.png`) })
+  // Twice the same: what is drawn in steps is drawn.
+  const save = async (desk, name) => {
+    let before
+    for (let picture; !before?.equals(picture); ) {
+      before = picture
+      await desk.page.waitForTimeout(300)
+      picture = await desk.page.screenshot({ path: path.join(directory, `${name}.png`), caret: 'hide' })
+      if (name === 'reconnecting') return
+    }
+  }
 
   const desk = await Desk.open(t, server, { colorScheme: 'light', expected: CUT_OFF })
   await desk.visit(...place.at)
