@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use gateway::server::{self as http_server, socket_io};
+use gateway::Tls;
+use gateway::server::{self as http_server, Door, socket_io};
 use protocol::catalogue::Namespace;
 use protocol::{AgentId, ClientId, Timestamp};
 use store::{ClientRecord, ControllerDb, SecretKey, token};
@@ -25,6 +26,7 @@ const BUFFER: usize = 64;
 pub struct Controller {
     server: Arc<Server>,
     grace: Duration,
+    tls: Option<Tls>,
 }
 
 /// Opens a controller and serves on `listener` until `shutdown`.
@@ -54,8 +56,11 @@ impl Controller {
             .await
             .context("open the controller's database")?;
         db.clients().await.context("read the registered managers")?;
+        // Said now, rather than at the first connection.
+        config.trust.config().context("read the certificates for links")?;
+        let tls = config.tls.clone().map(Tls::load).transpose().context("read the certificate")?;
         let server = Server::new(&config, db)?;
-        Ok(Self { server: Arc::new(server), grace: config.grace })
+        Ok(Self { server: Arc::new(server), grace: config.grace, tls })
     }
 
     /// Registers the manager of that name, or notes where it listens now and which key it wants.
@@ -80,6 +85,7 @@ impl Controller {
             api_key: api_key.to_owned(),
             created_at: known.map_or_else(Timestamp::now, |client| client.created_at),
         };
+        self.server.remotes.vouch_for(endpoint);
         rest::check_client(&client)?;
         if is_new {
             db.add_client(&client).await?;
@@ -145,8 +151,9 @@ impl Controller {
             shutdown.cancelled().await;
             stopping.cancel();
         };
+        let door = Door { listener, gate: self.server.gate.clone(), tls: self.tls };
         let served = http_server::serve(
-            listener,
+            door,
             router,
             io,
             connections,

@@ -8,12 +8,14 @@
 
 mod access;
 mod activity;
+mod allowances;
 mod audience;
 mod config;
 mod console;
 mod controller;
 mod credentials;
 mod error;
+mod guesses;
 mod notifications;
 mod pages;
 mod remote;

@@ -16,10 +16,8 @@ use std::time::Duration;
 use gateway::{Feed, Outbox};
 use link::{Answer, CallError, Endpoint, Link, Signal, WhenDown};
 use protocol::agents::LoginSuccess;
-use protocol::catalogue::Namespace;
 use protocol::{AgentId, ConnectionId, ConversationId};
 use serde::Serialize;
-use serde_json::json;
 use serde_json::value::RawValue;
 use store::{ClientRecord, ControllerDb};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -94,12 +92,13 @@ impl Placed {
 impl Remote {
     /// Opens the link and starts the task that owns it.
     pub(crate) fn open(
+        endpoint: Endpoint,
         client: &ClientRecord,
         db: ControllerDb,
         audience: &Arc<Audience>,
-    ) -> Result<Arc<Self>, Error> {
-        let (link, signals) = open_link(client)?;
-        Ok(Self::over(link, signals, client, db, audience))
+    ) -> Arc<Self> {
+        let (link, signals) = Link::open(endpoint);
+        Self::over(link, signals, client, db, audience)
     }
 
     /// The same over a link that is open.
@@ -133,8 +132,8 @@ impl Remote {
     }
 
     /// Goes on at another place or with another key. Viewers keep what they follow.
-    pub(crate) async fn reopen(&self, client: &ClientRecord) -> Result<(), Error> {
-        let (link, signals) = open_link(client)?;
+    pub(crate) async fn reopen(&self, endpoint: Endpoint) -> Result<(), Error> {
+        let (link, signals) = Link::open(endpoint);
         let before =
             std::mem::replace(&mut *self.link.lock().unwrap_or_else(PoisonError::into_inner), link);
         self.requests
@@ -236,10 +235,4 @@ impl Remote {
     ) -> Result<Box<RawValue>, CallError> {
         self.link().call(event, &[&gateway::raw(payload)], WhenDown::Fail).await
     }
-}
-
-fn open_link(client: &ClientRecord) -> Result<(Link, mpsc::Receiver<Signal>), Error> {
-    let auth = json!({ "token": client.api_key });
-    let endpoint = Endpoint::new(&client.endpoint, Namespace::Agents.path(), auth);
-    Ok(Link::open(endpoint.map_err(|error| Error::Invalid(error.to_string()))?))
 }

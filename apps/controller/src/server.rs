@@ -3,15 +3,16 @@
 use std::sync::{Arc, Mutex};
 
 use anyhow::Context;
-use gateway::{BoxFuture, Connection, Envelope, Handshake, Service};
+use gateway::{Allowance, BoxFuture, Connection, Envelope, Gate, Handshake, Service};
 use protocol::{Timestamp, ViewerId, WireError};
 use store::ControllerDb;
 use tokio_util::sync::CancellationToken;
 
+use crate::allowances::Allowances;
 use crate::audience::{Attending, Audience};
 use crate::config::Config;
 use crate::notifications::Notifications;
-use crate::remotes::Remotes;
+use crate::remotes::{Links, Remotes};
 use crate::sessions::{Seat, Sessions};
 use crate::usage::Meter;
 use crate::viewer::Viewer;
@@ -29,6 +30,8 @@ pub(crate) struct Server {
     pub(crate) started_at: Timestamp,
     pub(crate) notifications: Arc<Notifications>,
     pub(crate) stopping: CancellationToken,
+    pub(crate) gate: Gate,
+    pub(crate) allowances: Allowances,
 }
 
 impl Server {
@@ -37,7 +40,9 @@ impl Server {
     /// # Errors
     /// The notifications cannot be set up as configured.
     pub(crate) fn new(config: &Config, db: ControllerDb) -> anyhow::Result<Self> {
-        let remotes = Remotes::new(db.clone());
+        let links = Links { reach: config.reach.clone(), trust: config.trust.clone() };
+        let remotes = Remotes::new(db.clone(), links);
+        let gate = Gate::new(config.bounds.clone());
         // Before any remote is open, so that nothing is missed.
         let notifications = Notifications::start(config, db.clone(), remotes.activity())
             .context("set up notifications")?;
@@ -51,6 +56,8 @@ impl Server {
             meter: Mutex::new(Meter::start()),
             started_at: Timestamp::now(),
             stopping: CancellationToken::new(),
+            gate,
+            allowances: Allowances::default(),
         })
     }
 }
@@ -89,5 +96,9 @@ impl Service for Server {
 
     fn serve(self: Arc<Self>, connection: Connection<Identity>) -> BoxFuture<()> {
         Box::pin(Viewer::serve(self, connection))
+    }
+
+    fn allowance(&self, identity: &Identity) -> Option<Arc<Allowance>> {
+        Some(self.allowances.of(&identity.user, &self.gate))
     }
 }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use gateway::server::{self as http_server, socket_io};
+use gateway::server::{self as http_server, Door, socket_io};
+use gateway::{Gate, Tls};
 use protocol::AgentId;
 use protocol::catalogue::Namespace;
 use protocol::spec::AgentSpec;
@@ -46,6 +47,8 @@ const GOODBYE: Duration = Duration::from_secs(1);
 pub struct Manager {
     server: Arc<Server>,
     grace: Duration,
+    gate: Gate,
+    tls: Option<Tls>,
 }
 
 /// Opens a manager and serves on `listener` until `shutdown`.
@@ -69,6 +72,8 @@ impl Manager {
         let data_dir = &config.data_dir;
         create_private(data_dir).with_context(|| format!("create {}", data_dir.display()))?;
         let api_key = ApiKey::load_or_create(data_dir, config.api_key.as_deref())?;
+        let tls = config.tls.clone().map(Tls::load).transpose().context("read the certificate")?;
+        let gate = Gate::new(config.bounds.clone());
         let secret =
             SecretKey::load_or_create(&data_dir.join("secret.key"), config.secret.as_deref())
                 .context("read the secret key")?;
@@ -93,7 +98,7 @@ impl Manager {
         working_directories.push(directory);
         let server =
             Server::new(db, agents, passwords, resume_tokens, working_directories, api_key);
-        let manager = Self { server: Arc::new(server), grace: config.grace };
+        let manager = Self { server: Arc::new(server), grace: config.grace, gate, tls };
         for spec in config.agents {
             manager.ensure_agent(spec).await?;
         }
@@ -131,8 +136,8 @@ impl Manager {
         let router = http::router(self.server.db.clone()).layer(layer);
         // Connections stay open while the agents end, so that viewers see how their runs end.
         let hang_up = CancellationToken::new();
-        let listening =
-            http_server::serve(listener, router, io, connections, hang_up.clone(), GOODBYE);
+        let door = Door { listener, gate: self.gate.clone(), tls: self.tls.clone() };
+        let listening = http_server::serve(door, router, io, connections, hang_up.clone(), GOODBYE);
         let stopping = async {
             shutdown.cancelled().await;
             self.stop_agents().await;

@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use axum::extract::ConnectInfo;
 use axum::http::HeaderMap;
@@ -15,22 +16,26 @@ use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use socketioxide::SocketIo;
 use socketioxide::adapter::LocalAdapter;
-use socketioxide::extract::{SocketRef, TryData};
+use socketioxide::extract::SocketRef;
 use socketioxide::handler::{ConnectHandler, FromConnectParts, MessageHandler};
 use socketioxide::socket::Socket;
 use socketioxide_core::Value;
 use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 
+use crate::gate::{Attempt, Locked};
 use crate::history::{BoxFuture, History, NoHistory};
 use crate::listen::Peer;
 use crate::outbox::{self, Message, Outbox, raw};
+use crate::rate::Allowance;
 use crate::sink::{Envelope, SocketSink};
 
 /// Commands of one connection that may wait; beyond, they are refused with `RATE_LIMITED`.
 const INBOX: usize = 4_096;
 /// Bytes of commands of one connection that may wait; beyond, they are refused with `RATE_LIMITED`.
 const INBOX_BYTES: usize = 2 * MAX_FRAME;
+/// Bytes of a CONNECT packet's payload: a token, a key of the viewer's and what clients say of themselves.
+const AUTH: usize = 16 << 10;
 
 /// What a client says when it connects.
 #[derive(Debug)]
@@ -50,6 +55,11 @@ impl Handshake {
         let header = || self.headers.get("authorization")?.to_str().ok()?.strip_prefix("Bearer ");
         self.auth.get("token").and_then(serde_json::Value::as_str).or_else(header)
     }
+
+    /// Whatever is shown to be let in: the token, or cookies that may have one.
+    fn secret(&self) -> Option<&str> {
+        self.token().or_else(|| self.headers.get("cookie")?.to_str().ok())
+    }
 }
 
 /// What an application does with a namespace.
@@ -67,6 +77,11 @@ pub trait Service: Send + Sync + 'static {
 
     /// Serves one connection until its commands end.
     fn serve(self: Arc<Self>, connection: Connection<Self::Identity>) -> BoxFuture<()>;
+
+    /// What the connection may send, together with others that share it.
+    fn allowance(&self, _identity: &Self::Identity) -> Option<Arc<Allowance>> {
+        None
+    }
 
     /// Where a connection's entries come from when they are no longer in a feed that has no history of its own.
     fn history(&self) -> Arc<dyn History> {
@@ -202,25 +217,42 @@ pub fn mount<S: Service>(io: &SocketIo, path: &'static str, service: Arc<S>, tas
     };
     let tasks = tasks.clone();
     // Handlers are registered here, before CONNECT is answered: what a client says right after it finds them.
-    let middleware = move |Shared(socket): Shared, TryData(auth): TryData<serde_json::Value>| {
+    let middleware = move |Shared(socket): Shared, Auth(auth): Auth| {
         let (service, tasks) = (Arc::clone(&service), tasks.clone());
         async move {
             let parts = socket.req_parts();
-            let info = parts.extensions.get::<ConnectInfo<Peer>>();
-            let peer = info.map(|info| info.0.address);
+            let info = parts.extensions.get::<ConnectInfo<Peer>>().map(|info| &info.0);
+            let peer = info.map(|peer| peer.address);
             // Of one that began by polling, this was another connection.
             let blocked =
                 info.filter(|_| socket.transport_type() == socketioxide::TransportType::Websocket);
-            let blocked = blocked.map(|info| info.0.blocked.clone()).unwrap_or_default();
-            let handshake =
-                Handshake { auth: auth.unwrap_or_default(), headers: parts.headers.clone(), peer };
-            let identity = Arc::clone(&service).authenticate(handshake).await?;
+            let blocked = blocked.map(|peer| peer.blocked.clone()).unwrap_or_default();
+            let auth = auth.map_err(|why| {
+                tracing::warn!(?peer, why, "connection refused");
+                why.to_owned()
+            })?;
+            let handshake = Handshake { auth, headers: parts.headers.clone(), peer };
+            let attempt = attempt(info, &handshake).map_err(|locked| locked.to_string())?;
+            let identity = Arc::clone(&service).authenticate(handshake).await;
+            if let Some(attempt) = attempt {
+                if identity.is_ok() { attempt.succeeded() } else { attempt.failed() }
+            }
+            let identity = identity?;
+            if let Some(peer) = info {
+                peer.let_in();
+            }
             let sink = SocketSink::new(Arc::clone(&socket), blocked);
             open(&service, sink, identity, peer, &tasks);
             Ok::<(), String>(())
         }
     };
     io.ns(path, on_connect.with(middleware));
+}
+
+/// One who shows nothing guesses nothing.
+fn attempt(peer: Option<&Peer>, handshake: &Handshake) -> Result<Option<Attempt>, Locked> {
+    let secret = handshake.secret();
+    peer.zip(secret).map(|(peer, secret)| peer.attempt(secret)).transpose()
 }
 
 /// Made by the middleware, taken by the connect handler, which runs once the client has been let in.
@@ -239,7 +271,11 @@ fn open<S: Service>(
     tasks.spawn(async move { task.await.unwrap_or_default() });
     let (sender, receiver) = mpsc::channel(INBOX);
     let inbox = Arc::new(Inbox {
-        open: Mutex::new(Some(Open { outbox: outbox.clone(), sender })),
+        open: Mutex::new(Some(Open {
+            outbox: outbox.clone(),
+            sender,
+            allowance: service.allowance(&identity),
+        })),
         bytes: Arc::default(),
     });
     let gone = Arc::clone(&inbox);
@@ -271,6 +307,7 @@ struct Inbox {
 struct Open {
     outbox: Outbox,
     sender: mpsc::Sender<Box<Command>>,
+    allowance: Option<Arc<Allowance>>,
 }
 
 impl Inbox {
@@ -293,6 +330,10 @@ impl Open {
     fn push(&self, value: &Value, ack: Option<i64>, bytes: &Arc<AtomicUsize>) {
         let reply = |name: &str| Reply { outbox: self.outbox.clone(), name: name.into(), ack };
         let Value::Str(text, attachments) = value else { return };
+        let allowance = self.allowance.as_ref();
+        if allowance.is_some_and(|allowed| allowed.take(text.len(), Instant::now()).is_err()) {
+            return self.outbox.refuse(ack);
+        }
         let Ok(packet) = serde_json::from_str::<Vec<&RawValue>>(text.as_str()) else {
             return reply("")
                 .err(WireError::new(ErrorCode::InvalidPayload, "An event is a JSON array"));
@@ -324,7 +365,7 @@ impl Open {
 pub fn take(text: &str) -> Result<Command, Message> {
     let (outbox, mut told) = Outbox::channel();
     let (sender, mut commands) = mpsc::channel(1);
-    Open { outbox, sender }.push(
+    Open { outbox, sender, allowance: None }.push(
         &Value::Str(text.to_owned().into(), None),
         Some(1),
         &Arc::default(),
@@ -369,6 +410,39 @@ impl FromConnectParts<LocalAdapter> for Shared {
     }
 }
 
+/// The CONNECT packet's payload, `null` without one, or what is wrong with it.
+struct Auth(Result<serde_json::Value, &'static str>);
+
+impl FromConnectParts<LocalAdapter> for Auth {
+    type Error = Infallible;
+    fn from_connect_parts(
+        _: &Arc<Socket<LocalAdapter>>,
+        auth: &Option<Value>,
+    ) -> Result<Self, Infallible> {
+        Ok(Self(match auth {
+            None => Ok(serde_json::Value::Null),
+            Some(Value::Str(text, _)) => read_auth(text.as_str()),
+            Some(Value::Bytes(_)) => Err("The handshake cannot be read"),
+        }))
+    }
+}
+
+/// Looked at by its length first: what is read takes many times as much memory.
+fn read_auth(text: &str) -> Result<serde_json::Value, &'static str> {
+    if text.len() > AUTH {
+        return Err("The handshake is too large");
+    }
+    let auth: serde_json::Value =
+        serde_json::from_str(text).map_err(|_| "The handshake cannot be read")?;
+    let token = auth.get("token");
+    let is_sound = auth.is_null() || auth.is_object();
+    if is_sound && token.is_none_or(|token| token.is_string() || token.is_null()) {
+        Ok(auth)
+    } else {
+        Err("The handshake cannot be read")
+    }
+}
+
 /// Tells this handler from the library's own.
 struct RawText;
 
@@ -383,6 +457,34 @@ mod tests {
     use protocol::clients::SetClient;
 
     use super::*;
+
+    #[test]
+    fn a_handshake_is_an_object_of_a_sound_size() {
+        for good in ["null", "{}", r#"{"token":"x"}"#, r#"{"token":null,"clientKey":5}"#] {
+            assert!(read_auth(good).is_ok(), "{good}");
+        }
+        let large = format!(r#"{{"token":"{}"}}"#, "x".repeat(AUTH));
+        let deep = "[".repeat(5_000);
+        for bad in ["[]", "5", r#""x""#, r#"{"token":5}"#, r#"{"token":["x"]}"#, "{", &large, &deep]
+        {
+            assert!(read_auth(bad).is_err(), "{}", &bad[..bad.len().min(20)]);
+        }
+    }
+
+    #[test]
+    fn whoever_sends_more_than_is_allowed_is_refused() {
+        let (outbox, _told) = Outbox::channel();
+        let (sender, mut commands) = mpsc::channel(100);
+        let rate = crate::rate::Rate::per_second;
+        let allowance = Some(Arc::new(Allowance::new(rate(1), rate(0))));
+        let open = Open { outbox, sender, allowance };
+
+        for _ in 0..50 {
+            open.push(&Value::Str(r#"["x"]"#.into(), None), Some(1), &Arc::default());
+        }
+
+        assert_eq!(std::iter::from_fn(|| commands.try_recv().ok()).count(), 10);
+    }
 
     #[test]
     fn an_array_is_no_payload() {

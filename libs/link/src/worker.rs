@@ -17,6 +17,8 @@ use crate::transport::{CONNECT_TIMEOUT, Dial, Incoming, Outgoing};
 
 /// How often deadlines are looked at. Fine enough for limits of tens of seconds.
 pub(crate) const TICK: Duration = Duration::from_millis(500);
+/// Characters of a reason that a server gives.
+const WORDS: usize = 200;
 
 pub(crate) struct Worker<D> {
     dial: D,
@@ -68,9 +70,11 @@ impl<D: Dial> Worker<D> {
                 self.book.lost();
                 self.tell(Signal::Down { reason }).await
             }
-            Err(Failed::Refused(message)) => self.tell(Signal::Refused { message }).await,
+            Err(Failed::Refused(message)) => {
+                self.tell(Signal::Refused { message: brief(&message) }).await
+            }
             Err(Failed::Error(error)) => {
-                self.tell(Signal::RetryFailed { error: error.to_string() }).await
+                self.tell(Signal::RetryFailed { error: brief(&error.to_string()) }).await
             }
         }
     }
@@ -127,6 +131,11 @@ impl<D: Dial> Worker<D> {
             }
         }
     }
+}
+
+/// What somebody else's server says, who may be none of ours, for people: not more than a line of it.
+fn brief(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(WORDS).collect()
 }
 
 async fn attempt(
