@@ -40,8 +40,8 @@ const ALONE: &[(&str, &[&str])] = &[
     ("engineioxide", &["gateway"]),
     ("tokio-tungstenite", &["link"]),
     ("ring", &["notify"]),
-    ("tokio-rustls", &["notify"]),
-    ("hyper", &["notify", "runtime"]),
+    ("tokio-rustls", &["gateway", "notify"]),
+    ("hyper", &["gateway", "notify", "runtime"]),
     ("clap", &["longshore"]),
     ("rust-embed", &["controller"]),
 ];

@@ -1,6 +1,7 @@
 //! The command line: one struct per command, every setting with its flag, environment variable and default.
 
 mod agents;
+mod guard;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -12,6 +13,7 @@ use protocol::NotificationKind;
 use protocol::spec::AgentSpec;
 
 pub use self::agents::{Agent, AgentAdd, OfClient};
+pub use self::guard::{Bounds, Certificate, Clients, Links};
 use crate::secret::Secret;
 
 const EXAMPLES: &str = "\
@@ -70,8 +72,11 @@ pub enum Command {
     Chat(Chat),
     /// Ask a server on this machine whether it is ready; the exit status says so
     Health {
-        /// Where it listens [default: the usual ports; one that answers is enough]
+        /// Where it listens [default: the controller that runs here, else the usual ports; one that answers is enough]
         url: Option<String>,
+        /// PEM file of the authorities, or the server, to trust over https
+        #[arg(long, env = "LONGSHORE_CA_FILE", value_name = "FILE")]
+        ca_file: Option<PathBuf>,
     },
 }
 
@@ -182,6 +187,15 @@ pub struct Up {
     /// What all servers have.
     #[command(flatten)]
     pub server: Server,
+    /// The certificate to listen with.
+    #[command(flatten)]
+    pub certificate: Certificate,
+    /// How much one may ask of it.
+    #[command(flatten)]
+    pub bounds: Bounds,
+    /// How it connects to managers.
+    #[command(flatten)]
+    pub links: Links,
     /// Agents that exist from the start.
     #[command(flatten)]
     pub agents: StartAgents,
@@ -214,6 +228,15 @@ pub struct Controller {
     /// What all servers have.
     #[command(flatten)]
     pub server: Server,
+    /// The certificate to listen with.
+    #[command(flatten)]
+    pub certificate: Certificate,
+    /// How much one may ask of it.
+    #[command(flatten)]
+    pub bounds: Bounds,
+    /// How it connects to managers.
+    #[command(flatten)]
+    pub links: Links,
     /// Who is told of what.
     #[command(flatten)]
     pub notify: Notify,
@@ -246,6 +269,15 @@ pub struct Manager {
     /// What all servers have.
     #[command(flatten)]
     pub server: Server,
+    /// The certificate to listen with.
+    #[command(flatten)]
+    pub certificate: Certificate,
+    /// Whose certificates it asks for.
+    #[command(flatten)]
+    pub clients: Clients,
+    /// How much one may ask of it.
+    #[command(flatten)]
+    pub bounds: Bounds,
     /// Agents that exist from the start.
     #[command(flatten)]
     pub agents: StartAgents,
@@ -281,6 +313,9 @@ pub struct Target {
     /// Access token [default: that of the controller on this machine]
     #[arg(long, env = "LONGSHORE_TOKEN", hide_env_values = true, value_name = "TOKEN")]
     pub token: Option<Secret>,
+    /// PEM file of the authorities, or the controller, to trust over https [default: those that browsers know]
+    #[arg(long, env = "LONGSHORE_CA_FILE", value_name = "FILE")]
+    pub ca_file: Option<PathBuf>,
 }
 
 /// `longshore client …`

@@ -16,6 +16,7 @@ pub mod cli;
 pub mod clients;
 pub mod directories;
 pub mod health;
+pub mod https;
 pub mod presets;
 pub mod run_file;
 pub mod secret;
@@ -61,7 +62,9 @@ fn execute(Invocation { cli, agents: specs }: Invocation) -> anyhow::Result<()> 
         Command::Client(command) => clients::execute(command, &directories),
         Command::Agent(command) => agents::execute(command, &directories),
         Command::Chat(chat) => block_on(chat::chat(chat, directories)),
-        Command::Health { url } => health::execute(url.as_deref()),
+        Command::Health { url, ca_file } => {
+            health::execute(url.as_deref(), ca_file.as_deref(), &directories)
+        }
     }
 }
 

@@ -20,6 +20,9 @@ pub struct RunFile {
     /// The manager of the same process, with `up`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_id: Option<ClientId>,
+    /// Its certificate, of a controller that listens with one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca_file: Option<PathBuf>,
 }
 
 impl std::fmt::Debug for RunFile {
@@ -97,7 +100,7 @@ mod tests {
     use super::*;
 
     fn file(url: &str) -> RunFile {
-        RunFile { url: url.into(), token: "ls_x".into(), client_id: None }
+        RunFile { url: url.into(), token: "ls_x".into(), client_id: None, ca_file: None }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use ::controller::{Controller, WebhookConfig};
 use ::manager::Manager;
@@ -51,12 +51,12 @@ pub async fn controller(args: cli::Controller, directories: Directories) -> anyh
     let shutdown = stop::on_signal()?;
     directories.create()?;
     let controller =
-        Controller::open(controller_config(&args.server, &args.notify, &args.pages, &directories)?)
-            .await?;
+        Controller::open(controller_config(&Of::controller(&args), &directories)?).await?;
     introduce(&controller, &args).await?;
-    let (listener, url) = listen(args.server.host, args.controller_port).await?;
+    let (listener, url) = listen(args.server.host, args.controller_port, &args.certificate).await?;
     let token = token(&controller, args.token_file.as_deref()).await?;
-    let run_file = RunFile { url: url.clone(), token: token.clone(), client_id: None };
+    let ca_file = own_certificate(&args.certificate)?;
+    let run_file = RunFile { url: url.clone(), token: token.clone(), client_id: None, ca_file };
     let written = run_file.write(&directories.run)?;
     if args.server.json {
         first_line(&First { url: login_url(&url, &token), token: &token, controller: &url })?;
@@ -122,11 +122,13 @@ pub async fn manager(
     let shutdown = stop::on_signal()?;
     directories.create()?;
     let mut config = manager_config(&args.server, &args.times, &args.containers, &directories)?;
+    config.bounds = (&args.bounds).into();
+    config.tls = args.certificate.files(args.clients.client_ca.clone());
     config.api_key = Secret::either(args.api_key.as_ref(), args.api_key_file.as_deref())?;
     let is_given = config.api_key.is_some();
     let manager = Manager::open(config).await?;
     let agents = ensure(&manager, specs.into_iter().chain(given(&args.agents))).await?;
-    let (listener, url) = listen(args.server.host, args.manager_port).await?;
+    let (listener, url) = listen(args.server.host, args.manager_port, &args.certificate).await?;
     if args.server.json {
         first_line(&First { manager: &url, api_key: manager.api_key(), agents: &agents })?;
     } else {
@@ -145,13 +147,34 @@ pub async fn manager(
     manager.serve(listener, shutdown).await
 }
 
+/// What `up` and `controller` have in common.
+pub(crate) struct Of<'a> {
+    server: &'a cli::Server,
+    notify: &'a cli::Notify,
+    pages: &'a cli::Pages,
+    certificate: &'a cli::Certificate,
+    bounds: &'a cli::Bounds,
+    links: &'a cli::Links,
+}
+
+impl<'a> Of<'a> {
+    pub(crate) fn controller(args: &'a cli::Controller) -> Self {
+        let cli::Controller { server, notify, pages, certificate, bounds, links, .. } = args;
+        Self { server, notify, pages, certificate, bounds, links }
+    }
+
+    pub(crate) fn up(args: &'a cli::Up) -> Self {
+        let cli::Up { server, notify, pages, certificate, bounds, links, .. } = args;
+        Self { server, notify, pages, certificate, bounds, links }
+    }
+}
+
 /// The settings of a controller.
 pub(crate) fn controller_config(
-    server: &cli::Server,
-    notify: &cli::Notify,
-    pages: &cli::Pages,
+    of: &Of<'_>,
     directories: &Directories,
 ) -> anyhow::Result<::controller::Config> {
+    let Of { server, notify, pages, certificate, bounds, links } = of;
     let mut config = ::controller::Config::new(&directories.data);
     config.secret = secret_key(server)?;
     config.grace = server.grace;
@@ -161,6 +184,10 @@ pub(crate) fn controller_config(
         config.push_contact.clone_from(contact);
     }
     config.push_allow_private = notify.push_allow_private;
+    config.tls = certificate.files(None);
+    config.bounds = (*bounds).into();
+    config.reach = links.reach();
+    config.trust = links.trust();
     Ok(config)
 }
 
@@ -222,22 +249,34 @@ pub(crate) async fn ensure(
 }
 
 /// Binds the address; gives also the URL under which this machine reaches it.
-pub(crate) async fn listen(host: IpAddr, port: u16) -> anyhow::Result<(TcpListener, String)> {
+pub(crate) async fn listen(
+    host: IpAddr,
+    port: u16,
+    certificate: &cli::Certificate,
+) -> anyhow::Result<(TcpListener, String)> {
     let address = SocketAddr::new(host, port);
     let listener =
         TcpListener::bind(address).await.with_context(|| format!("listen on {address}"))?;
-    let url = url(listener.local_addr().context("read the port that was chosen")?);
-    Ok((listener, url))
+    let scheme = if certificate.tls_cert.is_some() { "https" } else { "http" };
+    let address = listener.local_addr().context("read the port that was chosen")?;
+    Ok((listener, url(scheme, address)))
 }
 
 /// A server that listens everywhere is reached here by way of loopback.
-fn url(address: SocketAddr) -> String {
+fn url(scheme: &str, address: SocketAddr) -> String {
     let host = match address.ip() {
         ip if !ip.is_unspecified() => ip,
         IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
         IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
     };
-    format!("http://{}", SocketAddr::new(host, address.port()))
+    format!("{scheme}://{}", SocketAddr::new(host, address.port()))
+}
+
+/// What commands on this machine trust: they reach the server by an address that its certificate need not name.
+pub(crate) fn own_certificate(certificate: &cli::Certificate) -> anyhow::Result<Option<PathBuf>> {
+    let Some(path) = &certificate.tls_cert else { return Ok(None) };
+    let path = path.canonicalize().with_context(|| format!("find {}", path.display()))?;
+    Ok(Some(path))
 }
 
 /// The URL that logs a browser in. A fragment is not sent to servers and does not get into their logs.
@@ -259,8 +298,8 @@ mod tests {
 
     #[test]
     fn a_server_on_every_address_is_reached_by_loopback() {
-        assert_eq!(url("0.0.0.0:81".parse().unwrap()), "http://127.0.0.1:81");
-        assert_eq!(url("[::]:81".parse().unwrap()), "http://[::1]:81");
-        assert_eq!(url("10.0.0.1:81".parse().unwrap()), "http://10.0.0.1:81");
+        assert_eq!(url("http", "0.0.0.0:81".parse().unwrap()), "http://127.0.0.1:81");
+        assert_eq!(url("https", "[::]:81".parse().unwrap()), "https://[::1]:81");
+        assert_eq!(url("http", "10.0.0.1:81".parse().unwrap()), "http://10.0.0.1:81");
     }
 }

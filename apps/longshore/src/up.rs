@@ -1,6 +1,8 @@
 //! `longshore up`: both tiers in one process, talking over a socket like any two others.
 
 use std::io::Write;
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -47,6 +49,9 @@ pub struct First {
     pub manager: String,
     /// Its agents, `echo` first.
     pub agents: Vec<Ready>,
+    /// The certificate by which the controller is known here.
+    #[serde(skip)]
+    pub ca_file: Option<PathBuf>,
 }
 
 impl std::fmt::Debug for First {
@@ -103,6 +108,7 @@ impl First {
             url: self.controller.clone(),
             token: self.token.clone(),
             local: Some(self.client_id.clone()),
+            ca_file: self.ca_file.clone(),
         };
         let api = Arc::new(Api::new(controller));
         let asking = async {
@@ -133,24 +139,16 @@ impl Both {
         directories: &Directories,
     ) -> anyhow::Result<Self> {
         directories.create()?;
-        let manager = Manager::open(tiers::manager_config(
-            &args.server,
-            &args.times,
-            &args.containers,
-            directories,
-        )?)
-        .await?;
-        let controller = Controller::open(tiers::controller_config(
-            &args.server,
-            &args.notify,
-            &args.pages,
-            directories,
-        )?)
-        .await?;
-        let (manager_listener, manager_url) =
-            tiers::listen(args.server.host, args.manager_port).await?;
+        let mut config =
+            tiers::manager_config(&args.server, &args.times, &args.containers, directories)?;
+        config.bounds = (&args.bounds).into();
+        let manager = Manager::open(config).await?;
+        let controller =
+            Controller::open(tiers::controller_config(&tiers::Of::up(args), directories)?).await?;
+        let (manager_listener, manager_url) = listen_for_controller(args).await?;
         let (controller_listener, url) =
-            tiers::listen(args.server.host, args.controller_port).await?;
+            tiers::listen(args.server.host, args.controller_port, &args.certificate).await?;
+        let ca_file = tiers::own_certificate(&args.certificate)?;
 
         let client_id = controller.ensure_client(LOCAL, &manager_url, manager.api_key()).await?;
         let path = std::env::var_os("PATH").filter(|_| !args.no_detect);
@@ -166,8 +164,12 @@ impl Both {
             }
         }
         let token = controller.create_token(tiers::TOKEN_NAME).await?;
-        let run_file =
-            RunFile { url: url.clone(), token: token.clone(), client_id: Some(client_id.clone()) };
+        let run_file = RunFile {
+            url: url.clone(),
+            token: token.clone(),
+            client_id: Some(client_id.clone()),
+            ca_file: ca_file.clone(),
+        };
         Ok(Self {
             run_file: run_file.write(&directories.run)?,
             first: First {
@@ -177,6 +179,7 @@ impl Both {
                 controller: url,
                 manager: manager_url,
                 agents,
+                ca_file,
             },
             controller: (controller, controller_listener),
             manager: (manager, manager_listener),
@@ -209,6 +212,17 @@ impl Both {
         drop(self.run_file);
         managed.and(controlled)
     }
+}
+
+/// With a certificate, the manager is for its own controller only, and in plain text on loopback: the certificate is for the name by which
+/// people reach the controller. One that others reach is a `longshore manager`.
+async fn listen_for_controller(args: &cli::Up) -> anyhow::Result<(TcpListener, String)> {
+    let plain = cli::Certificate { tls_cert: None, tls_key: None };
+    let host = match &args.certificate.tls_cert {
+        Some(_) => Ipv4Addr::LOCALHOST.into(),
+        None => args.server.host,
+    };
+    tiers::listen(host, args.manager_port, &plain).await
 }
 
 fn print_for_people(first: &First) {

@@ -3,9 +3,8 @@
 use std::io::{self, Write};
 
 use anyhow::{anyhow, bail};
-use link::{CallError, Endpoint, InvalidEndpoint, Link, Signal, WhenDown};
+use link::{CallError, InvalidEndpoint, Link, Signal, WhenDown};
 use protocol::agents::{AgentInfo, Chat, Login, RespondInteraction};
-use protocol::catalogue::Namespace;
 use protocol::clients::{ClientAuth, Forward, ForwardedEvent, SetClient};
 use protocol::names::{agents, clients};
 use protocol::{Ack, ClientId, ErrorCode, InteractionId, MessageId, RunId, ViewerId, WireError};
@@ -81,7 +80,7 @@ impl<W: Write> Session<W> {
             client_key: Some(ViewerId::random().to_string()),
         };
         let auth = serde_json::to_value(auth).expect("an auth object has only texts");
-        let endpoint = Endpoint::new(&target.controller.url, Namespace::Clients.path(), auth)?;
+        let endpoint = target.controller.endpoint(auth)?;
         let (link, signals) = Link::open(endpoint);
         Ok(Self {
             link,
