@@ -436,11 +436,14 @@ fn read_auth(text: &str) -> Result<serde_json::Value, &'static str> {
         serde_json::from_str(text).map_err(|_| "The handshake cannot be read")?;
     let token = auth.get("token");
     let is_sound = auth.is_null() || auth.is_object();
-    if is_sound && token.is_none_or(|token| token.is_string() || token.is_null()) {
-        Ok(auth)
-    } else {
-        Err("The handshake cannot be read")
+    if !is_sound {
+        return Err("The handshake cannot be read");
     }
+    // Nobody else's header or cookie counts in its place.
+    if token.is_some_and(|token| !token.is_string() && !token.is_null()) {
+        return Err("Unauthorized");
+    }
+    Ok(auth)
 }
 
 /// Tells this handler from the library's own.

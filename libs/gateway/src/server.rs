@@ -93,6 +93,8 @@ pub async fn serve(
     stop: CancellationToken,
     grace: Duration,
 ) -> io::Result<()> {
+    // Or every request would get layers of its own, and with them a Socket.IO server of its own.
+    let router = router.with_state(());
     let server = tokio::spawn(accept(door, router, tasks.clone(), stop.clone()));
     stop.cancelled().await;
     server.abort();
