@@ -14,7 +14,9 @@ use gateway::{BoxFuture, Command, Commands, Connection, Outbox, Reply};
 use link::CallError;
 use protocol::agents::JoinConversation;
 use protocol::clients::{ClientSet, Connected, SetClient};
-use protocol::names::clients::{CLIENT_SET, CONNECTED, ERROR, FORWARD, SET_CLIENT, SUBSCRIBE};
+use protocol::names::clients::{
+    CLIENT_SET, CONNECTED, ERROR, FORWARD, SET_CLIENT, SHUTDOWN, SUBSCRIBE,
+};
 use protocol::{Ack, AgentId, ConnectionId, ConversationId, ErrorCode, Timestamp, WireError};
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
@@ -79,6 +81,7 @@ impl Viewer {
                 server_time: Timestamp::now(),
             },
         );
+        let _hearing = server.notices.hear(&id, &outbox);
         let session = end_with(identity.seat.clone(), outbox.clone());
         let under_way = FuturesUnordered::new();
         let mut viewer = Self {
@@ -124,8 +127,24 @@ impl Viewer {
             SET_CLIENT => self.set_client(command),
             FORWARD => self.forward(command).await,
             SUBSCRIBE => self.choose(command),
+            SHUTDOWN => self.shut_down(command),
             _ => command.reply.err(Error::UnknownCommand.into()),
         }
+    }
+
+    /// Stops the controller, and what is in its process. What follows is the server's affair.
+    fn shut_down(&self, command: Command) {
+        let result = self.may_administer().map_err(Into::into).and_then(|()| {
+            let stopping = self.server.stop.command(command.payload()?)?;
+            tracing::info!(user = %self.identity.user, restart = stopping.restart, "shutdown asked for");
+            Ok(stopping)
+        });
+        command.reply.result(result);
+    }
+
+    /// Whether the viewer may end a server.
+    fn may_administer(&self) -> Result<(), Error> {
+        Ok(())
     }
 
     /// Selects a manager. What was followed at the one before ends; a refused command changes nothing.

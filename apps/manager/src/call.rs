@@ -99,6 +99,11 @@ impl Call {
         Ok(())
     }
 
+    /// Whether whoever gave it may end the server.
+    pub(crate) fn may_administer(&self) -> Result<(), Error> {
+        self.may_change()
+    }
+
     pub(crate) fn is_direct(&self) -> bool {
         self.is_direct
     }
