@@ -5,7 +5,7 @@ use crate::connection::Connection;
 use crate::error::Error;
 
 pub(super) fn run(connection: &Connection, call: Call) {
-    let result = call.may_administer().and_then(|()| call.payload()).and_then(|shutdown| {
+    let result = call.payload().and_then(|shutdown| {
         let stopping = connection.server().stop.command(shutdown);
         stopping.map_err(|error| Error::InvalidPayload(error.message))
     });
