@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Context;
 use gateway::server::{self as http_server, socket_io};
 use protocol::catalogue::Namespace;
-use protocol::{AgentId, ClientId, Timestamp};
+use protocol::{AgentId, ClientId, Clients, Timestamp};
 use store::{ClientRecord, ControllerDb, SecretKey, token};
 use tokio::net::TcpListener;
 use tokio_util::task::TaskTracker;
@@ -182,9 +182,15 @@ impl Usage {
         self.0.notices.connections()
     }
 
+    /// Connections so far.
+    #[must_use]
+    pub fn visits(&self) -> u64 {
+        self.0.notices.visits()
+    }
+
     /// Whether a run is open at any of its managers.
     #[must_use]
     pub fn is_at_work(&self) -> bool {
-        self.0.remotes.open_conversations() > 0
+        self.0.remotes.open_conversations(&Clients::All) > 0
     }
 }

@@ -80,6 +80,19 @@ pub enum Command {
     },
 }
 
+impl Command {
+    /// Of a server: how it ends, and where it logs.
+    #[must_use]
+    pub fn life(&self) -> Option<&Life> {
+        match self {
+            Self::Up(up) => Some(&up.server.life),
+            Self::Controller(controller) => Some(&controller.server.life),
+            Self::Manager(manager) => Some(&manager.server.life),
+            _ => None,
+        }
+    }
+}
+
 /// Settings of every server.
 #[derive(Debug, Clone, Args)]
 pub struct Server {

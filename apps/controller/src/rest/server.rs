@@ -71,7 +71,7 @@ pub(super) async fn get(
         uptime_secs: now.as_millis().saturating_sub(server.started_at.as_millis()) / 1_000,
         connections,
         viewers,
-        runs: server.remotes.open_conversations(),
+        runs: server.remotes.open_conversations(&caller.clients),
         sessions: server.db.count_sessions(caller.only(), now).await?,
         memory_bytes: memory(),
         cpu_percent: server.meter.lock().unwrap_or_else(PoisonError::into_inner).percent(),
