@@ -182,6 +182,12 @@ impl Usage {
         self.0.notices.connections()
     }
 
+    /// Connections so far.
+    #[must_use]
+    pub fn visits(&self) -> u64 {
+        self.0.notices.visits()
+    }
+
     /// Whether a run is open at any of its managers.
     #[must_use]
     pub fn is_at_work(&self) -> bool {

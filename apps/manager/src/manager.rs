@@ -206,6 +206,12 @@ impl Usage {
         self.0.notices.connections()
     }
 
+    /// Connections so far.
+    #[must_use]
+    pub fn visits(&self) -> u64 {
+        self.0.notices.visits()
+    }
+
     /// Whether anything goes on that a stop would end: a run, a question that waits for its answer, a terminal.
     #[must_use]
     pub fn is_at_work(&self) -> bool {

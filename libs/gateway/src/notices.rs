@@ -18,6 +18,7 @@ struct Inner {
     /// The oldest first, each id once.
     holding: Vec<ServerNotice>,
     connections: HashMap<ConnectionId, Outbox>,
+    visits: u64,
 }
 
 /// A connection that is told; dropping it ends that.
@@ -36,6 +37,7 @@ impl Notices {
             outbox.event(SERVER_NOTICE, notice);
         }
         inner.connections.insert(connection.clone(), outbox.clone());
+        inner.visits += 1;
         Hearing { notices: self.clone(), connection: connection.clone() }
     }
 
@@ -60,6 +62,12 @@ impl Notices {
     #[must_use]
     pub fn connections(&self) -> usize {
         self.lock().connections.len()
+    }
+
+    /// How many there were so far.
+    #[must_use]
+    pub fn visits(&self) -> u64 {
+        self.lock().visits
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {

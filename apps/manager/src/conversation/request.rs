@@ -9,7 +9,6 @@ use protocol::agents::{
 use protocol::{AgentId, MessageId, RunId};
 use serde_json::value::RawValue;
 use store::NewEntry;
-use tokio::time::Instant;
 
 use super::RunClaim;
 use super::attendance::Key;

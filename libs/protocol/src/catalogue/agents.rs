@@ -290,9 +290,8 @@ pub(super) const MESSAGES: &[Message] = &[
         .about(
             "New runs are refused with `SERVER_STOPPING`, open ones may go on until the deadline and are cancelled then, with reason \
              `server_stopping`; then agents end and the store is closed. Everybody is told by `serverNotice` with id `stopping` or \
-             `restarting`. Only for admins.",
-        )
-        .refused_with(&[ErrorCode::Forbidden]),
+             `restarting`.",
+        ),
     HERE.event::<LoginSuccess>(names::LOGIN_SUCCESS, "Logged in; the replay follows"),
     HERE.event::<LoginError>(names::LOGIN_ERROR, "A login was refused")
         .about("Whether the agent or the password was wrong is not said, and takes the same time."),

@@ -48,9 +48,8 @@ pub(super) const MESSAGES: &[Message] = &[
         .about(
             "Where the manager is part of the same process, it stops first: new runs are refused with `SERVER_STOPPING`, open ones \
              may go on until the deadline, and are cancelled then. Everybody is told by `serverNotice` with id `stopping` or \
-             `restarting`. Only for admins.",
-        )
-        .refused_with(&[ErrorCode::Forbidden]),
+             `restarting`.",
+        ),
     HERE.event::<Connected>(names::CONNECTED, "The first event of every connection"),
     HERE.event::<ClientSet>(names::CLIENT_SET, "A client was selected"),
     HERE.event::<ForwardedEvent>(names::FORWARDED_EVENT, "An event of the selected manager")
