@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use gateway::Stop;
 use protocol::NotificationKind;
 
 /// Where push services' people reach the operator, if that was not said. A service that wants an address takes no message
@@ -34,6 +35,8 @@ pub struct Config {
     pub reach: link::Reach,
     /// Which managers are trusted, over TLS.
     pub trust: link::Trust,
+    /// The order to stop. Whoever keeps a clone can give it.
+    pub stop: Stop,
 }
 
 /// A webhook.
@@ -63,6 +66,8 @@ impl Config {
             tls: None,
             reach: link::Reach::managers(Vec::new(), Vec::new()),
             trust: link::Trust::default(),
+            // A controller has no runs of its own that could go on.
+            stop: Stop::new(Duration::ZERO),
         }
     }
 }
@@ -81,6 +86,7 @@ impl std::fmt::Debug for Config {
             .field("tls", &self.tls)
             .field("reach", &self.reach)
             .field("trust", &self.trust)
+            .field("stop", &self.stop)
             .finish()
     }
 }

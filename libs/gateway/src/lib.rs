@@ -2,7 +2,8 @@
 //!
 //! [`server`] accepts connections that the [`gate`] has a place for, by [`tls`] or not, and ends those that do not read, [`listen`]; [`namespace`] lets clients in and hands
 //! their commands on in wire order, as the bytes that came; an [`outbox`] is the one writer of a connection and feeds it from
-//! [`feed`]s, shared [`tail`]s of logs, from [`history`] further back, and from [`scroll`]s, what terminals have shown. Who is allowed what is not decided here.
+//! [`feed`]s, shared [`tail`]s of logs, from [`history`] further back, and from [`scroll`]s, what terminals have shown. [`notices`] are for everybody who is connected;
+//! [`stop`] says that a server is to end. Who is allowed what is not decided here.
 
 mod bell;
 mod deadline;
@@ -13,11 +14,13 @@ pub mod item;
 pub mod listen;
 mod live;
 pub mod namespace;
+pub mod notices;
 pub mod outbox;
 pub mod rate;
 pub mod scroll;
 pub mod server;
 pub mod sink;
+pub mod stop;
 pub mod tail;
 pub mod tls;
 
@@ -27,9 +30,11 @@ pub use history::{BoxFuture, History, NoHistory, Page};
 pub use item::Item;
 pub use listen::Peer;
 pub use namespace::{Command, Commands, Connection, Handshake, Reply, Service, mount};
+pub use notices::{Hearing, Notices};
 pub use outbox::{Message, Outbox, Start, raw};
 pub use rate::Allowance;
 pub use scroll::Scroll;
 pub use sink::Envelope;
+pub use stop::{Order, Stop};
 pub use tail::Limits;
 pub use tls::Tls;

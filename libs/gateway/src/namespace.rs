@@ -38,7 +38,6 @@ const INBOX_BYTES: usize = 2 * MAX_FRAME;
 const AUTH: usize = 16 << 10;
 
 /// What a client says when it connects.
-#[derive(Debug)]
 pub struct Handshake {
     /// The CONNECT packet's payload; `null` without one.
     pub auth: serde_json::Value,
@@ -46,6 +45,13 @@ pub struct Handshake {
     pub headers: HeaderMap,
     /// Where it comes from, if the server knows.
     pub peer: Option<SocketAddr>,
+}
+
+/// Almost all of it may be a secret.
+impl std::fmt::Debug for Handshake {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Handshake").field("peer", &self.peer).finish_non_exhaustive()
+    }
 }
 
 impl Handshake {

@@ -77,6 +77,12 @@ pub struct Bounds {
 }
 
 impl Certificate {
+    /// What addresses of the server begin with.
+    #[must_use]
+    pub fn scheme(&self) -> &'static str {
+        if self.tls_cert.is_some() { "https" } else { "http" }
+    }
+
     /// The files, if there are any.
     #[must_use]
     pub fn files(&self, client_authority: Option<PathBuf>) -> Option<gateway::tls::Files> {
