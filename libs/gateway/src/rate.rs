@@ -68,6 +68,13 @@ impl Allowance {
         Self { commands, bytes, used: Mutex::new((Used::NOTHING, Used::NOTHING)) }
     }
 
+    /// Whether nothing of it is used up.
+    #[must_use]
+    pub fn is_whole(&self, now: Instant) -> bool {
+        let used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        used.0.is_nothing(now) && used.1.is_nothing(now)
+    }
+
     /// Takes one command of so many bytes.
     ///
     /// # Errors
