@@ -102,6 +102,10 @@ impl Controller {
         Ok(self.server.db.set_credentials(client, agent, password).await?)
     }
 
+    pub(crate) fn server(&self) -> Arc<Server> {
+        Arc::clone(&self.server)
+    }
+
     /// A new access token. Only its hash is kept.
     ///
     /// # Errors
@@ -139,7 +143,7 @@ impl Controller {
         gateway::mount(&io, Namespace::Clients.path(), Arc::clone(&self.server), &connections);
         let router = console::mount(rest::router(Arc::clone(&self.server)))
             .layer(layer)
-            .layer(rest::cors(&self.server.origins));
+            .layer(rest::cors(Arc::clone(&self.server)));
         let stopping = self.server.stopping.clone();
         let hang_up = async {
             shutdown.cancelled().await;

@@ -14,6 +14,7 @@ mod console;
 mod controller;
 mod credentials;
 mod error;
+mod handle;
 mod notifications;
 mod pages;
 mod remote;
@@ -28,3 +29,4 @@ mod viewer;
 
 pub use config::{Config, WebhookConfig};
 pub use controller::{Controller, serve};
+pub use handle::Handle;

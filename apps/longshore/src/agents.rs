@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use protocol::agents::{AgentCheck, AgentInfo, AgentState};
 use protocol::spec::{AgentSpec, Codec, Docker, Host};
 use protocol::{AgentId, ClientId};
@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 use crate::api::{Api, Controller};
 use crate::cli::{Agent, AgentAdd, OfClient};
 use crate::directories::Directories;
+use crate::hint::Advise;
+use crate::table;
 
 /// Where a container has the agent's own directory.
 const WORKSPACE: &str = "/workspace";
@@ -24,14 +26,15 @@ pub fn execute(command: Agent, directories: &Directories) -> anyhow::Result<()> 
         Agent::Add(add) => self::add(&add, directories),
         Agent::List { json, of } => {
             let (api, client) = connect(&of, directories)?;
-            let agents = api.agents(&client)?;
-            if json {
-                println!("{}", serde_json::to_string(&agents)?);
-            } else {
-                agents.iter().for_each(show);
-            }
-            Ok(())
+            list(&api.agents(&client)?, json)
         }
+        Agent::Show { agent, json, of } => {
+            let (api, client) = connect(&of, directories)?;
+            show(&one(&api, &client, &agent)?, json)
+        }
+        Agent::Start { agent, of } => act("start", &agent, &of, directories),
+        Agent::Stop { agent, of } => act("stop", &agent, &of, directories),
+        Agent::Restart { agent, of } => act("restart", &agent, &of, directories),
         Agent::Doctor { agent, json, of } => {
             let (api, client) = connect(&of, directories)?;
             let found = one(&api, &client, &agent)?;
@@ -41,9 +44,7 @@ pub fn execute(command: Agent, directories: &Directories) -> anyhow::Result<()> 
         Agent::Remove { agent, of } => {
             let (api, client) = connect(&of, directories)?;
             let found = one(&api, &client, &agent)?;
-            api.delete(&format!("/api/clients/{client}/agents/{}", found.agent_id))?;
-            println!("removed agent {}", found.name);
-            Ok(())
+            api.delete(&format!("/api/clients/{client}/agents/{}", found.agent_id))
         }
     }
 }
@@ -52,11 +53,18 @@ pub fn execute(command: Agent, directories: &Directories) -> anyhow::Result<()> 
 #[derive(Serialize)]
 struct Nothing {}
 
+fn act(what: &str, agent: &str, of: &OfClient, directories: &Directories) -> anyhow::Result<()> {
+    let (api, client) = connect(of, directories)?;
+    let found = one(&api, &client, agent)?;
+    api.act(&format!("/api/clients/{client}/agents/{}/{what}", found.agent_id))
+}
+
 fn one(api: &Api, client: &ClientId, wanted: &str) -> anyhow::Result<AgentInfo> {
     let agents = api.agents(client)?;
     find(&agents, wanted)
         .cloned()
         .with_context(|| format!("no agent is called \"{wanted}\"; there are: {}", names(&agents)))
+        .hint("`longshore agent add` adds one")
 }
 
 /// Shows what was found. An agent that cannot be used is an error, for scripts.
@@ -78,7 +86,8 @@ fn doctor(name: &str, check: &AgentCheck, json: bool) -> anyhow::Result<()> {
         }
     }
     match &check.problem {
-        Some(problem) => anyhow::bail!("{name} cannot be used: {problem}"),
+        Some(problem) => Err(anyhow!("{name} cannot be used: {problem}"))
+            .hint("is its program installed, and logged in, on the machine of its manager?"),
         None => Ok(()),
     }
 }
@@ -169,14 +178,38 @@ pub fn names(agents: &[AgentInfo]) -> String {
     names.join(", ")
 }
 
-fn show(agent: &AgentInfo) {
-    let state = match agent.state {
+fn state(agent: &AgentInfo) -> &'static str {
+    match agent.state {
         AgentState::Stopped => "stopped",
         AgentState::Idle => "idle",
         AgentState::Running => "running",
         AgentState::Blocked => "blocked",
+    }
+}
+
+fn list(agents: &[AgentInfo], json: bool) -> anyhow::Result<()> {
+    if json {
+        println!("{}", serde_json::to_string(agents)?);
+        return Ok(());
+    }
+    let row = |agent: &AgentInfo| {
+        [agent.name.clone(), state(agent).to_owned(), agent.agent_id.to_string()]
     };
-    println!("{:<20} {:<10} {}", agent.name, state, agent.agent_id);
+    let rows: Vec<_> = agents.iter().map(row).collect();
+    table::print(["NAME", "STATE", "ID"], &rows);
+    Ok(())
+}
+
+fn show(agent: &AgentInfo, json: bool) -> anyhow::Result<()> {
+    if json {
+        println!("{}", serde_json::to_string(agent)?);
+        return Ok(());
+    }
+    println!("{:<10}{}", "name", agent.name);
+    println!("{:<10}{}", "id", agent.agent_id);
+    println!("{:<10}{}", "state", state(agent));
+    println!("{:<10}{}", "logged in", agent.client_count);
+    Ok(())
 }
 
 #[cfg(test)]

@@ -1,6 +1,9 @@
 //! The command line: one struct per command, every setting with its flag, environment variable and default.
 
 mod agents;
+mod backup;
+mod clients;
+mod manual;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -12,6 +15,9 @@ use protocol::NotificationKind;
 use protocol::spec::AgentSpec;
 
 pub use self::agents::{Agent, AgentAdd, OfClient};
+pub use self::backup::{Backup, BackupCommand, MakeBackup, Restore};
+pub use self::clients::Client;
+pub use self::manual::{Completions, Man};
 use crate::secret::Secret;
 
 const EXAMPLES: &str = "\
@@ -60,10 +66,10 @@ pub enum Command {
     Controller(Controller),
     /// Start the tier that runs agents on this machine
     Manager(Manager),
-    /// Managers that a controller knows: add, list, remove
+    /// Managers that a controller knows: add, list, show, change, remove
     #[command(subcommand)]
     Client(Client),
-    /// Agents of a manager: add, list, remove
+    /// Agents of a manager: add, list, show, start, stop, restart, doctor, remove
     #[command(subcommand)]
     Agent(Agent),
     /// Talk to an agent from the terminal
@@ -73,6 +79,14 @@ pub enum Command {
         /// Where it listens [default: the usual ports; one that answers is enough]
         url: Option<String>,
     },
+    /// Copy databases and keys of a data directory into one file, while servers run or not
+    Backup(Backup),
+    /// Make a data directory of a backup
+    Restore(Restore),
+    /// Print what a shell needs to complete commands and flags
+    Completions(Completions),
+    /// Print the manual page, or write those of all commands
+    Man(Man),
 }
 
 /// Settings of every server.
@@ -281,43 +295,6 @@ pub struct Target {
     /// Access token [default: that of the controller on this machine]
     #[arg(long, env = "LONGSHORE_TOKEN", hide_env_values = true, value_name = "TOKEN")]
     pub token: Option<Secret>,
-}
-
-/// `longshore client …`
-#[derive(Debug, Subcommand)]
-pub enum Client {
-    /// Make a manager known to the controller
-    Add {
-        /// Name to show
-        #[arg(long)]
-        name: String,
-        /// Where the manager listens, such as http://machine-a:8080
-        #[arg(long, value_name = "URL")]
-        endpoint: String,
-        /// The manager's API key; `longshore manager` says where it is
-        #[arg(long, env = "LONGSHORE_API_KEY", hide_env_values = true, value_name = "KEY")]
-        api_key: Secret,
-        /// Which controller.
-        #[command(flatten)]
-        target: Target,
-    },
-    /// Show the managers that the controller knows
-    List {
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
-        /// Which controller.
-        #[command(flatten)]
-        target: Target,
-    },
-    /// Make the controller forget a manager; the manager keeps its conversations
-    Remove {
-        /// Name or id
-        client: String,
-        /// Which controller.
-        #[command(flatten)]
-        target: Target,
-    },
 }
 
 /// `longshore chat`

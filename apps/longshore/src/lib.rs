@@ -11,18 +11,24 @@ use tracing_subscriber::EnvFilter;
 
 pub mod agents;
 pub mod api;
+pub mod backup;
 pub mod chat;
 pub mod cli;
 pub mod clients;
 pub mod directories;
 pub mod health;
 pub mod hint;
+pub mod manual;
 pub mod presets;
 pub mod progress;
+pub mod reload;
+pub mod restore;
 pub mod run_file;
 pub mod secret;
 pub mod settings;
 pub mod stop;
+pub mod systemd;
+pub mod table;
 pub mod tiers;
 pub mod up;
 
@@ -51,16 +57,22 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
-fn execute(Invocation { cli, agents: specs }: Invocation) -> anyhow::Result<()> {
+fn execute(Invocation { cli, agents: specs, file, source }: Invocation) -> anyhow::Result<()> {
     let directories = directories::Directories::find(cli.global.data_dir.as_deref())?;
     match cli.command {
-        Command::Up(up) => block_on(up::up(up, specs, directories)),
-        Command::Controller(controller) => block_on(tiers::controller(controller, directories)),
-        Command::Manager(manager) => block_on(tiers::manager(manager, specs, directories)),
+        Command::Up(up) => block_on(up::up(up, specs, directories, source)),
+        Command::Controller(controller) => {
+            block_on(tiers::controller(controller, directories, source))
+        }
+        Command::Manager(manager) => block_on(tiers::manager(manager, specs, directories, source)),
         Command::Client(command) => clients::execute(command, &directories),
         Command::Agent(command) => agents::execute(command, &directories),
         Command::Chat(chat) => block_on(chat::chat(chat, directories)),
         Command::Health { url } => health::execute(url.as_deref()),
+        Command::Backup(args) => block_on(backup::execute(args, file, directories)),
+        Command::Completions(args) => manual::completions(&args),
+        Command::Man(args) => manual::man(&args),
+        Command::Restore(args) => block_on(restore::execute(args, directories)),
     }
 }
 
@@ -74,9 +86,19 @@ fn block_on(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()
 
 /// Logs go to stderr, so that stdout is what was asked for.
 fn log(cli: &cli::Cli) -> anyhow::Result<()> {
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(log_filter(cli)?)
+        .with_writer(std::io::stderr)
+        .with_filter_reloading();
+    let handle = subscriber.reload_handle();
+    reload::keep_filter(move |filter| Ok(handle.reload(filter)?));
+    subscriber.init();
+    Ok(())
+}
+
+/// What is logged, by the settings.
+fn log_filter(cli: &cli::Cli) -> anyhow::Result<EnvFilter> {
     let servers = matches!(cli.command, Command::Controller(_) | Command::Manager(_));
     let default = if servers { "info" } else { "warn" };
-    let filter = EnvFilter::try_new(cli.global.log.as_deref().unwrap_or(default))?;
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
-    Ok(())
+    Ok(EnvFilter::try_new(cli.global.log.as_deref().unwrap_or(default))?)
 }

@@ -14,8 +14,10 @@ use tokio::net::TcpListener;
 
 use crate::cli;
 use crate::directories::Directories;
+use crate::reload::{self, Parts};
 use crate::run_file::RunFile;
 use crate::secret::Secret;
+use crate::settings::Source;
 use crate::stop;
 
 /// Name of the access token that a controller makes for the user who starts it.
@@ -40,7 +42,11 @@ pub struct Ready {
 ///
 /// # Errors
 /// What kept it from starting, or from ending well.
-pub async fn controller(args: cli::Controller, directories: Directories) -> anyhow::Result<()> {
+pub async fn controller(
+    args: cli::Controller,
+    directories: Directories,
+    source: Source,
+) -> anyhow::Result<()> {
     #[derive(Serialize)]
     struct First<'a> {
         url: String,
@@ -72,6 +78,8 @@ pub async fn controller(args: cli::Controller, directories: Directories) -> anyh
             );
         }
     }
+    let parts = Parts::new().origins(controller.handle());
+    let _attending = reload::attend(source, parts, shutdown.clone(), format!("serving {url}"))?;
     controller.serve(listener, shutdown).await?;
     drop(written);
     Ok(())
@@ -110,6 +118,7 @@ pub async fn manager(
     args: cli::Manager,
     specs: Vec<AgentSpec>,
     directories: Directories,
+    source: Source,
 ) -> anyhow::Result<()> {
     #[derive(Serialize)]
     #[serde(rename_all = "camelCase")]
@@ -142,6 +151,16 @@ pub async fn manager(
             println!("agent    {}{}", agent.name, password.unwrap_or_default());
         }
     }
+    let quiet = args.server.json;
+    let parts = Parts::new().agents(manager.handle(), move |name, _, password| {
+        Box::pin(async move {
+            if !quiet {
+                println!("agent    {name}  password, shown only now: {password}");
+            }
+            Ok(())
+        })
+    });
+    let _attending = reload::attend(source, parts, shutdown.clone(), format!("serving {url}"))?;
     manager.serve(listener, shutdown).await
 }
 
@@ -214,8 +233,11 @@ pub(crate) async fn ensure(
     let mut agents = Vec::new();
     for spec in specs {
         let name = spec.name.clone();
-        let (agent_id, password) =
-            manager.ensure_agent(spec).await.with_context(|| format!("create agent \"{name}\""))?;
+        let (agent_id, password) = manager
+            .handle()
+            .ensure_agent(spec)
+            .await
+            .with_context(|| format!("create agent \"{name}\""))?;
         agents.push(Ready { agent_id, name, password });
     }
     Ok(agents)

@@ -17,7 +17,9 @@ use crate::api::{self, Api};
 use crate::cli;
 use crate::directories::Directories;
 use crate::presets;
+use crate::reload::{self, Parts};
 use crate::run_file::{RunFile, Written};
+use crate::settings::Source;
 use crate::stop;
 use crate::tiers::{self, Ready};
 
@@ -78,11 +80,13 @@ pub async fn up(
     args: cli::Up,
     specs: Vec<AgentSpec>,
     directories: Directories,
+    source: Source,
 ) -> anyhow::Result<()> {
     let shutdown = stop::on_signal()?;
     let both = Both::open(&args, specs, &directories).await?;
     let first = both.first.clone();
-    let mut serving = pin!(both.serve(shutdown));
+    let parts = both.parts();
+    let mut serving = pin!(both.serve(shutdown.clone()));
     tokio::select! {
         ended = &mut serving => return ended,
         () = first.connected() => {}
@@ -92,6 +96,8 @@ pub async fn up(
     } else {
         print_for_people(&first);
     }
+    let _attending =
+        reload::attend(source, parts, shutdown, format!("serving {}", first.controller))?;
     serving.await
 }
 
@@ -180,6 +186,17 @@ impl Both {
             },
             controller: (controller, controller_listener),
             manager: (manager, manager_listener),
+        })
+    }
+
+    /// What can be changed while they serve.
+    fn parts(&self) -> Parts {
+        let (manager, controller) = (self.manager.0.handle(), self.controller.0.handle());
+        let client = self.first.client_id.clone();
+        let keeper = controller.clone();
+        Parts::new().origins(controller).agents(manager, move |_, agent, password| {
+            let (keeper, client) = (keeper.clone(), client.clone());
+            Box::pin(async move { keeper.set_password(&client, &agent, &password).await })
         })
     }
 

@@ -6,9 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use gateway::server::{self as http_server, socket_io};
-use protocol::AgentId;
 use protocol::catalogue::Namespace;
-use protocol::spec::AgentSpec;
 use runtime::{ContainerRules, Containers};
 use store::{ManagerDb, SecretKey};
 use tokio::net::TcpListener;
@@ -19,6 +17,7 @@ use tokio_util::task::TaskTracker;
 use crate::agents::Agents;
 use crate::api_key::ApiKey;
 use crate::config::Config;
+use crate::handle::Handle;
 use crate::http;
 use crate::passwords::Passwords;
 use crate::resume::ResumeTokens;
@@ -95,7 +94,7 @@ impl Manager {
             Server::new(db, agents, passwords, resume_tokens, working_directories, api_key);
         let manager = Self { server: Arc::new(server), grace: config.grace };
         for spec in config.agents {
-            manager.ensure_agent(spec).await?;
+            manager.handle().ensure_agent(spec).await?;
         }
         Ok(manager)
     }
@@ -106,13 +105,10 @@ impl Manager {
         self.server.api_key.as_str()
     }
 
-    /// The agent of that name. When there is none it is created, and its password is told this once.
-    ///
-    /// # Errors
-    /// The configuration is wrong, or the store refused.
-    pub async fn ensure_agent(&self, spec: AgentSpec) -> anyhow::Result<(AgentId, Option<String>)> {
-        let name = spec.name.clone();
-        self.server.agents.ensure(spec).await.with_context(|| format!("agent \"{name}\""))
+    /// For changes before and while it serves.
+    #[must_use]
+    pub fn handle(&self) -> Handle {
+        Handle::new(Arc::clone(&self.server.agents))
     }
 
     /// Serves until `shutdown`, then stops: refuses new runs, lets running turns go on for half the grace period,
