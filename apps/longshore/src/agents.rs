@@ -12,6 +12,7 @@ use crate::api::{Api, Controller};
 use crate::cli::{Agent, AgentAdd, OfClient};
 use crate::directories::Directories;
 use crate::hint::Advise;
+use crate::out::{self, say};
 use crate::table;
 
 /// Where a container has the agent's own directory.
@@ -70,19 +71,19 @@ fn one(api: &Api, client: &ClientId, wanted: &str) -> anyhow::Result<AgentInfo> 
 /// Shows what was found. An agent that cannot be used is an error, for scripts.
 fn doctor(name: &str, check: &AgentCheck, json: bool) -> anyhow::Result<()> {
     if json {
-        println!("{}", serde_json::to_string(check)?);
+        out::json(check)?;
     } else {
         let program = check.program.as_deref().unwrap_or("built in");
-        println!("{:<10}{program}", "program");
+        say!("{:<10}{program}", "program");
         if let Some(version) = &check.version {
-            println!("{:<10}{version}", "version");
+            say!("{:<10}{version}", "version");
         }
-        println!("{:<10}{}", "codec", check.codec);
+        say!("{:<10}{}", "codec", check.codec);
         let abilities = check.can.iter().filter_map(|ability| serde_json::to_value(ability).ok());
         let abilities: Vec<_> = abilities.filter_map(|it| Some(it.as_str()?.to_owned())).collect();
-        println!("{:<10}{}", "can", abilities.join(", "));
+        say!("{:<10}{}", "can", abilities.join(", "));
         if check.problem.is_none() {
-            println!("{:<10}yes, after {} ms", "answers", check.duration_ms);
+            say!("{:<10}yes, after {} ms", "answers", check.duration_ms);
         }
     }
     match &check.problem {
@@ -106,10 +107,10 @@ fn add(add: &AgentAdd, directories: &Directories) -> anyhow::Result<()> {
     let (api, client) = connect(&add.of, directories)?;
     let added: Added = api.post(&format!("/api/clients/{client}/agents"), &spec)?;
     if add.json {
-        println!("{}", serde_json::to_string(&added)?);
+        out::json(&added)?;
     } else {
-        println!("added agent {} ({})", spec.name, added.agent_id);
-        println!("password, shown only now and kept by the controller: {}", added.password);
+        say!("added agent {} ({})", spec.name, added.agent_id);
+        say!("password, shown only now and kept by the controller: {}", added.password);
     }
     Ok(())
 }
@@ -189,8 +190,7 @@ fn state(agent: &AgentInfo) -> &'static str {
 
 fn list(agents: &[AgentInfo], json: bool) -> anyhow::Result<()> {
     if json {
-        println!("{}", serde_json::to_string(agents)?);
-        return Ok(());
+        return out::json(agents);
     }
     let row = |agent: &AgentInfo| {
         [agent.name.clone(), state(agent).to_owned(), agent.agent_id.to_string()]
@@ -202,13 +202,12 @@ fn list(agents: &[AgentInfo], json: bool) -> anyhow::Result<()> {
 
 fn show(agent: &AgentInfo, json: bool) -> anyhow::Result<()> {
     if json {
-        println!("{}", serde_json::to_string(agent)?);
-        return Ok(());
+        return out::json(agent);
     }
-    println!("{:<10}{}", "name", agent.name);
-    println!("{:<10}{}", "id", agent.agent_id);
-    println!("{:<10}{}", "state", state(agent));
-    println!("{:<10}{}", "logged in", agent.client_count);
+    say!("{:<10}{}", "name", agent.name);
+    say!("{:<10}{}", "id", agent.agent_id);
+    say!("{:<10}{}", "state", state(agent));
+    say!("{:<10}{}", "logged in", agent.client_count);
     Ok(())
 }
 

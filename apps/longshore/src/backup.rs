@@ -17,6 +17,7 @@ use tempfile::{TempDir, TempPath};
 use crate::cli::{Backup, BackupCommand, MakeBackup};
 use crate::directories::{self, Directories};
 use crate::hint::{Advise, Status};
+use crate::out::{self, say};
 use crate::progress::{Progress, Unit, bytes};
 use crate::stop;
 use archive::{Database, Manifest};
@@ -79,9 +80,9 @@ fn tell(made: &Made, json: bool) -> anyhow::Result<()> {
         );
     }
     if json {
-        println!("{}", serde_json::to_string(made)?);
+        out::json(made)?;
     } else {
-        println!("{}", made.file.display());
+        say!("{}", made.file.display());
     }
     Ok(())
 }
@@ -256,10 +257,9 @@ fn prune(directory: &Path, keep: usize) -> anyhow::Result<Vec<PathBuf>> {
 fn verify(path: &Path, json: bool) -> anyhow::Result<()> {
     let manifest = archive::read(path, None)?;
     if json {
-        println!("{}", serde_json::to_string(&manifest)?);
-        return Ok(());
+        return out::json(&manifest);
     }
-    println!("whole, made by longshore {} at {}", manifest.version, manifest.created_at);
+    say!("whole, made by longshore {} at {}", manifest.version, manifest.created_at);
     for database in &manifest.databases {
         let counts: Vec<String> = database
             .facts
@@ -267,7 +267,7 @@ fn verify(path: &Path, json: bool) -> anyhow::Result<()> {
             .iter()
             .map(|(what, count)| format!("{count} {}", what.replace('_', " ")))
             .collect();
-        println!(
+        say!(
             "  {:<15}schema {}: {}",
             database.tier.file_name(),
             database.facts.schema,
@@ -275,7 +275,7 @@ fn verify(path: &Path, json: bool) -> anyhow::Result<()> {
         );
     }
     for file in &manifest.files {
-        println!("  {:<15}{}", file.name, bytes(file.bytes));
+        say!("  {:<15}{}", file.name, bytes(file.bytes));
     }
     Ok(())
 }

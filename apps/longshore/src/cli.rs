@@ -3,6 +3,7 @@
 mod agents;
 mod backup;
 mod clients;
+mod doctor;
 mod manual;
 
 use std::net::IpAddr;
@@ -17,6 +18,7 @@ use protocol::spec::AgentSpec;
 pub use self::agents::{Agent, AgentAdd, OfClient};
 pub use self::backup::{Backup, BackupCommand, MakeBackup, Restore};
 pub use self::clients::Client;
+pub use self::doctor::Doctor;
 pub use self::manual::{Completions, Man};
 use crate::secret::Secret;
 
@@ -79,6 +81,8 @@ pub enum Command {
         /// Where it listens [default: the usual ports; one that answers is enough]
         url: Option<String>,
     },
+    /// Look at everything that servers need, and say what to do
+    Doctor(Doctor),
     /// Copy databases and keys of a data directory into one file, while servers run or not
     Backup(Backup),
     /// Make a data directory of a backup

@@ -10,6 +10,7 @@ use crate::api::{Api, ClientInfo, Controller};
 use crate::cli::{Client, Target};
 use crate::directories::Directories;
 use crate::hint::Advise;
+use crate::out::{self, say};
 use crate::table;
 
 /// Longest wait for a manager that was just made known: two attempts of the controller's to connect.
@@ -30,9 +31,9 @@ pub fn execute(command: Client, directories: &Directories) -> anyhow::Result<()>
             let added: ClientInfo = api.post("/api/clients", &body)?;
             let client = if no_wait { added } else { acquainted(&api, added)? };
             if json {
-                println!("{}", serde_json::to_string(&client)?);
+                out::json(&client)?;
             } else {
-                println!("added client {} ({})", client.name, client.client_id);
+                say!("added client {} ({})", client.name, client.client_id);
             }
             if no_wait { Ok(()) } else { ensure_connected(&client) }
         }
@@ -98,8 +99,7 @@ fn state(client: &ClientInfo) -> &'static str {
 
 fn list(clients: &[ClientInfo], json: bool) -> anyhow::Result<()> {
     if json {
-        println!("{}", serde_json::to_string(clients)?);
-        return Ok(());
+        return out::json(clients);
     }
     let row = |client: &ClientInfo| {
         let name = client.name.clone();
@@ -117,18 +117,17 @@ fn list(clients: &[ClientInfo], json: bool) -> anyhow::Result<()> {
 
 fn show(client: &ClientInfo, json: bool) -> anyhow::Result<()> {
     if json {
-        println!("{}", serde_json::to_string(client)?);
-        return Ok(());
+        return out::json(client);
     }
-    println!("{:<10}{}", "name", client.name);
-    println!("{:<10}{}", "id", client.client_id);
-    println!("{:<10}{}", "endpoint", client.endpoint);
-    println!("{:<10}{}", "state", state(client));
+    say!("{:<10}{}", "name", client.name);
+    say!("{:<10}{}", "id", client.client_id);
+    say!("{:<10}{}", "endpoint", client.endpoint);
+    say!("{:<10}{}", "state", state(client));
     if let Some(reason) = &client.last_error {
-        println!("{:<10}{reason}", "because");
+        say!("{:<10}{reason}", "because");
     }
     if let Some(created) = client.created_at {
-        println!("{:<10}{created}", "since");
+        say!("{:<10}{created}", "added");
     }
     Ok(())
 }

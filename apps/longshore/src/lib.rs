@@ -16,9 +16,11 @@ pub mod chat;
 pub mod cli;
 pub mod clients;
 pub mod directories;
+pub mod doctor;
 pub mod health;
 pub mod hint;
 pub mod manual;
+mod out;
 pub mod presets;
 pub mod progress;
 pub mod reload;
@@ -57,7 +59,8 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
-fn execute(Invocation { cli, agents: specs, file, source }: Invocation) -> anyhow::Result<()> {
+fn execute(invocation: Invocation) -> anyhow::Result<()> {
+    let Invocation { cli, agents: specs, file, problem, source } = invocation;
     let directories = directories::Directories::find(cli.global.data_dir.as_deref())?;
     match cli.command {
         Command::Up(up) => block_on(up::up(up, specs, directories, source)),
@@ -69,6 +72,7 @@ fn execute(Invocation { cli, agents: specs, file, source }: Invocation) -> anyho
         Command::Agent(command) => agents::execute(command, &directories),
         Command::Chat(chat) => block_on(chat::chat(chat, directories)),
         Command::Health { url } => health::execute(url.as_deref()),
+        Command::Doctor(args) => doctor::execute(args, file, problem, directories),
         Command::Backup(args) => block_on(backup::execute(args, file, directories)),
         Command::Completions(args) => manual::completions(&args),
         Command::Man(args) => manual::man(&args),

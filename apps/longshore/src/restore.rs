@@ -13,6 +13,7 @@ use crate::backup::{CONFIGURATION, SECRET_KEY};
 use crate::cli::Restore;
 use crate::directories::{self, Directories};
 use crate::hint::Advise;
+use crate::out::{self, say};
 
 /// What SQLite keeps beside a database. Beside another one it would damage that.
 const BESIDE: [&str; 3] = ["-wal", "-shm", "-journal"];
@@ -146,11 +147,11 @@ fn tell(restored: &Restored, json: bool) -> anyhow::Result<()> {
     let Restored { data_dir, moved_aside, conversations, manifest } = restored;
     let data = data_dir.display();
     if json {
-        println!("{}", serde_json::to_string(restored)?);
+        out::json(restored)?;
     } else {
-        println!("restored {conversations} conversations of {} to {data}", manifest.created_at);
+        say!("restored {data} as of {}, conversations: {conversations}", manifest.created_at);
         if let Some(aside) = moved_aside {
-            println!("what was there is in {}", aside.display());
+            say!("what was there is in {}", aside.display());
         }
     }
     if manifest.has(CONFIGURATION) {

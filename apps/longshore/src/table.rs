@@ -1,8 +1,8 @@
 //! Rows in columns, aligned for what terminals show: some characters take two cells, some none.
 
-use std::io::{self, Write};
-
 use unicode_width::UnicodeWidthStr;
+
+use crate::out;
 
 /// Between two columns.
 const GAP: &str = "  ";
@@ -10,8 +10,7 @@ const GAP: &str = "  ";
 /// Prints them below their titles; nothing when there are none, as a list of nothing is empty.
 pub fn print<const N: usize>(titles: [&str; N], rows: &[[String; N]]) {
     if !rows.is_empty() {
-        // Nobody may be reading any more.
-        let _ = io::stdout().write_all(text(titles, rows).as_bytes());
+        out::line(text(titles, rows).trim_end());
     }
 }
 
