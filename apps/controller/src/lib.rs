@@ -28,5 +28,5 @@ mod usage;
 mod viewer;
 
 pub use config::{Config, WebhookConfig};
-pub use controller::{Controller, serve};
+pub use controller::{Controller, Usage, serve};
 pub use handle::Handle;

@@ -155,15 +155,6 @@ impl Api {
         self.answer(request.send_json(body))
     }
 
-    /// `GET`
-    ///
-    /// # Errors
-    /// The controller's, or that it cannot be reached.
-    pub fn get<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
-        let request = self.agent.get(self.url(path)).header("authorization", self.bearer());
-        self.answer(request.call())
-    }
-
     /// `PATCH`, with the answer.
     ///
     /// # Errors
@@ -193,6 +184,15 @@ impl Api {
     pub fn delete(&self, path: &str) -> anyhow::Result<()> {
         let request = self.agent.delete(self.url(path)).header("authorization", self.bearer());
         self.body(request.call()).map(drop)
+    }
+
+    /// `GET`.
+    ///
+    /// # Errors
+    /// The controller's, or that it cannot be reached.
+    pub fn get<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
+        let request = self.agent.get(self.url(path)).header("authorization", self.bearer());
+        self.answer(request.call())
     }
 
     fn list<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<Vec<T>> {

@@ -1,13 +1,15 @@
 //! The `longshore` program: starts the tiers, and talks to a controller from the command line.
 //!
 //! [`cli`] and [`settings`] say what can be asked for, [`up`] starts both tiers in one process, [`tiers`] each
-//! alone; [`chat`], [`clients`] and [`agents`] are the commands that talk to a running controller, over
+//! alone; [`life`] is what they have in common, [`server`] and [`spawn`] start and stop them in the background. [`chat`], [`clients`] and [`agents`] are the commands that talk to a running controller, over
 //! its Socket.IO namespace and its REST interface ([`api`]).
 
 use std::ffi::OsString;
 use std::process::ExitCode;
 
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 pub mod agents;
 pub mod api;
@@ -19,15 +21,22 @@ pub mod directories;
 pub mod doctor;
 pub mod health;
 pub mod hint;
+pub mod idle;
+pub mod life;
+pub mod log_file;
 pub mod manual;
 mod out;
 pub mod presets;
+pub mod process;
 pub mod progress;
 pub mod reload;
+pub mod restart;
 pub mod restore;
 pub mod run_file;
 pub mod secret;
+pub mod server;
 pub mod settings;
+pub mod spawn;
 pub mod stop;
 pub mod systemd;
 pub mod table;
@@ -35,6 +44,7 @@ pub mod tiers;
 pub mod up;
 
 use cli::Command;
+use log_file::LogFile;
 use settings::{Invocation, Refused};
 
 /// Exit status for a wrong command line or configuration, as by convention.
@@ -63,11 +73,12 @@ fn execute(invocation: Invocation) -> anyhow::Result<()> {
     let Invocation { cli, agents: specs, file, problem, source } = invocation;
     let directories = directories::Directories::find(cli.global.data_dir.as_deref())?;
     match cli.command {
-        Command::Up(up) => block_on(up::up(up, specs, directories, source)),
-        Command::Controller(controller) => {
-            block_on(tiers::controller(controller, directories, source))
+        Command::Up(up) => block_on(up::up(up, specs, directories, source))?.go(),
+        Command::Controller(args) => block_on(tiers::controller(args, directories, source))?.go(),
+        Command::Manager(args) => block_on(tiers::manager(args, specs, directories, source))?.go(),
+        Command::Server(command) => {
+            block_on(server::execute(command, cli.global.config, directories))
         }
-        Command::Manager(manager) => block_on(tiers::manager(manager, specs, directories, source)),
         Command::Client(command) => clients::execute(command, &directories),
         Command::Agent(command) => agents::execute(command, &directories),
         Command::Chat(chat) => block_on(chat::chat(chat, directories)),
@@ -80,7 +91,7 @@ fn execute(invocation: Invocation) -> anyhow::Result<()> {
     }
 }
 
-fn block_on(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let result = runtime.block_on(work);
     // A read of stdin cannot be interrupted; waiting for it would hold the exit until Enter is pressed.
@@ -88,21 +99,31 @@ fn block_on(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()
     result
 }
 
-/// Logs go to stderr, so that stdout is what was asked for.
+/// Logs go to a file, or to stderr, so that stdout is what was asked for.
 fn log(cli: &cli::Cli) -> anyhow::Result<()> {
-    let subscriber = tracing_subscriber::fmt()
-        .with_env_filter(log_filter(cli)?)
-        .with_writer(std::io::stderr)
-        .with_filter_reloading();
-    let handle = subscriber.reload_handle();
+    let (filter, handle) = tracing_subscriber::reload::Layer::new(log_filter(cli)?);
     reload::keep_filter(move |filter| Ok(handle.reload(filter)?));
-    subscriber.init();
+    let subscriber = tracing_subscriber::registry().with(filter);
+    let layer = tracing_subscriber::fmt::layer();
+    match log_file(cli) {
+        Some((path, is_stderr)) => {
+            let writer = LogFile::open(path, is_stderr)?;
+            subscriber.with(layer.with_ansi(false).with_writer(writer)).init();
+        }
+        None => subscriber.with(layer.with_writer(std::io::stderr)).init(),
+    }
     Ok(())
 }
 
 /// What is logged, by the settings.
 fn log_filter(cli: &cli::Cli) -> anyhow::Result<EnvFilter> {
     let servers = matches!(cli.command, Command::Controller(_) | Command::Manager(_));
-    let default = if servers { "info" } else { "warn" };
+    let default = if servers || log_file(cli).is_some() { "info" } else { "warn" };
     Ok(EnvFilter::try_new(cli.global.log.as_deref().unwrap_or(default))?)
+}
+
+/// Where it is logged, and whether what others write to stderr goes there, too.
+fn log_file(cli: &cli::Cli) -> Option<(&std::path::Path, bool)> {
+    let life = cli.command.life()?;
+    Some((life.log_file.as_deref()?, life.background))
 }

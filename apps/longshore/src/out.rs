@@ -11,7 +11,7 @@ pub(crate) fn line(text: &str) {
 }
 
 /// One JSON value on a line.
-pub(crate) fn json(value: &impl Serialize) -> anyhow::Result<()> {
+pub(crate) fn json(value: &(impl Serialize + ?Sized)) -> anyhow::Result<()> {
     line(&serde_json::to_string(value)?);
     Ok(())
 }

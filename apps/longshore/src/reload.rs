@@ -10,11 +10,11 @@ use std::pin::Pin;
 use std::sync::OnceLock;
 
 use anyhow::Context;
+use gateway::Stop;
 use protocol::AgentId;
 use protocol::spec::AgentSpec;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
 use crate::cli::{Command, Pages};
@@ -129,7 +129,7 @@ impl Drop for Attending {
 pub fn attend(
     source: Source,
     parts: Parts,
-    shutdown: CancellationToken,
+    stop: Stop,
     status: String,
 ) -> anyhow::Result<Attending> {
     let mut hangup = signal(SignalKind::hangup()).context("catch SIGHUP")?;
@@ -138,9 +138,9 @@ pub fn attend(
     systemd::ready(&status);
     let task = tokio::spawn(async move {
         let mut source = source;
-        while let Some(()) = next(&mut hangup, &shutdown).await {
+        while let Some(()) = next(&mut hangup, &stop).await {
             if is_interactive {
-                shutdown.cancel();
+                stop.order(None, false);
                 continue;
             }
             systemd::reloading();
@@ -153,15 +153,19 @@ pub fn attend(
             }
             systemd::ready(&status);
         }
-        systemd::stopping();
+        // One that starts again says that it is ready; what has said that it stops is expected to be gone.
+        match stop.ordered() {
+            Some(order) if order.restart => systemd::reloading(),
+            _ => systemd::stopping(),
+        }
     });
     Ok(Attending { task, _watchdog: systemd::watchdog() })
 }
 
-async fn next(hangup: &mut Signal, shutdown: &CancellationToken) -> Option<()> {
+async fn next(hangup: &mut Signal, stop: &Stop) -> Option<()> {
     tokio::select! {
         biased;
-        () = shutdown.cancelled() => None,
+        _ = stop.wait() => None,
         hung_up = hangup.recv() => hung_up,
     }
 }

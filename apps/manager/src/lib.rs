@@ -38,4 +38,4 @@ mod watchers;
 
 pub use config::Config;
 pub use handle::Handle;
-pub use manager::{Manager, serve};
+pub use manager::{Manager, Usage, serve};
