@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, existsSync, readdirSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import path from 'node:path'
 import { test } from 'node:test'
@@ -55,6 +55,7 @@ test('a server that was killed, open secrets, damage and a wrong file are told w
   const server = await up()
   await server.kill()
   chmodSync(path.join(server.dataDir, 'secret.key'), 0o644)
+  for (const beside of ['-wal', '-shm']) rmSync(path.join(server.dataDir, `manager.db${beside}`), { force: true })
   writeFileSync(path.join(server.dataDir, 'manager.db'), 'x'.repeat(10_000))
   const config = path.join(temporary(), 'longshore.toml')
   writeFileSync(config, 'controller-port = 99999\n')

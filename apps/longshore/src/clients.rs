@@ -15,6 +15,8 @@ use crate::table;
 
 /// Longest wait for a manager that was just made known: two attempts of the controller's to connect.
 const ACQUAINTANCE: Duration = Duration::from_secs(12);
+/// How long an error may be that of an attempt before the change.
+const STALE: Duration = Duration::from_secs(2);
 /// How often is asked meanwhile.
 const ASK: Duration = Duration::from_millis(200);
 
@@ -29,7 +31,7 @@ pub fn execute(command: Client, directories: &Directories) -> anyhow::Result<()>
             let api = api(&target)?;
             let body = json!({ "name": name, "endpoint": endpoint, "apiKey": api_key.0 });
             let added: ClientInfo = api.post("/api/clients", &body)?;
-            let client = if no_wait { added } else { acquainted(&api, added)? };
+            let client = if no_wait { added } else { acquainted(&api, added, Duration::ZERO)? };
             if json {
                 out::json(&client)?;
             } else {
@@ -51,7 +53,11 @@ pub fn execute(command: Client, directories: &Directories) -> anyhow::Result<()>
                 .collect();
             let changed: ClientInfo =
                 api.patch(&format!("/api/clients/{}", client.client_id), &changes)?;
-            if no_wait || !moved { Ok(()) } else { ensure_connected(&acquainted(&api, changed)?) }
+            if no_wait || !moved {
+                Ok(())
+            } else {
+                ensure_connected(&acquainted(&api, changed, STALE)?)
+            }
         }
         Client::Remove { client, target } => {
             let api = api(&target)?;
@@ -61,12 +67,13 @@ pub fn execute(command: Client, directories: &Directories) -> anyhow::Result<()>
     }
 }
 
-/// Waits until the controller is connected to it, or has found out why it cannot be.
-fn acquainted(api: &Api, client: ClientInfo) -> anyhow::Result<ClientInfo> {
-    let deadline = Instant::now() + ACQUAINTANCE;
+/// Waits until the controller is connected to it, or has found out why it cannot be; an error is believed after `stale`.
+fn acquainted(api: &Api, client: ClientInfo, stale: Duration) -> anyhow::Result<ClientInfo> {
+    let began = Instant::now();
+    let failed = |client: &ClientInfo| client.last_error.is_some() && began.elapsed() >= stale;
     let path = format!("/api/clients/{}", client.client_id);
     let mut client = client;
-    while !client.connected && client.last_error.is_none() && Instant::now() < deadline {
+    while !client.connected && !failed(&client) && began.elapsed() < ACQUAINTANCE {
         sleep(ASK);
         client = api.get(&path)?;
     }

@@ -23,7 +23,8 @@ pub fn completions(args: &cli::Completions) -> anyhow::Result<()> {
 /// # Errors
 /// The pages cannot be written.
 pub fn man(args: &cli::Man) -> anyhow::Result<()> {
-    let command = Cli::command();
+    // There is `--help` everywhere; a page about `help` says nothing.
+    let command = Cli::command().disable_help_subcommand(true);
     let Some(directory) = &args.out else {
         let mut page = Vec::new();
         Man::new(command).render(&mut page)?;
