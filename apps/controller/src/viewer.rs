@@ -20,6 +20,7 @@ use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 use tokio::task::JoinSet;
 
+use crate::audit::{Actor, Event};
 use crate::error::Error;
 use crate::remote::{Followed, Placed, Watching};
 use crate::server::{Identity, Server};
@@ -47,6 +48,8 @@ enum Then {
     Watch(Watch),
     /// The viewer is told what the agent's programs use.
     Subscribe(AgentId),
+    /// It is written down.
+    Approve(Event),
 }
 
 /// A connection, and what it has selected and follows.
@@ -92,6 +95,7 @@ impl Viewer {
             topics: JoinSet::new(),
         };
         let caller = viewer.identity.caller.clone();
+        viewer.server.audit.note(viewer.actor(), &Event::Connect);
         // Whatever a command waits for: nothing of it is done after the end.
         let has_ended = tokio::select! {
             () = viewer.run(&mut commands) => false,
@@ -173,6 +177,11 @@ impl Viewer {
         }
     }
 
+    /// Who does something here.
+    fn actor(&self) -> Actor {
+        Actor::from(&self.identity.caller).on(&self.connection)
+    }
+
     fn on_answered(&mut self, answered: Answered) {
         let Answered { reply, answer, then } = answered;
         let said = answer.as_ref().ok().and_then(|answer| read(answer));
@@ -188,6 +197,9 @@ impl Viewer {
             then => then,
         };
         acknowledge(reply, answer);
+        if let (Then::Approve(event), true) = (&then, done) {
+            self.server.audit.note(self.actor(), event);
+        }
         let Some((_, membership)) = &mut self.selected else { return };
         let told = match then {
             Then::Join(stay, followed, join) if done => {
@@ -206,7 +218,7 @@ impl Viewer {
                 membership.unsubscribe(&agent);
                 None
             }
-            Then::Nothing | Then::Watch(_) | Then::Subscribe(_) => None,
+            Then::Nothing | Then::Watch(_) | Then::Subscribe(_) | Then::Approve(_) => None,
         };
         self.told = told.or(self.told.take());
     }

@@ -158,12 +158,24 @@ impl Api {
         self.body(request.call()).map(drop)
     }
 
-    fn list<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<Vec<T>> {
+    /// `GET`
+    ///
+    /// # Errors
+    /// The controller's, or that it cannot be reached.
+    pub fn get<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
+        let request = self.agent.get(self.url(path)).header("authorization", self.bearer());
+        self.answer(request.call())
+    }
+
+    /// `GET` of a list, page by page.
+    ///
+    /// # Errors
+    /// The controller's, or that it cannot be reached.
+    pub fn list<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<Vec<T>> {
         let mut items = Vec::new();
         let mut page = path.to_owned();
         loop {
-            let request = self.agent.get(self.url(&page)).header("authorization", self.bearer());
-            let list: List<T> = self.answer(request.call())?;
+            let list: List<T> = self.get(&page)?;
             items.extend(list.items);
             let Some(next) = list.next else { return Ok(items) };
             page = format!("{path}?cursor={next}");

@@ -1,7 +1,7 @@
 //! The `longshore` program: starts the tiers, and talks to a controller from the command line.
 //!
 //! [`cli`] and [`settings`] say what can be asked for, [`up`] starts both tiers in one process, [`tiers`] each
-//! alone; [`chat`], [`clients`] and [`agents`] are the commands that talk to a running controller, over
+//! alone; [`chat`], [`clients`], [`agents`], [`tokens`] and [`audit`] are the commands that talk to a running controller, over
 //! its Socket.IO namespace and its REST interface ([`api`]).
 
 use std::ffi::OsString;
@@ -11,6 +11,7 @@ use tracing_subscriber::EnvFilter;
 
 pub mod agents;
 pub mod api;
+pub mod audit;
 pub mod chat;
 pub mod cli;
 pub mod clients;
@@ -24,6 +25,7 @@ pub mod secret;
 pub mod settings;
 pub mod stop;
 pub mod tiers;
+pub mod tokens;
 pub mod up;
 
 use cli::Command;
@@ -59,6 +61,8 @@ fn execute(Invocation { cli, agents: specs }: Invocation) -> anyhow::Result<()> 
         Command::Manager(manager) => block_on(tiers::manager(manager, specs, directories)),
         Command::Client(command) => clients::execute(command, &directories),
         Command::Agent(command) => agents::execute(command, &directories),
+        Command::Token(command) => tokens::execute(command, &directories),
+        Command::Audit(audit) => audit::execute(&audit, &directories),
         Command::Chat(chat) => block_on(chat::chat(chat, directories)),
         Command::Health { url } => health::execute(url.as_deref()),
     }

@@ -165,7 +165,7 @@ impl Both {
                 controller.set_password(&client_id, &agent.agent_id, password).await?;
             }
         }
-        let token = controller.create_token(tiers::TOKEN_NAME).await?;
+        let token = controller.owner_token().await?;
         let run_file =
             RunFile { url: url.clone(), token: token.clone(), client_id: Some(client_id.clone()) };
         Ok(Self {

@@ -11,8 +11,8 @@ mod writer;
 
 pub use controller::push::PushRecord;
 pub use controller::{
-    AccessKey, AccessToken, BrowserSession, ClientRecord, ControllerDb, Credentials, Revoked,
-    SESSION_LIFE,
+    AccessKey, AccessToken, AuditEntry, AuditPage, AuditShelf, BrowserSession, ClientRecord,
+    ControllerDb, Credentials, Revoked, SESSION_LIFE,
 };
 pub use error::StoreError;
 pub use manager::ManagerDb;
