@@ -1,7 +1,8 @@
 //! The `longshore` program: starts the tiers, and talks to a controller from the command line.
 //!
 //! [`cli`] and [`settings`] say what can be asked for, [`up`] starts both tiers in one process, [`tiers`] each
-//! alone; [`chat`], [`clients`], [`agents`], [`tokens`] and [`audit`] are the commands that talk to a running controller, over
+//! alone; [`life`] is what they have in common, [`server`] and [`spawn`] start and stop them in the background. [`chat`],
+//! [`clients`], [`agents`], [`tokens`] and [`audit`] are the commands that talk to a running controller, over
 //! its Socket.IO namespace and its REST interface ([`api`]).
 
 use std::ffi::OsString;
@@ -18,17 +19,25 @@ pub mod clients;
 pub mod directories;
 pub mod health;
 pub mod hint;
+pub mod idle;
+pub mod life;
+pub mod log_file;
 pub mod presets;
+pub mod process;
 pub mod progress;
+pub mod restart;
 pub mod run_file;
 pub mod secret;
+pub mod server;
 pub mod settings;
+pub mod spawn;
 pub mod stop;
 pub mod tiers;
 pub mod tokens;
 pub mod up;
 
 use cli::Command;
+use log_file::LogFile;
 use settings::{Invocation, Refused};
 
 /// Exit status for a wrong command line or configuration, as by convention.
@@ -56,9 +65,12 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn execute(Invocation { cli, agents: specs }: Invocation) -> anyhow::Result<()> {
     let directories = directories::Directories::find(cli.global.data_dir.as_deref())?;
     match cli.command {
-        Command::Up(up) => block_on(up::up(up, specs, directories)),
-        Command::Controller(controller) => block_on(tiers::controller(controller, directories)),
-        Command::Manager(manager) => block_on(tiers::manager(manager, specs, directories)),
+        Command::Up(up) => block_on(up::up(up, specs, directories))?.go(),
+        Command::Controller(args) => block_on(tiers::controller(args, directories))?.go(),
+        Command::Manager(args) => block_on(tiers::manager(args, specs, directories))?.go(),
+        Command::Server(command) => {
+            block_on(server::execute(command, cli.global.config, directories))
+        }
         Command::Client(command) => clients::execute(command, &directories),
         Command::Agent(command) => agents::execute(command, &directories),
         Command::Token(command) => tokens::execute(command, &directories),
@@ -68,7 +80,7 @@ fn execute(Invocation { cli, agents: specs }: Invocation) -> anyhow::Result<()> 
     }
 }
 
-fn block_on(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let result = runtime.block_on(work);
     // A read of stdin cannot be interrupted; waiting for it would hold the exit until Enter is pressed.
@@ -76,11 +88,19 @@ fn block_on(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()
     result
 }
 
-/// Logs go to stderr, so that stdout is what was asked for.
+/// Logs go to a file, or to stderr, so that stdout is what was asked for.
 fn log(cli: &cli::Cli) -> anyhow::Result<()> {
+    let life = cli.command.life();
+    let file = life.and_then(|life| life.log_file.as_deref().map(|path| (path, life.background)));
     let servers = matches!(cli.command, Command::Controller(_) | Command::Manager(_));
-    let default = if servers { "info" } else { "warn" };
+    let default = if servers || file.is_some() { "info" } else { "warn" };
     let filter = EnvFilter::try_new(cli.global.log.as_deref().unwrap_or(default))?;
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let builder = tracing_subscriber::fmt().with_env_filter(filter);
+    match file {
+        Some((path, is_stderr)) => {
+            builder.with_ansi(false).with_writer(LogFile::open(path, is_stderr)?).init();
+        }
+        None => builder.with_writer(std::io::stderr).init(),
+    }
     Ok(())
 }
