@@ -138,6 +138,8 @@ impl Viewer {
             catalogue::command(Namespace::Clients, &command.name).and_then(|command| command.wants)
             && let Err(error) = self.identity.caller.may(wanted)
         {
+            let event = Event::Command(command.name);
+            self.server.audit.refused(self.actor(), &event, ErrorCode::Forbidden);
             return command.reply.err(error.into());
         }
         match command.name.as_str() {
@@ -153,8 +155,8 @@ impl Viewer {
     fn shut_down(&self, command: Command) {
         let result = self.identity.caller.admin().map_err(Into::into).and_then(|()| {
             let stopping = self.server.stop.command(command.payload()?)?;
-            let user = &self.identity.caller.user;
-            tracing::info!(%user, restart = stopping.restart, "shutdown asked for");
+            let event = if stopping.restart { Event::Restart } else { Event::Shutdown };
+            self.server.audit.note(self.actor(), &event);
             Ok(stopping)
         });
         command.reply.result(result);

@@ -16,9 +16,9 @@ use tokio_util::sync::CancellationToken;
 use crate::api::{self, Api};
 use crate::cli;
 use crate::directories::Directories;
-use crate::presets;
 use crate::idle::Use;
 use crate::life::{Life, Next};
+use crate::presets;
 use crate::run_file::{self, Kind, RunFile};
 use crate::stop;
 use crate::tiers::{self, Ready};
@@ -150,7 +150,8 @@ impl Both {
             .map_err(|error| run_file::occupied(error, directories))?;
         let (controller_listener, url) =
             life.listen(args.server.host, args.controller_port).await?;
-        let (manager_listener, manager_url) = life.listen(args.server.host, args.manager_port).await?;
+        let (manager_listener, manager_url) =
+            life.listen(args.server.host, args.manager_port).await?;
 
         let client_id = controller.ensure_client(LOCAL, &manager_url, manager.api_key()).await?;
         let path = std::env::var_os("PATH").filter(|_| !args.no_detect);

@@ -32,6 +32,10 @@ pub(crate) enum Event {
     DeleteAgent(ClientId, AgentId),
     /// Started, stopped or restarted an agent.
     ControlAgent(ClientId, AgentId, &'static str),
+    /// Had the controller stopped.
+    Shutdown,
+    /// Had it started anew.
+    Restart,
     /// Made an access token.
     CreateToken(TokenId, String, Role),
     /// Revoked an access token.
@@ -55,6 +59,8 @@ impl Event {
             Self::ChangeEnvironment(..) => "agent.environment",
             Self::DeleteAgent(..) => "agent.delete",
             Self::ControlAgent(_, _, action) => action,
+            Self::Shutdown => "server.stop",
+            Self::Restart => "server.restart",
             Self::CreateToken(..) => "token.create",
             Self::RevokeToken(..) => "token.revoke",
         }
@@ -63,7 +69,11 @@ impl Event {
     /// What it was done to.
     pub(super) fn target(&self) -> Option<String> {
         Some(match self {
-            Self::Connect | Self::OpenSession | Self::CloseSession => return None,
+            Self::Connect
+            | Self::OpenSession
+            | Self::CloseSession
+            | Self::Shutdown
+            | Self::Restart => return None,
             Self::Call(what) | Self::Command(what) => what.clone(),
             Self::Answer { client, interaction } => format!("{client}/{interaction}"),
             Self::AddClient(client, name) | Self::ChangeClient(client, name) => {
