@@ -186,7 +186,7 @@ impl Api {
         self.body(request.call()).map(drop)
     }
 
-    /// `GET`.
+    /// `GET`
     ///
     /// # Errors
     /// The controller's, or that it cannot be reached.
@@ -195,12 +195,15 @@ impl Api {
         self.answer(request.call())
     }
 
-    fn list<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<Vec<T>> {
+    /// `GET` of a list, page by page.
+    ///
+    /// # Errors
+    /// The controller's, or that it cannot be reached.
+    pub fn list<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<Vec<T>> {
         let mut items = Vec::new();
         let mut page = path.to_owned();
         loop {
-            let request = self.agent.get(self.url(&page)).header("authorization", self.bearer());
-            let list: List<T> = self.answer(request.call())?;
+            let list: List<T> = self.get(&page)?;
             items.extend(list.items);
             let Some(next) = list.next else { return Ok(items) };
             page = format!("{path}?cursor={next}");

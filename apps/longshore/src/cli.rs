@@ -1,5 +1,6 @@
 //! The command line: one struct per command, every setting with its flag, environment variable and default.
 
+mod access;
 mod agents;
 mod backup;
 mod clients;
@@ -16,6 +17,7 @@ use clap::{Args, Parser, Subcommand};
 use protocol::NotificationKind;
 use protocol::spec::AgentSpec;
 
+pub use self::access::{Audit, Token, TokenCreate};
 pub use self::agents::{Agent, AgentAdd, OfClient};
 pub use self::backup::{Backup, BackupCommand, MakeBackup, Restore};
 pub use self::clients::Client;
@@ -79,6 +81,11 @@ pub enum Command {
     /// Agents of a manager: add, list, show, start, stop, restart, doctor, remove
     #[command(subcommand)]
     Agent(Agent),
+    /// Access tokens of a controller: create, list, revoke
+    #[command(subcommand)]
+    Token(Token),
+    /// Show who came, who was refused, and who changed what
+    Audit(Audit),
     /// Talk to an agent from the terminal
     Chat(Chat),
     /// Ask a server on this machine whether it is ready; the exit status says so
@@ -271,7 +278,7 @@ pub struct Controller {
     /// File that has the API key of this manager
     #[arg(long, env = "LONGSHORE_API_KEY_FILE", value_name = "FILE")]
     pub api_key_file: Option<PathBuf>,
-    /// File that has an access token, 32 characters or more [default: a new token at each start]
+    /// File that has an access token, 32 characters or more [default: made at the first start, in owner.token]
     #[arg(long, env = "LONGSHORE_TOKEN_FILE", value_name = "FILE")]
     pub token_file: Option<PathBuf>,
 }

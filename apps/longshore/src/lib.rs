@@ -1,7 +1,8 @@
 //! The `longshore` program: starts the tiers, and talks to a controller from the command line.
 //!
 //! [`cli`] and [`settings`] say what can be asked for, [`up`] starts both tiers in one process, [`tiers`] each
-//! alone; [`life`] is what they have in common, [`server`] and [`spawn`] start and stop them in the background. [`chat`], [`clients`] and [`agents`] are the commands that talk to a running controller, over
+//! alone; [`life`] is what they have in common, [`server`] and [`spawn`] start and stop them in the background. [`chat`],
+//! [`clients`], [`agents`], [`tokens`] and [`audit`] are the commands that talk to a running controller, over
 //! its Socket.IO namespace and its REST interface ([`api`]).
 
 use std::ffi::OsString;
@@ -13,6 +14,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 pub mod agents;
 pub mod api;
+pub mod audit;
 pub mod backup;
 pub mod chat;
 pub mod cli;
@@ -41,6 +43,7 @@ pub mod stop;
 pub mod systemd;
 pub mod table;
 pub mod tiers;
+pub mod tokens;
 pub mod up;
 
 use cli::Command;
@@ -81,6 +84,8 @@ fn execute(invocation: Invocation) -> anyhow::Result<()> {
         }
         Command::Client(command) => clients::execute(command, &directories),
         Command::Agent(command) => agents::execute(command, &directories),
+        Command::Token(command) => tokens::execute(command, &directories),
+        Command::Audit(audit) => audit::execute(&audit, &directories),
         Command::Chat(chat) => block_on(chat::chat(chat, directories)),
         Command::Health { url } => health::execute(url.as_deref()),
         Command::Doctor(args) => doctor::execute(args, file, problem, directories),

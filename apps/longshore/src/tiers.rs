@@ -22,8 +22,6 @@ use crate::secret::Secret;
 use crate::settings::Source;
 use crate::stop;
 
-/// Name of the access token that a controller makes for the user who starts it.
-pub(crate) const TOKEN_NAME: &str = "owner";
 /// Characters that a given token must have, as its hash is stored without anything that slows guessing down.
 const MIN_TOKEN: usize = 32;
 
@@ -103,16 +101,16 @@ async fn introduce(controller: &Controller, args: &cli::Controller) -> anyhow::R
     Ok(())
 }
 
-/// The token of the file, or a new one.
+/// The token of the file, or the one that the controller keeps.
 async fn token(controller: &Controller, file: Option<&Path>) -> anyhow::Result<String> {
-    let Some(path) = file else { return controller.create_token(TOKEN_NAME).await };
+    let Some(path) = file else { return controller.owner_token().await };
     let token = Secret::read(path)?.0;
     ensure!(
         token.len() >= MIN_TOKEN,
         "the token in {} has fewer than {MIN_TOKEN} characters",
         path.display()
     );
-    controller.accept_token(TOKEN_NAME, &token).await?;
+    controller.accept_token(&token).await?;
     Ok(token)
 }
 

@@ -170,7 +170,7 @@ impl Both {
                 controller.set_password(&client_id, &agent.agent_id, password).await?;
             }
         }
-        let token = controller.create_token(tiers::TOKEN_NAME).await?;
+        let token = controller.owner_token().await?;
         Ok(Self {
             first: First {
                 url: tiers::login_url(&url, &token),

@@ -1,5 +1,6 @@
 //! A controller's database.
 
+mod audit;
 pub(crate) mod push;
 mod sessions;
 mod tokens;
@@ -17,6 +18,7 @@ use crate::copy::Tier;
 use crate::file::Database;
 use crate::secret::SecretKey;
 use crate::writer::millis;
+pub use audit::{AuditEntry, AuditPage, AuditShelf};
 pub use sessions::{AccessKey, BrowserSession, SESSION_LIFE};
 pub use tokens::{AccessToken, Revoked};
 

@@ -13,8 +13,8 @@ mod writer;
 
 pub use controller::push::PushRecord;
 pub use controller::{
-    AccessKey, AccessToken, BrowserSession, ClientRecord, ControllerDb, Credentials, Revoked,
-    SESSION_LIFE,
+    AccessKey, AccessToken, AuditEntry, AuditPage, AuditShelf, BrowserSession, ClientRecord,
+    ControllerDb, Credentials, Revoked, SESSION_LIFE,
 };
 pub use copy::{Facts, Lock, Tier};
 pub use error::StoreError;
