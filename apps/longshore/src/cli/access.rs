@@ -27,6 +27,7 @@ pub enum Token {
     /// Revoke an access token; whoever came in with it is sent away at once
     Revoke {
         /// Name or id
+        #[arg(id = "revoked", value_name = "TOKEN")]
         token: String,
         /// Print JSON
         #[arg(long)]
