@@ -169,10 +169,10 @@ test('what is not yours to see is not pushed to you, and nothing after you were 
     assert.equal(answer.status, 201)
   }
   await revoke(people.gone)
-  const { agentId, viewers } = await scene.room(1)
+  const { agentId, conversationId, viewers } = await scene.room(1)
 
   for (const text of ['one', 'two']) {
-    const { runId } = await viewers[0].chat(agentId, text)
+    const { runId } = await viewers[0].chat(agentId, text, { conversationId })
     await viewers[0].ended(runId)
   }
 

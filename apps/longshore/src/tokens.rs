@@ -53,9 +53,9 @@ pub fn execute(command: Token, directories: &Directories) -> anyhow::Result<()> 
             }
             Ok(())
         }
-        Token::Revoke { token, json, target } => {
+        Token::Revoke { which, json, target } => {
             let api = api(&target)?;
-            let token = choose(api.list("/api/tokens")?, &token)?;
+            let token = choose(api.list("/api/tokens")?, &which)?;
             api.delete(&format!("/api/tokens/{}", token.token_id))?;
             if json {
                 println!("{}", serde_json::to_string(&token)?);
