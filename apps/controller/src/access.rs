@@ -138,7 +138,7 @@ impl Server {
 
     /// The cookie itself. Of several, which other servers of the host may have set, the first that names a session.
     pub(crate) async fn secret_of<'a>(&self, headers: &'a HeaderMap) -> Option<&'a str> {
-        if !is_own_page(headers, &self.origins) {
+        if !is_own_page(headers, &self.origins()) {
             return None;
         }
         let secrets = cookies(headers);

@@ -100,6 +100,10 @@ impl Controller {
         Ok(self.server.db.set_credentials(client, agent, password).await?)
     }
 
+    pub(crate) fn server(&self) -> Arc<Server> {
+        Arc::clone(&self.server)
+    }
+
     /// The access token of whoever starts it: an admin's, the same at each start. It is in `owner.token` in the data
     /// directory; when it was revoked or the file is gone, a new one is made.
     ///
@@ -143,7 +147,7 @@ impl Controller {
         gateway::mount(&io, Namespace::Clients.path(), Arc::clone(&self.server), &connections);
         let router = console::mount(rest::router(Arc::clone(&self.server)))
             .layer(layer)
-            .layer(rest::cors(&self.server.origins));
+            .layer(rest::cors(Arc::clone(&self.server)));
         let stopping = self.server.stopping.clone();
         let hang_up = async {
             let order = self.server.stop.wait().await;

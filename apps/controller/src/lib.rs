@@ -15,6 +15,7 @@ mod console;
 mod controller;
 mod credentials;
 mod error;
+mod handle;
 mod notifications;
 mod owner;
 mod pages;
@@ -30,3 +31,4 @@ mod viewer;
 
 pub use config::{Config, WebhookConfig};
 pub use controller::{Controller, Usage, serve};
+pub use handle::Handle;

@@ -104,12 +104,11 @@ fn admins() -> Router<Arc<Server>> {
 }
 
 /// Pages of these origins may call; without any, only pages of the controller's own.
-pub(crate) fn cors(origins: &[String]) -> CorsLayer {
-    let allowed = if origins.iter().any(|origin| origin == "*") {
-        AllowOrigin::any()
-    } else {
-        AllowOrigin::list(origins.iter().filter_map(|origin| HeaderValue::from_str(origin).ok()))
-    };
+pub(crate) fn cors(server: Arc<Server>) -> CorsLayer {
+    // Asked each time, as they may be others meanwhile.
+    let allowed = AllowOrigin::predicate(move |origin: &HeaderValue, _| {
+        server.origins().iter().any(|known| known == "*" || known.as_bytes() == origin.as_bytes())
+    });
     CorsLayer::new()
         .allow_origin(allowed)
         .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])

@@ -1,6 +1,6 @@
 //! What a controller has, and namespace `/clients`: who may connect.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, RwLock};
 
 use anyhow::Context;
 use gateway::{BoxFuture, Connection, Envelope, Handshake, Notices, Service, Stop};
@@ -26,8 +26,8 @@ pub(crate) struct Server {
     pub(crate) seats: Seats,
     pub(crate) audit: Audit,
     pub(crate) audience: Audience,
-    /// Of web pages besides the controller's own.
-    pub(crate) origins: Vec<String>,
+    /// Of web pages besides the controller's own. Behind a lock that is held to read and to replace them.
+    pub(crate) origins: RwLock<Arc<[String]>>,
     pub(crate) meter: Mutex<Meter>,
     pub(crate) started_at: Timestamp,
     pub(crate) notifications: Arc<Notifications>,
@@ -55,7 +55,7 @@ impl Server {
             notifications,
             seats: Seats::default(),
             audience: Audience::default(),
-            origins: config.origins.clone(),
+            origins: RwLock::new(config.origins.clone().into()),
             meter: Mutex::new(Meter::start()),
             started_at: Timestamp::now(),
             stop: config.stop.clone(),

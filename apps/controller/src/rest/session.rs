@@ -54,7 +54,7 @@ pub(super) async fn open(
     Body(login): Body<Login>,
 ) -> Result<Response, Failure> {
     // Nobody else's page logs a browser in, not even with a token of its own.
-    let own = is_own_page(&headers, &server.origins) && cookie_name(&headers).is_some();
+    let own = is_own_page(&headers, &server.origins()) && cookie_name(&headers).is_some();
     if !own {
         let (origin, host) = (headers.get(header::ORIGIN), headers.get(header::HOST));
         tracing::warn!(?origin, ?host, "a login was refused: its page is not of this host");
@@ -94,7 +94,7 @@ pub(super) async fn close(
     extensions: Extensions,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
-    if !is_own_page(&headers, &server.origins) {
+    if !is_own_page(&headers, &server.origins()) {
         return Err(Error::Unauthorized.into());
     }
     if let Some(key) = server.session_of(&headers).await {
