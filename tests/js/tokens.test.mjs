@@ -279,7 +279,7 @@ test('the command line makes, lists and revokes tokens, and shows the log', asyn
   const listed = JSON.parse((await run(['token', 'list', '--json'])).stdout).find((item) => item.name === 'piped')
   assert.deepEqual([listed.role, listed.clients], ['readOnly', [scene.clientId]])
   const table = await run(['token', 'list'])
-  assert.match(table.stdout, /^piped +readOnly +cl_/m)
+  assert.match(table.stdout, /^NAME +ROLE.*\n(.*\n)*piped +readOnly +cl_/)
   assert.ok(!(table.stdout + table.stderr).includes('ls_'))
 
   const revoked = await run(['token', 'revoke', 'piped'])
