@@ -181,7 +181,8 @@ struct Shown(mpsc::UnboundedSender<(String, Value)>);
 /// A viewer's outbox, which shows all at once.
 pub(crate) fn screen() -> (Outbox, Screen) {
     let (shown, screen) = mpsc::unbounded_channel();
-    let (outbox, _) = outbox::spawn(Shown(shown), Envelope::Direct, Arc::new(NoHistory));
+    let (outbox, _) =
+        outbox::spawn(Shown(shown), Envelope::Direct, Arc::new(NoHistory), Meters::default());
     (outbox, Screen(screen))
 }
 

@@ -33,6 +33,10 @@ pub struct Config {
     pub viewer_grace: Duration,
     /// How long a conversation that nobody uses stays in memory. 0: for ever.
     pub idle_eviction: Duration,
+    /// Whether everybody may read `/metrics`; else whoever has the API key.
+    pub metrics_public: bool,
+    /// Takes the spans of commands and runs.
+    pub tracer: trace::Tracer,
 }
 
 impl Config {
@@ -52,6 +56,8 @@ impl Config {
             run_timeout: Duration::from_secs(60 * 60),
             viewer_grace: Duration::from_secs(30),
             idle_eviction: Duration::from_secs(300),
+            metrics_public: false,
+            tracer: trace::Tracer::default(),
         }
     }
 }
@@ -71,7 +77,8 @@ impl std::fmt::Debug for Config {
             .field("run_timeout", &self.run_timeout)
             .field("viewer_grace", &self.viewer_grace)
             .field("idle_eviction", &self.idle_eviction)
-            .finish()
+            .field("metrics_public", &self.metrics_public)
+            .finish_non_exhaustive()
     }
 }
 

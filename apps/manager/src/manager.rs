@@ -1,10 +1,11 @@
 //! Starting and stopping.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use gateway::metrics;
 use gateway::server::{self as http_server, socket_io};
 use protocol::AgentId;
 use protocol::catalogue::Namespace;
@@ -20,7 +21,9 @@ use crate::agents::Agents;
 use crate::api_key::ApiKey;
 use crate::config::Config;
 use crate::http;
+use crate::meters::Meters;
 use crate::passwords::Passwords;
+use crate::progress::Watch;
 use crate::resume::ResumeTokens;
 use crate::server::Server;
 
@@ -46,6 +49,8 @@ const GOODBYE: Duration = Duration::from_secs(1);
 pub struct Manager {
     server: Arc<Server>,
     grace: Duration,
+    data_dir: PathBuf,
+    metrics_public: bool,
 }
 
 /// Opens a manager and serves on `listener` until `shutdown`.
@@ -66,7 +71,7 @@ impl Manager {
     /// # Errors
     /// The data directory cannot be used, another process has the database, or an agent's configuration is wrong.
     pub async fn open(config: Config) -> anyhow::Result<Self> {
-        let data_dir = &config.data_dir;
+        let data_dir = &config.data_dir.clone();
         create_private(data_dir).with_context(|| format!("create {}", data_dir.display()))?;
         let api_key = ApiKey::load_or_create(data_dir, config.api_key.as_deref())?;
         let secret =
@@ -75,7 +80,8 @@ impl Manager {
         let db = ManagerDb::open(&data_dir.join("manager.db"))
             .await
             .context("open the manager's database")?;
-        let passwords = Passwords::new().await?;
+        let watch = Watch { meters: Meters::default(), tracer: config.tracer.clone() };
+        let passwords = Passwords::new(watch.meters.clone()).await?;
         let directory = data_dir.join("agents");
         let containers = containers(&config, &secret);
         let resume_tokens = ResumeTokens::new(secret.derive(RESUME));
@@ -85,6 +91,7 @@ impl Manager {
             directory.clone(),
             containers,
             secret,
+            watch.clone(),
             &config,
         )
         .await
@@ -92,8 +99,13 @@ impl Manager {
         let mut working_directories = config.working_directories;
         working_directories.push(directory);
         let server =
-            Server::new(db, agents, passwords, resume_tokens, working_directories, api_key);
-        let manager = Self { server: Arc::new(server), grace: config.grace };
+            Server::new(db, agents, passwords, resume_tokens, working_directories, api_key, watch);
+        let manager = Self {
+            server: Arc::new(server),
+            grace: config.grace,
+            data_dir: config.data_dir,
+            metrics_public: config.metrics_public,
+        };
         for spec in config.agents {
             manager.ensure_agent(spec).await?;
         }
@@ -128,11 +140,18 @@ impl Manager {
         let (layer, io) = socket_io(BUFFER);
         let connections = TaskTracker::new();
         gateway::mount(&io, Namespace::Agents.path(), self.server.clone(), &connections);
-        let router = http::router(self.server.db.clone()).layer(layer);
+        let router = http::router(self.status()).layer(layer);
         // Connections stay open while the agents end, so that viewers see how their runs end.
         let hang_up = CancellationToken::new();
-        let listening =
-            http_server::serve(listener, router, io, connections, hang_up.clone(), GOODBYE);
+        let listening = http_server::serve(
+            listener,
+            router,
+            io,
+            connections,
+            hang_up.clone(),
+            GOODBYE,
+            self.server.connections.clone(),
+        );
         let stopping = async {
             shutdown.cancelled().await;
             self.stop_agents().await;
@@ -141,6 +160,19 @@ impl Manager {
         let (served, ()) = tokio::join!(listening, stopping);
         self.server.db.close().await;
         served.context("serve")
+    }
+
+    /// What is asked for over plain HTTP, and what is counted.
+    fn status(&self) -> http::Status {
+        let server = &self.server;
+        let registry = metrics::registry("manager", env!("CARGO_PKG_VERSION"), |registry| {
+            server.connections.register(registry);
+            server.db.meters().register(registry);
+            server.watch.meters.register(registry);
+            server.watch.tracer.meters().register(registry);
+        });
+        let (data_dir, is_public) = (self.data_dir.clone(), self.metrics_public);
+        http::Status { server: server.clone(), registry, data_dir, is_public }
     }
 
     /// The second half of the grace period is for agents that must be killed.

@@ -4,9 +4,10 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use gateway::{BoxFuture, Connection, Envelope, Handshake, History, Reply, Service};
+use gateway::{BoxFuture, Connection, Envelope, Handshake, History, Meters, Reply, Service};
 use protocol::AgentId;
 use store::ManagerDb;
+use tracing::Instrument;
 
 use crate::agents::Agents;
 use crate::api_key::ApiKey;
@@ -15,6 +16,7 @@ use crate::connection;
 use crate::history::StoredHistory;
 use crate::memory::Memory;
 use crate::passwords::Passwords;
+use crate::progress::Watch;
 use crate::resume::ResumeTokens;
 
 /// What the connections share.
@@ -28,6 +30,8 @@ pub(crate) struct Server {
     pub(crate) working_directories: Vec<PathBuf>,
     pub(crate) api_key: ApiKey,
     pub(crate) memory: Memory<Reply>,
+    pub(crate) watch: Watch,
+    pub(crate) connections: Meters,
     /// Behind a lock that is held to count and never across an await.
     attempts: Mutex<Attempts<(IpAddr, AgentId)>>,
 }
@@ -40,6 +44,7 @@ impl Server {
         resume_tokens: ResumeTokens,
         working_directories: Vec<PathBuf>,
         api_key: ApiKey,
+        watch: Watch,
     ) -> Self {
         let attempts = Mutex::new(Attempts::new());
         let memory = Memory::default();
@@ -51,6 +56,8 @@ impl Server {
             working_directories,
             api_key,
             memory,
+            watch,
+            connections: Meters::default(),
             attempts,
         }
     }
@@ -77,13 +84,20 @@ impl Service for Server {
         // All whose address is not known count as one when they guess passwords.
         let peer = connection.peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip());
         Box::pin(async move {
-            let id = connection.id.clone();
-            tracing::debug!(conn = %id, %peer, "connected");
-            connection::Connection::new(self, connection.id, peer, connection.outbox)
-                .run(connection.commands)
-                .await;
-            tracing::debug!(conn = %id, "disconnected");
+            let span = tracing::error_span!("connection", tier = "manager", link = %connection.id);
+            let work = async move {
+                tracing::debug!(%peer, "connected");
+                connection::Connection::new(self, connection.id, peer, connection.outbox)
+                    .run(connection.commands)
+                    .await;
+                tracing::debug!("disconnected");
+            };
+            work.instrument(span).await;
         })
+    }
+
+    fn meters(&self) -> Meters {
+        self.connections.clone()
     }
 
     fn history(&self) -> Arc<dyn History> {

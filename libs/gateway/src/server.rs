@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::listen::{Peer, StallListener};
+use crate::meters::Meters;
 use crate::namespace;
 
 /// Bytes that a WebSocket reads at once. Every idle connection has such a buffer, and most messages are small.
@@ -52,9 +53,10 @@ pub async fn serve(
     tasks: TaskTracker,
     stop: CancellationToken,
     grace: Duration,
+    meters: Meters,
 ) -> io::Result<()> {
     let service = router.into_make_service_with_connect_info::<Peer>();
-    let listener = StallListener::new(listener);
+    let listener = StallListener::new(listener, meters);
     let server = tokio::spawn(axum::serve(listener, service).into_future());
     stop.cancelled().await;
     server.abort();

@@ -15,6 +15,7 @@ pub mod names;
 pub mod notifications;
 pub mod spec;
 pub mod time;
+pub mod trace;
 
 pub use error::{Ack, ErrorCode, WireError};
 pub use ids::{
@@ -23,3 +24,4 @@ pub use ids::{
 };
 pub use notifications::NotificationKind;
 pub use time::Timestamp;
+pub use trace::TraceParent;

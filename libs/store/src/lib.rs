@@ -4,7 +4,9 @@
 mod controller;
 mod error;
 mod file;
+mod health;
 mod manager;
+mod meters;
 mod record;
 mod secret;
 mod writer;
@@ -14,7 +16,9 @@ pub use controller::{
     BrowserSession, ClientRecord, ControllerDb, Credentials, SESSION_LIFE, SessionKey,
 };
 pub use error::StoreError;
+pub use health::free_bytes;
 pub use manager::ManagerDb;
+pub use meters::Meters;
 pub use record::{
     AgentRecord, Appended, Change, ConversationRecord, Entry, Hit, Keep, NewEntry, OpenInteraction,
     Page, SealedEnvironment, name_key,

@@ -17,6 +17,8 @@ use tokio::task::JoinHandle;
 
 use crate::StoreError;
 use crate::file::Database;
+use crate::health::Probe;
+use crate::meters::Meters;
 use crate::record::{AgentRecord, SealedEnvironment};
 use crate::writer::{self, Job};
 
@@ -29,6 +31,8 @@ pub struct ManagerDb {
     searcher: SqlitePool,
     /// The writer's task; taken by whoever closes first.
     task: Arc<Mutex<Option<JoinHandle<()>>>>,
+    meters: Meters,
+    probe: Probe,
 }
 
 impl ManagerDb {
@@ -39,9 +43,16 @@ impl ManagerDb {
     pub async fn open(path: &Path) -> Result<Self, StoreError> {
         let database = Database::open(path, &sqlx::migrate!("../../migrations/manager")).await?;
         let (readers, searcher) = (database.readers, database.searcher);
-        let (jobs, task) =
-            writer::spawn(database.writer, database.options, readers.clone(), database.lock);
-        Ok(Self { jobs, readers, searcher, task: Arc::new(Mutex::new(Some(task))) })
+        let meters = Meters::default();
+        let (jobs, task) = writer::spawn(
+            database.writer,
+            database.options,
+            readers.clone(),
+            database.lock,
+            meters.clone(),
+        );
+        let (task, probe) = (Arc::new(Mutex::new(Some(task))), Probe::default());
+        Ok(Self { jobs, readers, searcher, task, meters, probe })
     }
 
     /// Writes what waits, closes the file and gives back its lock. Later calls get [`StoreError::Closed`].
@@ -54,13 +65,28 @@ impl ManagerDb {
         }
     }
 
-    /// Whether it can be read.
+    /// What is counted of it.
+    #[must_use]
+    pub fn meters(&self) -> &Meters {
+        &self.meters
+    }
+
+    /// Writes that wait for the one that is being made.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.jobs.max_capacity() - self.jobs.capacity()
+    }
+
+    /// Whether it can be read and written now.
     ///
     /// # Errors
-    /// It cannot.
-    pub async fn ready(&self) -> Result<(), StoreError> {
-        sqlx::query("SELECT 1 FROM agents LIMIT 1").fetch_optional(&self.readers).await?;
-        Ok(())
+    /// Why not, for everybody to read.
+    pub async fn ready(&self) -> Result<(), String> {
+        let write = async {
+            sqlx::query("SELECT 1 FROM agents LIMIT 1").fetch_optional(&self.readers).await?;
+            self.write(Job::Probe).await
+        };
+        self.probe.ask(write).await
     }
 
     /// All agents, by name.

@@ -249,6 +249,8 @@ impl<W: Write> Session<W> {
         }
         let chat = Chat {
             agent_id: Some(self.target.agent.agent_id.clone()),
+            correlation_id: None,
+            traceparent: None,
             message,
             conversation_id: None,
             message_id: Some(message_id),
