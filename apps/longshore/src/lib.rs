@@ -16,7 +16,9 @@ pub mod cli;
 pub mod clients;
 pub mod directories;
 pub mod health;
+pub mod hint;
 pub mod presets;
+pub mod progress;
 pub mod run_file;
 pub mod secret;
 pub mod settings;
@@ -45,10 +47,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     match log(&invocation.cli).and_then(|()| execute(invocation)) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::FAILURE
-        }
+        Err(error) => hint::report(&error),
     }
 }
 
