@@ -7,6 +7,7 @@ mod conversations;
 mod push;
 mod server;
 mod session;
+mod status;
 
 use std::sync::Arc;
 
@@ -18,12 +19,10 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, patch, post, put};
 use axum::{Json, Router};
 use protocol::spec::Preset;
-use serde_json::json;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
-use crate::access;
-use crate::error::Error;
 use crate::server::Server;
+use crate::{access, correlate};
 use answer::{Failure, List};
 pub(crate) use clients::check as check_client;
 
@@ -37,7 +36,7 @@ struct User(String);
 /// Largest body of a login, in bytes: a token has 46.
 const LOGIN: usize = 4_096;
 
-/// `/health`, `/ready` and `/asyncapi.yaml` for everybody; `/api` for whoever has a token or a session.
+/// `/health`, `/ready` and `/asyncapi.yaml` for everybody; `/api` and `/metrics` for whoever has a token or a session.
 pub(crate) fn router(server: Arc<Server>) -> Router {
     let api = Router::new()
         .route("/clients", get(clients::list).post(clients::add))
@@ -74,13 +73,12 @@ pub(crate) fn router(server: Arc<Server>) -> Router {
         )
         // Or pages of the console would be found there.
         .fallback(async || StatusCode::NOT_FOUND)
-        .layer(middleware::map_response(answer::as_json));
+        .layer(middleware::map_response(answer::as_json))
+        .layer(middleware::from_fn_with_state(Arc::clone(&server), correlate::layer));
     Router::new()
-        .route(
-            "/health",
-            get(async || Json(json!({ "ok": true, "tasks": gateway::server::tasks() }))),
-        )
-        .route("/ready", get(ready))
+        .route("/health", get(status::health))
+        .route("/ready", get(status::ready))
+        .route("/metrics", get(status::metrics))
         .route("/asyncapi.yaml", get(contract))
         .nest("/api", api)
         .with_state(server)
@@ -96,7 +94,13 @@ pub(crate) fn cors(origins: &[String]) -> CorsLayer {
     CorsLayer::new()
         .allow_origin(allowed)
         .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
-        .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE])
+        .allow_headers([
+            header::AUTHORIZATION,
+            header::CONTENT_TYPE,
+            correlate::CORRELATION,
+            correlate::TRACEPARENT,
+        ])
+        .expose_headers([correlate::CORRELATION])
 }
 
 async fn authorized(
@@ -107,12 +111,6 @@ async fn authorized(
     let admitted = server.admit(access::bearer(request.headers()), request.headers()).await?;
     request.extensions_mut().insert(User(admitted.user));
     Ok(next.run(request).await)
-}
-
-/// Ready means that the registry can be read. Managers may be away; each client says so.
-async fn ready(State(server): State<Arc<Server>>) -> Result<Response, Failure> {
-    server.db.ready().await.map_err(Error::from)?;
-    Ok(Json(json!({ "ok": true })).into_response())
 }
 
 /// What a form for a new agent offers.

@@ -1,15 +1,19 @@
 //! What a controller has, and namespace `/clients`: who may connect.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use anyhow::Context;
-use gateway::{BoxFuture, Connection, Envelope, Handshake, Service};
+use gateway::{BoxFuture, Connection, Envelope, Handshake, Service, metrics};
+use prometheus_client::registry::Registry;
 use protocol::{Timestamp, ViewerId, WireError};
 use store::ControllerDb;
 use tokio_util::sync::CancellationToken;
+use trace::Tracer;
 
 use crate::audience::{Attending, Audience};
 use crate::config::Config;
+use crate::meters::Meters;
 use crate::notifications::Notifications;
 use crate::remotes::Remotes;
 use crate::sessions::{Seat, Sessions};
@@ -29,6 +33,14 @@ pub(crate) struct Server {
     pub(crate) started_at: Timestamp,
     pub(crate) notifications: Arc<Notifications>,
     pub(crate) stopping: CancellationToken,
+    pub(crate) connections: gateway::Meters,
+    pub(crate) meters: Meters,
+    pub(crate) tracer: Tracer,
+    /// What of it is told at `/metrics`, and whether everybody may read that.
+    pub(crate) registry: Registry,
+    pub(crate) metrics_public: bool,
+    /// Where its database is.
+    pub(crate) data_dir: PathBuf,
 }
 
 impl Server {
@@ -37,9 +49,17 @@ impl Server {
     /// # Errors
     /// The notifications cannot be set up as configured.
     pub(crate) fn new(config: &Config, db: ControllerDb) -> anyhow::Result<Self> {
-        let remotes = Remotes::new(db.clone());
+        let (connections, meters, links) =
+            (gateway::Meters::default(), Meters::default(), link::Meters::default());
+        let registry = metrics::registry("controller", env!("CARGO_PKG_VERSION"), |registry| {
+            connections.register(registry);
+            meters.register(registry);
+            links.register(registry);
+            config.tracer.meters().register(registry);
+        });
+        let remotes = Remotes::new(db.clone(), links);
         // Before any remote is open, so that nothing is missed.
-        let notifications = Notifications::start(config, db.clone(), remotes.activity())
+        let notifications = Notifications::start(config, db.clone(), remotes.activity(), &meters)
             .context("set up notifications")?;
         Ok(Self {
             db,
@@ -51,6 +71,12 @@ impl Server {
             meter: Mutex::new(Meter::start()),
             started_at: Timestamp::now(),
             stopping: CancellationToken::new(),
+            connections,
+            meters,
+            tracer: config.tracer.clone(),
+            registry,
+            metrics_public: config.metrics_public,
+            data_dir: config.data_dir.clone(),
         })
     }
 }
@@ -85,6 +111,10 @@ impl Service for Server {
             let _attending = self.audience.enter(&viewer);
             Ok(Identity { user: caller.user, viewer, seat, _attending })
         })
+    }
+
+    fn meters(&self) -> gateway::Meters {
+        self.connections.clone()
     }
 
     fn serve(self: Arc<Self>, connection: Connection<Identity>) -> BoxFuture<()> {

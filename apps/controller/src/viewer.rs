@@ -2,6 +2,7 @@
 
 mod forward;
 mod membership;
+mod sending;
 mod topics;
 mod watch;
 
@@ -19,6 +20,8 @@ use protocol::{Ack, AgentId, ConnectionId, ConversationId, ErrorCode, Timestamp,
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 use tokio::task::JoinSet;
+use trace::Span;
+use tracing::Instrument;
 
 use crate::error::Error;
 use crate::remote::{Followed, Placed, Watching};
@@ -64,6 +67,8 @@ pub(crate) struct Viewer {
     told: Option<Placed>,
     /// What it is told besides. Dropped, it is told no more.
     topics: JoinSet<()>,
+    /// Of the command that is being worked off, until the manager has it.
+    spans: Option<Span>,
 }
 
 impl Viewer {
@@ -90,12 +95,16 @@ impl Viewer {
             under_way,
             told: None,
             topics: JoinSet::new(),
+            spans: None,
         };
+        let (conn, user) = (viewer.connection.clone(), viewer.identity.user.clone());
+        tracing::debug!(%conn, viewer = %viewer.identity.viewer, user, "connected");
         // Beside the commands, as one of them may take long.
         tokio::select! {
             () = viewer.run(&mut commands) => {}
             never = session => match never {},
         }
+        tracing::debug!(%conn, "disconnected");
     }
 
     async fn run(&mut self, commands: &mut Commands) {
@@ -122,10 +131,31 @@ impl Viewer {
         }
         match command.name.as_str() {
             SET_CLIENT => self.set_client(command),
-            FORWARD => self.forward(command).await,
+            FORWARD => {
+                let lines = self.lines();
+                self.forward(command).instrument(lines).await;
+                // Of one that the manager was not asked.
+                self.spans = None;
+            }
             SUBSCRIBE => self.choose(command),
             _ => command.reply.err(Error::UnknownCommand.into()),
         }
+    }
+
+    /// What the lines about a command have.
+    fn lines(&self) -> tracing::Span {
+        let client = self.selected.as_ref().map(|(watching, _)| watching.remote.client().as_str());
+        tracing::error_span!(
+            parent: None,
+            "command",
+            tier = "controller",
+            conn = %self.connection,
+            viewer = %self.identity.viewer,
+            client,
+            command = tracing::field::Empty,
+            correlation = tracing::field::Empty,
+            trace = tracing::field::Empty,
+        )
     }
 
     /// Selects a manager. What was followed at the one before ends; a refused command changes nothing.

@@ -1,6 +1,7 @@
 //! The command line: one struct per command, every setting with its flag, environment variable and default.
 
 mod agents;
+pub mod logging;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -98,6 +99,9 @@ pub struct Server {
         conflicts_with = "secret_key"
     )]
     pub secret_key_file: Option<PathBuf>,
+    /// What it tells of itself.
+    #[command(flatten)]
+    pub telling: logging::Telling,
 }
 
 /// Agents that exist from the start.

@@ -7,8 +7,6 @@
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use tracing_subscriber::EnvFilter;
-
 pub mod agents;
 pub mod api;
 pub mod chat;
@@ -17,6 +15,8 @@ pub mod clients;
 pub mod directories;
 pub mod health;
 pub mod hint;
+mod logs;
+pub mod otlp;
 pub mod presets;
 pub mod progress;
 pub mod run_file;
@@ -27,6 +27,7 @@ pub mod tiers;
 pub mod up;
 
 use cli::Command;
+use cli::logging::LogFormat;
 use settings::{Invocation, Refused};
 
 /// Exit status for a wrong command line or configuration, as by convention.
@@ -74,9 +75,13 @@ fn block_on(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()
 
 /// Logs go to stderr, so that stdout is what was asked for.
 fn log(cli: &cli::Cli) -> anyhow::Result<()> {
-    let servers = matches!(cli.command, Command::Controller(_) | Command::Manager(_));
-    let default = if servers { "info" } else { "warn" };
-    let filter = EnvFilter::try_new(cli.global.log.as_deref().unwrap_or(default))?;
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
-    Ok(())
+    let filter = cli.global.log.as_deref();
+    let (telling, tier) = match &cli.command {
+        Command::Up(up) => (&up.server.telling, None),
+        Command::Controller(controller) => (&controller.server.telling, Some("controller")),
+        Command::Manager(manager) => (&manager.server.telling, Some("manager")),
+        // What is run by people tells people, wherever they have it written to.
+        _ => return logs::begin(filter, LogFormat::Text, None),
+    };
+    logs::begin(filter, telling.log_format, tier)
 }

@@ -14,6 +14,7 @@ use tokio::net::TcpListener;
 
 use crate::cli;
 use crate::directories::Directories;
+use crate::otlp;
 use crate::run_file::RunFile;
 use crate::secret::Secret;
 use crate::stop;
@@ -50,9 +51,11 @@ pub async fn controller(args: cli::Controller, directories: Directories) -> anyh
 
     let shutdown = stop::on_signal()?;
     directories.create()?;
-    let controller =
-        Controller::open(controller_config(&args.server, &args.notify, &args.pages, &directories)?)
-            .await?;
+    // Dropped last: it waits for the spans of what is ending.
+    let (tracer, _exporter) = otlp::begin(args.server.telling.otlp_endpoint.as_ref())?;
+    let mut config = controller_config(&args.server, &args.notify, &args.pages, &directories)?;
+    config.tracer = tracer;
+    let controller = Controller::open(config).await?;
     introduce(&controller, &args).await?;
     let (listener, url) = listen(args.server.host, args.controller_port).await?;
     let token = token(&controller, args.token_file.as_deref()).await?;
@@ -123,6 +126,9 @@ pub async fn manager(
     directories.create()?;
     let mut config = manager_config(&args.server, &args.times, &args.containers, &directories)?;
     config.api_key = Secret::either(args.api_key.as_ref(), args.api_key_file.as_deref())?;
+    // Dropped last: it waits for the spans of what is ending.
+    let (tracer, _exporter) = otlp::begin(args.server.telling.otlp_endpoint.as_ref())?;
+    config.tracer = tracer;
     let is_given = config.api_key.is_some();
     let manager = Manager::open(config).await?;
     let agents = ensure(&manager, specs.into_iter().chain(given(&args.agents))).await?;
@@ -161,6 +167,7 @@ pub(crate) fn controller_config(
         config.push_contact.clone_from(contact);
     }
     config.push_allow_private = notify.push_allow_private;
+    config.metrics_public = server.telling.metrics_public;
     Ok(config)
 }
 
@@ -198,6 +205,7 @@ pub(crate) fn manager_config(
     config.engine = ours.filter(|address| !address.is_empty());
     config.mounts.clone_from(&containers.mounts);
     config.host_network = containers.host_network;
+    config.metrics_public = server.telling.metrics_public;
     Ok(config)
 }
 

@@ -12,10 +12,12 @@ use protocol::spec::AgentSpec;
 use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use crate::api::{self, Api};
 use crate::cli;
 use crate::directories::Directories;
+use crate::otlp::{self, Exporter};
 use crate::presets;
 use crate::run_file::{RunFile, Written};
 use crate::stop;
@@ -68,6 +70,8 @@ pub struct Both {
     controller: (Controller, TcpListener),
     manager: (Manager, TcpListener),
     run_file: Written,
+    /// Last: it waits for the spans of what is ending.
+    exporter: Exporter,
 }
 
 /// `longshore up`
@@ -133,20 +137,17 @@ impl Both {
         directories: &Directories,
     ) -> anyhow::Result<Self> {
         directories.create()?;
-        let manager = Manager::open(tiers::manager_config(
-            &args.server,
-            &args.times,
-            &args.containers,
-            directories,
-        )?)
-        .await?;
-        let controller = Controller::open(tiers::controller_config(
-            &args.server,
-            &args.notify,
-            &args.pages,
-            directories,
-        )?)
-        .await?;
+        let (tracer, exporter) = otlp::begin(args.server.telling.otlp_endpoint.as_ref())?;
+        let mut config =
+            tiers::manager_config(&args.server, &args.times, &args.containers, directories)?;
+        config.tracer = tracer.clone();
+        let of_manager = tracing::error_span!("start", tier = "manager");
+        let manager = Manager::open(config).instrument(of_manager).await?;
+        let mut config =
+            tiers::controller_config(&args.server, &args.notify, &args.pages, directories)?;
+        config.tracer = tracer;
+        let of_controller = tracing::error_span!("start", tier = "controller");
+        let controller = Controller::open(config).instrument(of_controller).await?;
         let (manager_listener, manager_url) =
             tiers::listen(args.server.host, args.manager_port).await?;
         let (controller_listener, url) =
@@ -180,6 +181,7 @@ impl Both {
             },
             controller: (controller, controller_listener),
             manager: (manager, manager_listener),
+            exporter,
         })
     }
 
@@ -194,19 +196,22 @@ impl Both {
         let controller_shutdown = CancellationToken::new();
         let last = controller_shutdown.clone().drop_guard();
         let managing = async {
-            let result = manager.serve(listener, shutdown.clone()).await;
+            let of_manager = tracing::error_span!("serve", tier = "manager");
+            let result = manager.serve(listener, shutdown.clone()).instrument(of_manager).await;
             drop(last);
             result
         };
         let (controller, listener) = self.controller;
         let controlling = async {
-            let result = controller.serve(listener, controller_shutdown).await;
+            let of_controller = tracing::error_span!("serve", tier = "controller");
+            let result =
+                controller.serve(listener, controller_shutdown).instrument(of_controller).await;
             // It may have ended for a reason of its own; neither is of use without the other.
             shutdown.cancel();
             result
         };
         let (managed, controlled) = tokio::join!(managing, controlling);
-        drop(self.run_file);
+        drop((self.run_file, self.exporter));
         managed.and(controlled)
     }
 }

@@ -14,6 +14,7 @@ use socketioxide::operators::BroadcastOperators;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tracing::Instrument;
 
 use crate::listen::{Peer, StallListener};
 use crate::meters::Meters;
@@ -57,7 +58,7 @@ pub async fn serve(
 ) -> io::Result<()> {
     let service = router.into_make_service_with_connect_info::<Peer>();
     let listener = StallListener::new(listener, meters);
-    let server = tokio::spawn(axum::serve(listener, service).into_future());
+    let server = tokio::spawn(axum::serve(listener, service).into_future().in_current_span());
     stop.cancelled().await;
     server.abort();
     let open = Namespace::ALL.iter().filter_map(|namespace| io.of(namespace.path()));

@@ -12,6 +12,7 @@ use sqlx::{ConnectOptions, Connection, SqliteConnection, SqlitePool};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
+use tracing::Instrument;
 
 use crate::meters::Meters;
 use crate::record::{AgentRecord, Appended, ConversationRecord, Keep, NewEntry, SealedEnvironment};
@@ -81,11 +82,12 @@ pub(crate) fn spawn(
 ) -> (mpsc::Sender<Job>, JoinHandle<()>) {
     let (sender, jobs) = mpsc::channel(QUEUE);
     let writer = Writer { connection: Some(connection), options, heads: Heads::default(), meters };
-    let task = tokio::spawn(async move {
+    let work = async move {
         let connection = writer.run(jobs).await;
         file::close(connection, &readers).await;
         drop(lock);
-    });
+    };
+    let task = tokio::spawn(work.in_current_span());
     (sender, task)
 }
 

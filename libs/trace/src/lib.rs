@@ -25,14 +25,14 @@ pub const QUEUE: usize = 4_096;
 /// Begins spans. Cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub struct Tracer {
-    finished: Option<SyncSender<Finished>>,
+    finished: Option<SyncSender<Option<Finished>>>,
     meters: Meters,
 }
 
 impl Tracer {
-    /// A tracer whose finished spans are to be taken from what this gives.
+    /// A tracer whose finished spans are to be taken from what this gives, until there is none.
     #[must_use]
-    pub fn new() -> (Self, Receiver<Finished>) {
+    pub fn new() -> (Self, Receiver<Option<Finished>>) {
         let (finished, receiver) = sync_channel(QUEUE);
         (Self { finished: Some(finished), meters: Meters::default() }, receiver)
     }
@@ -41,6 +41,11 @@ impl Tracer {
     #[must_use]
     pub fn meters(&self) -> &Meters {
         &self.meters
+    }
+
+    /// Says that no more is to be taken than what is finished by now. Whether there was room to say so.
+    pub fn end(&self) -> bool {
+        self.finished.as_ref().is_none_or(|finished| finished.try_send(None).is_ok())
     }
 
     /// Begins a span below `parent`, or a trace of its own. One whose trace is not recorded by whoever began it is not recorded
@@ -87,7 +92,8 @@ mod tests {
         inner.fail("broke");
         drop((inner, outer));
 
-        let (inner, outer) = (finished.recv().unwrap(), finished.recv().unwrap());
+        let mut next = || finished.recv().unwrap().unwrap();
+        let (inner, outer) = (next(), next());
         assert_eq!((inner.trace, inner.parent), (outer.trace, Some(outer.span)));
         assert_eq!((outer.parent, inner.error.as_deref()), (None, Some("broke")));
         assert_eq!(inner.attributes, [("run", Value::from("run_1"))]);
@@ -111,6 +117,8 @@ mod tests {
         }
 
         assert_eq!(tracer.meters().dropped(), 3);
+        assert!(!tracer.end());
         assert_eq!(finished.try_iter().count(), QUEUE);
+        assert!(tracer.end() && finished.recv().unwrap().is_none());
     }
 }

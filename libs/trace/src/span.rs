@@ -76,7 +76,7 @@ pub struct Span {
 struct Live {
     span: Finished,
     since: Instant,
-    finished: SyncSender<Finished>,
+    finished: SyncSender<Option<Finished>>,
     meters: Meters,
 }
 
@@ -89,7 +89,7 @@ impl Span {
         name: Arc<str>,
         kind: Kind,
         parent: Option<TraceParent>,
-        (finished, meters): (SyncSender<Finished>, Meters),
+        (finished, meters): (SyncSender<Option<Finished>>, Meters),
     ) -> Self {
         let mut bytes = [0; 24];
         // Without randomness traces could not be told apart, which is no reason not to serve.
@@ -151,7 +151,7 @@ impl Drop for Live {
     fn drop(&mut self) {
         self.span.took = self.since.elapsed();
         // Nobody waits for a collector.
-        if self.finished.try_send(self.span.clone()).is_err() {
+        if self.finished.try_send(Some(self.span.clone())).is_err() {
             self.meters.drop_one();
         }
     }

@@ -142,6 +142,11 @@ impl Watchers {
         }
     }
 
+    /// Whose they are.
+    pub(super) fn client_id(&self) -> &ClientId {
+        &self.client
+    }
+
     fn client(&self) -> clients::Remote {
         clients::Remote { client_id: self.client.clone() }
     }

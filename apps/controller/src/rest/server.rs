@@ -34,6 +34,8 @@ pub(super) struct Overview {
     viewers: usize,
     /// Browsers that are logged in, here now or not.
     sessions: u64,
+    /// Conversations of all clients in which a run is open.
+    runs: usize,
     /// What the process uses: resident memory, and of one processor since somebody asked before.
     memory_bytes: u64,
     cpu_percent: f64,
@@ -65,6 +67,7 @@ pub(super) async fn get(State(server): State<Arc<Server>>) -> Result<Json<Overvi
         connections,
         viewers,
         sessions: server.db.count_sessions(now).await?,
+        runs: server.remotes.open_conversations(),
         memory_bytes: memory(),
         cpu_percent: server.meter.lock().unwrap_or_else(PoisonError::into_inner).percent(),
         clients,

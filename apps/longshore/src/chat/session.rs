@@ -249,8 +249,6 @@ impl<W: Write> Session<W> {
         }
         let chat = Chat {
             agent_id: Some(self.target.agent.agent_id.clone()),
-            correlation_id: None,
-            traceparent: None,
             message,
             conversation_id: None,
             message_id: Some(message_id),
@@ -315,6 +313,8 @@ impl<W: Write> Session<W> {
             event: event.to_owned(),
             payload: Some(raw(payload)),
             agent_id: Some(self.target.agent.agent_id.clone()),
+            correlation_id: None,
+            traceparent: None,
         })
     }
 
