@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use gateway::Stop;
 use protocol::NotificationKind;
 
 /// Where push services' people reach the operator, if that was not said. A service that wants an address takes no message
@@ -30,6 +31,8 @@ pub struct Config {
     pub metrics_public: bool,
     /// Takes the spans of commands and requests.
     pub tracer: trace::Tracer,
+    /// The order to stop. Whoever keeps a clone can give it.
+    pub stop: Stop,
 }
 
 /// A webhook.
@@ -57,6 +60,8 @@ impl Config {
             push_allow_private: false,
             metrics_public: false,
             tracer: trace::Tracer::default(),
+            // A controller has no runs of its own that could go on.
+            stop: Stop::new(Duration::ZERO),
         }
     }
 }
@@ -72,6 +77,7 @@ impl std::fmt::Debug for Config {
             .field("push_contact", &self.push_contact)
             .field("push_allow_private", &self.push_allow_private)
             .field("metrics_public", &self.metrics_public)
+            .field("stop", &self.stop)
             .finish_non_exhaustive()
     }
 }

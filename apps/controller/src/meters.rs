@@ -10,6 +10,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
+use protocol::access::Clients;
+
 use crate::server::Server;
 
 /// From what the registry takes to a manager that does not answer.
@@ -92,10 +94,10 @@ impl Meters {
     pub(crate) fn look(&self, server: &Server) {
         let gauge = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
         let (connected, all) = server.remotes.count();
-        self.0.viewers.set(gauge(server.audience.count().1));
+        self.0.viewers.set(gauge(server.audience.count(None).1));
         for (state, count) in [("connected", connected), ("away", all - connected)] {
             self.0.links.get_or_create(&State { state }).set(gauge(count));
         }
-        self.0.runs.set(gauge(server.remotes.open_conversations()));
+        self.0.runs.set(gauge(server.remotes.open_conversations(&Clients::All)));
     }
 }

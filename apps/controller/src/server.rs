@@ -4,19 +4,20 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use anyhow::Context;
-use gateway::{BoxFuture, Connection, Envelope, Handshake, Service, metrics};
+use gateway::{BoxFuture, Connection, Envelope, Handshake, Notices, Service, Stop, metrics};
 use prometheus_client::registry::Registry;
 use protocol::{Timestamp, ViewerId, WireError};
 use store::ControllerDb;
 use tokio_util::sync::CancellationToken;
 use trace::Tracer;
 
+use crate::access::Caller;
 use crate::audience::{Attending, Audience};
 use crate::config::Config;
 use crate::meters::Meters;
 use crate::notifications::Notifications;
 use crate::remotes::Remotes;
-use crate::sessions::{Seat, Sessions};
+use crate::seats::Seats;
 use crate::usage::Meter;
 use crate::viewer::Viewer;
 
@@ -25,13 +26,17 @@ use crate::viewer::Viewer;
 pub(crate) struct Server {
     pub(crate) db: ControllerDb,
     pub(crate) remotes: Remotes,
-    pub(crate) sessions: Sessions,
+    pub(crate) seats: Seats,
     pub(crate) audience: Audience,
     /// Of web pages besides the controller's own.
     pub(crate) origins: Vec<String>,
     pub(crate) meter: Mutex<Meter>,
     pub(crate) started_at: Timestamp,
     pub(crate) notifications: Arc<Notifications>,
+    /// The order to stop.
+    pub(crate) stop: Stop,
+    pub(crate) notices: Notices,
+    /// What follows from it: connections end.
     pub(crate) stopping: CancellationToken,
     pub(crate) connections: gateway::Meters,
     pub(crate) meters: Meters,
@@ -65,11 +70,13 @@ impl Server {
             db,
             remotes,
             notifications,
-            sessions: Sessions::default(),
+            seats: Seats::default(),
             audience: Audience::default(),
             origins: config.origins.clone(),
             meter: Mutex::new(Meter::start()),
             started_at: Timestamp::now(),
+            stop: config.stop.clone(),
+            notices: Notices::default(),
             stopping: CancellationToken::new(),
             connections,
             meters,
@@ -84,10 +91,9 @@ impl Server {
 /// Whose a connection is.
 #[derive(Debug)]
 pub(crate) struct Identity {
-    pub(crate) user: String,
+    /// When they may not be here any more, the connection ends.
+    pub(crate) caller: Caller,
     pub(crate) viewer: ViewerId,
-    /// Of a browser that came with a cookie: when the session ends, so does the connection.
-    pub(crate) seat: Option<Seat>,
     /// Counts it.
     pub(crate) _attending: Attending,
 }
@@ -107,9 +113,8 @@ impl Service for Server {
             let chosen = handshake.auth.get("clientKey").and_then(serde_json::Value::as_str);
             let viewer =
                 chosen.and_then(|key| ViewerId::new(key).ok()).unwrap_or_else(ViewerId::random);
-            let seat = caller.session.map(|session| session.seat);
-            let _attending = self.audience.enter(&viewer);
-            Ok(Identity { user: caller.user, viewer, seat, _attending })
+            let _attending = self.audience.enter(&viewer, &caller.token_id);
+            Ok(Identity { caller, viewer, _attending })
         })
     }
 

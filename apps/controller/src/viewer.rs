@@ -6,7 +6,6 @@ mod sending;
 mod topics;
 mod watch;
 
-use std::convert::Infallible;
 use std::sync::Arc;
 
 use futures_util::StreamExt;
@@ -14,8 +13,11 @@ use futures_util::stream::FuturesUnordered;
 use gateway::{BoxFuture, Command, Commands, Connection, Outbox, Reply};
 use link::CallError;
 use protocol::agents::JoinConversation;
+use protocol::catalogue::{self, Namespace};
 use protocol::clients::{ClientSet, Connected, SetClient};
-use protocol::names::clients::{CLIENT_SET, CONNECTED, ERROR, FORWARD, SET_CLIENT, SUBSCRIBE};
+use protocol::names::clients::{
+    CLIENT_SET, CONNECTED, ERROR, FORWARD, SET_CLIENT, SHUTDOWN, SUBSCRIBE,
+};
 use protocol::{Ack, AgentId, ConnectionId, ConversationId, ErrorCode, Timestamp, WireError};
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
@@ -26,7 +28,6 @@ use tracing::Instrument;
 use crate::error::Error;
 use crate::remote::{Followed, Placed, Watching};
 use crate::server::{Identity, Server};
-use crate::sessions::Seat;
 use membership::{Membership, Stay};
 use watch::Watch;
 
@@ -80,29 +81,41 @@ impl Viewer {
             &Connected {
                 connection_id: id.clone(),
                 viewer_id: identity.viewer.clone(),
+                user: identity.caller.user.clone(),
+                role: identity.caller.role,
                 server_version: env!("CARGO_PKG_VERSION").to_owned(),
                 server_time: Timestamp::now(),
             },
         );
-        let session = end_with(identity.seat.clone(), outbox.clone());
+        let _hearing = server.notices.hear(&id, &outbox);
         let under_way = FuturesUnordered::new();
         let mut viewer = Self {
             server,
             connection: id,
             identity,
-            outbox,
+            outbox: outbox.clone(),
             selected: None,
             under_way,
             told: None,
             topics: JoinSet::new(),
             spans: None,
         };
-        let (conn, user) = (viewer.connection.clone(), viewer.identity.user.clone());
-        tracing::debug!(%conn, viewer = %viewer.identity.viewer, user, "connected");
-        // Beside the commands, as one of them may take long.
-        tokio::select! {
-            () = viewer.run(&mut commands) => {}
-            never = session => match never {},
+        let caller = viewer.identity.caller.clone();
+        let conn = viewer.connection.clone();
+        tracing::debug!(%conn, viewer = %viewer.identity.viewer, user = caller.user, "connected");
+        // Whatever a command waits for: nothing of it is done after the end.
+        let has_ended = tokio::select! {
+            () = viewer.run(&mut commands) => false,
+            () = caller.ended() => true,
+        };
+        drop(viewer);
+        if has_ended {
+            let why = match caller.session {
+                Some(_) => "The session has ended",
+                None => "The access token is not valid any more",
+            };
+            outbox.event(ERROR, &WireError::new(ErrorCode::Unauthorized, why));
+            outbox.end();
         }
         tracing::debug!(%conn, "disconnected");
     }
@@ -126,8 +139,11 @@ impl Viewer {
         if self.server.stopping.is_cancelled() {
             return command.reply.err(Error::Stopping.into());
         }
-        if self.identity.seat.as_ref().is_some_and(Seat::has_ended) {
-            return command.reply.err(Error::Unauthorized.into());
+        if let Some(wanted) =
+            catalogue::command(Namespace::Clients, &command.name).and_then(|command| command.wants)
+            && let Err(error) = self.identity.caller.may(wanted)
+        {
+            return command.reply.err(error.into());
         }
         match command.name.as_str() {
             SET_CLIENT => self.set_client(command),
@@ -138,6 +154,7 @@ impl Viewer {
                 self.spans = None;
             }
             SUBSCRIBE => self.choose(command),
+            SHUTDOWN => self.shut_down(command),
             _ => command.reply.err(Error::UnknownCommand.into()),
         }
     }
@@ -158,6 +175,17 @@ impl Viewer {
         )
     }
 
+    /// Stops the controller, and what is in its process. What follows is the server's affair.
+    fn shut_down(&self, command: Command) {
+        let result = self.identity.caller.admin().map_err(Into::into).and_then(|()| {
+            let stopping = self.server.stop.command(command.payload()?)?;
+            let user = &self.identity.caller.user;
+            tracing::info!(%user, restart = stopping.restart, "shutdown asked for");
+            Ok(stopping)
+        });
+        command.reply.result(result);
+    }
+
     /// Selects a manager. What was followed at the one before ends; a refused command changes nothing.
     fn set_client(&mut self, command: Command) {
         let wanted = command.payload::<SetClient>().map_err(|error| {
@@ -167,8 +195,10 @@ impl Viewer {
                 Error::Invalid("clientId is required".to_owned())
             }
         });
-        let remote = wanted
-            .and_then(|wanted| Ok((self.server.remotes.get(&wanted.client_id)?, wanted.client_id)));
+        let remote = wanted.and_then(|wanted| {
+            self.identity.caller.sees(&wanted.client_id)?;
+            Ok((self.server.remotes.get(&wanted.client_id)?, wanted.client_id))
+        });
         match remote {
             Err(error) => command.reply.err(error.into()),
             Ok((remote, client_id)) => {
@@ -225,16 +255,6 @@ impl Viewer {
         };
         self.told = told.or(self.told.take());
     }
-}
-
-/// Ends the connection when its session ends; its commands end with it.
-async fn end_with(seat: Option<Seat>, outbox: Outbox) -> Infallible {
-    if let Some(seat) = seat {
-        seat.ended().await;
-        outbox.event(ERROR, &WireError::new(ErrorCode::Unauthorized, "The session has ended"));
-        outbox.end();
-    }
-    std::future::pending().await
 }
 
 fn acknowledge(reply: Reply, answer: Result<Box<RawValue>, CallError>) {

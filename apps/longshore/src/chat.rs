@@ -16,6 +16,7 @@ use crate::agents;
 use crate::api::{Api, Controller};
 use crate::cli;
 use crate::directories::Directories;
+use crate::spawn;
 use crate::stop;
 use screen::Screen;
 use session::{Session, Target};
@@ -30,7 +31,8 @@ const DEFAULT_AGENT: &str = "echo";
 /// not be delivered.
 pub async fn chat(args: cli::Chat, directories: Directories) -> anyhow::Result<()> {
     let stop = stop::on_signal()?;
-    let controller = Controller::find(&args.of.target, &directories)?;
+    let options = spawn::Options { forbidden: args.no_spawn, ..spawn::Options::default() };
+    let controller = spawn::ensure(&args.of.target, options, &directories).await?;
     let asked = (controller.clone(), args.clone());
     let (client, agent) = tokio::task::spawn_blocking(move || choose(asked.0, &asked.1))
         .await

@@ -1,7 +1,7 @@
 //! The `longshore` program: starts the tiers, and talks to a controller from the command line.
 //!
 //! [`cli`] and [`settings`] say what can be asked for, [`up`] starts both tiers in one process, [`tiers`] each
-//! alone; [`chat`], [`clients`] and [`agents`] are the commands that talk to a running controller, over
+//! alone; [`life`] is what they have in common, [`server`] and [`spawn`] start and stop them in the background. [`chat`], [`clients`] and [`agents`] are the commands that talk to a running controller, over
 //! its Socket.IO namespace and its REST interface ([`api`]).
 
 use std::ffi::OsString;
@@ -15,19 +15,27 @@ pub mod clients;
 pub mod directories;
 pub mod health;
 pub mod hint;
+pub mod idle;
+pub mod life;
+pub mod log_file;
 mod logs;
 pub mod otlp;
 pub mod presets;
+pub mod process;
 pub mod progress;
+pub mod restart;
 pub mod run_file;
 pub mod secret;
+pub mod server;
 pub mod settings;
+pub mod spawn;
 pub mod stop;
 pub mod tiers;
 pub mod up;
 
 use cli::Command;
 use cli::logging::LogFormat;
+use log_file::LogFile;
 use settings::{Invocation, Refused};
 
 /// Exit status for a wrong command line or configuration, as by convention.
@@ -55,9 +63,12 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn execute(Invocation { cli, agents: specs }: Invocation) -> anyhow::Result<()> {
     let directories = directories::Directories::find(cli.global.data_dir.as_deref())?;
     match cli.command {
-        Command::Up(up) => block_on(up::up(up, specs, directories)),
-        Command::Controller(controller) => block_on(tiers::controller(controller, directories)),
-        Command::Manager(manager) => block_on(tiers::manager(manager, specs, directories)),
+        Command::Up(up) => block_on(up::up(up, specs, directories))?.go(),
+        Command::Controller(args) => block_on(tiers::controller(args, directories))?.go(),
+        Command::Manager(args) => block_on(tiers::manager(args, specs, directories))?.go(),
+        Command::Server(command) => {
+            block_on(server::execute(command, cli.global.config, directories))
+        }
         Command::Client(command) => clients::execute(command, &directories),
         Command::Agent(command) => agents::execute(command, &directories),
         Command::Chat(chat) => block_on(chat::chat(chat, directories)),
@@ -65,7 +76,7 @@ fn execute(Invocation { cli, agents: specs }: Invocation) -> anyhow::Result<()> 
     }
 }
 
-fn block_on(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let result = runtime.block_on(work);
     // A read of stdin cannot be interrupted; waiting for it would hold the exit until Enter is pressed.
@@ -73,15 +84,17 @@ fn block_on(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()
     result
 }
 
-/// Logs go to stderr, so that stdout is what was asked for.
+/// Logs go to a file, or to stderr, so that stdout is what was asked for.
 fn log(cli: &cli::Cli) -> anyhow::Result<()> {
     let filter = cli.global.log.as_deref();
-    let (telling, tier) = match &cli.command {
-        Command::Up(up) => (&up.server.telling, None),
-        Command::Controller(controller) => (&controller.server.telling, Some("controller")),
-        Command::Manager(manager) => (&manager.server.telling, Some("manager")),
+    let (server, tier) = match &cli.command {
+        Command::Up(up) => (&up.server, None),
+        Command::Controller(controller) => (&controller.server, Some("controller")),
+        Command::Manager(manager) => (&manager.server, Some("manager")),
         // What is run by people tells people, wherever they have it written to.
-        _ => return logs::begin(filter, LogFormat::Text, None),
+        _ => return logs::begin(filter, LogFormat::Text, None, None),
     };
-    logs::begin(filter, telling.log_format, tier)
+    let life = &server.life;
+    let file = life.log_file.as_deref().map(|path| LogFile::open(path, life.background));
+    logs::begin(filter, server.telling.log_format, tier, file.transpose()?)
 }

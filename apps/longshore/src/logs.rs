@@ -19,6 +19,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Registry};
 
 use crate::cli::logging::LogFormat;
+use crate::log_file::LogFile;
 use fields::{Fields, Value};
 
 /// What is logged without a setting: what happens for servers, what goes wrong otherwise.
@@ -31,7 +32,7 @@ enum Style {
     Json,
 }
 
-/// Writes lines to stderr, so that stdout is what was asked for. `tier` is the only one of this process, if it has one.
+/// Writes lines to `file` or to stderr, so that stdout is what was asked for. `tier` is the only one of this process, if it has one.
 ///
 /// # Errors
 /// The filter is none.
@@ -39,17 +40,18 @@ pub(crate) fn begin(
     filter: Option<&str>,
     format: LogFormat,
     tier: Option<&'static str>,
+    file: Option<LogFile>,
 ) -> anyhow::Result<()> {
-    let default = if tier.is_some() { "info" } else { DEFAULT };
+    let default = if tier.is_some() || file.is_some() { "info" } else { DEFAULT };
     let filter = EnvFilter::try_new(filter.unwrap_or(default)).context("read the log filter")?;
-    let lines = Lines { style: Style::of(format), tier };
+    let lines = Lines { style: Style::of(format, file.is_none()), tier, file };
     Registry::default().with(filter).with(lines).init();
     Ok(())
 }
 
 impl Style {
-    fn of(format: LogFormat) -> Self {
-        let is_terminal = io::stderr().is_terminal();
+    fn of(format: LogFormat, to_stderr: bool) -> Self {
+        let is_terminal = to_stderr && io::stderr().is_terminal();
         let wants = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
         match format {
             LogFormat::Json => Self::Json,
@@ -63,6 +65,8 @@ impl Style {
 struct Lines {
     style: Style,
     tier: Option<&'static str>,
+    /// Where they go; without one, to stderr.
+    file: Option<LogFile>,
 }
 
 impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
@@ -97,7 +101,10 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
         }
         let line = self.style.line(event.metadata(), fields);
         // Whole lines, so that those of two threads do not mix. When nobody reads them there is nobody to tell.
-        io::stderr().lock().write_all(line.as_bytes()).ok();
+        match self.file.as_ref() {
+            Some(mut file) => file.write_all(line.as_bytes()).ok(),
+            None => io::stderr().lock().write_all(line.as_bytes()).ok(),
+        };
     }
 }
 
@@ -138,7 +145,8 @@ mod tests {
                 id: &Id,
                 context: LayerContext<'_, S>,
             ) {
-                Lines { style: self.0, tier: None }.on_new_span(attributes, id, context);
+                Lines { style: self.0, tier: None, file: None }
+                    .on_new_span(attributes, id, context);
             }
 
             fn on_event(&self, event: &Event<'_>, context: LayerContext<'_, S>) {

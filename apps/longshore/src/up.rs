@@ -1,25 +1,28 @@
 //! `longshore up`: both tiers in one process, talking over a socket like any two others.
 
 use std::io::Write;
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use controller::Controller;
+use gateway::Stop;
 use manager::Manager;
 use protocol::ClientId;
 use protocol::spec::AgentSpec;
 use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use trace::Tracer;
 use tracing::Instrument;
 
 use crate::api::{self, Api};
 use crate::cli;
 use crate::directories::Directories;
+use crate::idle::Use;
+use crate::life::{Life, Next};
 use crate::otlp::{self, Exporter};
 use crate::presets;
-use crate::run_file::{RunFile, Written};
+use crate::run_file::{self, Kind, RunFile};
 use crate::stop;
 use crate::tiers::{self, Ready};
 
@@ -69,7 +72,7 @@ pub struct Both {
     pub first: First,
     controller: (Controller, TcpListener),
     manager: (Manager, TcpListener),
-    run_file: Written,
+    stop: Stop,
     /// Last: it waits for the spans of what is ending.
     exporter: Exporter,
 }
@@ -82,21 +85,30 @@ pub async fn up(
     args: cli::Up,
     specs: Vec<AgentSpec>,
     directories: Directories,
-) -> anyhow::Result<()> {
-    let shutdown = stop::on_signal()?;
-    let both = Both::open(&args, specs, &directories).await?;
-    let first = both.first.clone();
-    let mut serving = pin!(both.serve(shutdown));
+) -> anyhow::Result<Next> {
+    let mut life = Life::begin(&args.server.life, stop::server(args.server.life.drain)?)?;
+    let both = Both::open(&args, specs, &directories, &mut life).await?;
+    let (first, look) = (both.first.clone(), both.look());
+    let mut serving = Box::pin(both.serve());
     tokio::select! {
-        ended = &mut serving => return ended,
+        ended = &mut serving => return ended.map(|()| Next::End),
         () = first.connected() => {}
     }
-    if args.server.json {
+    let run_file = RunFile {
+        url: first.controller.clone(),
+        token: first.token.clone(),
+        client_id: Some(first.client_id.clone()),
+        running: None,
+    };
+    life.announce(Kind::Up, run_file, Some(&first.manager), &directories)?;
+    if life.is_restart() {
+        // Whoever started it has read this.
+    } else if args.server.json {
         tiers::first_line(&first)?;
     } else {
         print_for_people(&first);
     }
-    serving.await
+    life.serve(serving, look).await
 }
 
 impl First {
@@ -135,23 +147,17 @@ impl Both {
         args: &cli::Up,
         specs: Vec<AgentSpec>,
         directories: &Directories,
+        life: &mut Life,
     ) -> anyhow::Result<Self> {
         directories.create()?;
         let (tracer, exporter) = otlp::begin(args.server.telling.otlp_endpoint.as_ref())?;
-        let mut config =
-            tiers::manager_config(&args.server, &args.times, &args.containers, directories)?;
-        config.tracer = tracer.clone();
-        let of_manager = tracing::error_span!("start", tier = "manager");
-        let manager = Manager::open(config).instrument(of_manager).await?;
-        let mut config =
-            tiers::controller_config(&args.server, &args.notify, &args.pages, directories)?;
-        config.tracer = tracer;
-        let of_controller = tracing::error_span!("start", tier = "controller");
-        let controller = Controller::open(config).instrument(of_controller).await?;
-        let (manager_listener, manager_url) =
-            tiers::listen(args.server.host, args.manager_port).await?;
+        let (manager, controller) = Self::databases(args, directories, life.stop(), &tracer)
+            .await
+            .map_err(|error| run_file::occupied(error, directories))?;
         let (controller_listener, url) =
-            tiers::listen(args.server.host, args.controller_port).await?;
+            life.listen(args.server.host, args.controller_port).await?;
+        let (manager_listener, manager_url) =
+            life.listen(args.server.host, args.manager_port).await?;
 
         let client_id = controller.ensure_client(LOCAL, &manager_url, manager.api_key()).await?;
         let path = std::env::var_os("PATH").filter(|_| !args.no_detect);
@@ -167,10 +173,7 @@ impl Both {
             }
         }
         let token = controller.create_token(tiers::TOKEN_NAME).await?;
-        let run_file =
-            RunFile { url: url.clone(), token: token.clone(), client_id: Some(client_id.clone()) };
         Ok(Self {
-            run_file: run_file.write(&directories.run)?,
             first: First {
                 url: tiers::login_url(&url, &token),
                 token,
@@ -181,8 +184,34 @@ impl Both {
             },
             controller: (controller, controller_listener),
             manager: (manager, manager_listener),
+            stop: life.stop().clone(),
             exporter,
         })
+    }
+
+    async fn databases(
+        args: &cli::Up,
+        directories: &Directories,
+        stop: &Stop,
+        tracer: &Tracer,
+    ) -> anyhow::Result<(Manager, Controller)> {
+        let (server, times) = (&args.server, &args.times);
+        let mut config = tiers::manager_config(server, times, &args.containers, directories)?;
+        config.stop = stop.clone();
+        config.tracer = tracer.clone();
+        let of_manager = tracing::error_span!("start", tier = "manager");
+        let manager = Manager::open(config).instrument(of_manager).await?;
+        let mut config = tiers::controller_config(server, &args.notify, &args.pages, directories)?;
+        config.stop = stop.clone();
+        config.tracer = tracer.clone();
+        let of_controller = tracing::error_span!("start", tier = "controller");
+        Ok((manager, Controller::open(config).instrument(of_controller).await?))
+    }
+
+    /// Shows whether it is in use: by viewers, or by what still runs. The manager's one link is its own controller's.
+    pub fn look(&self) -> impl Fn() -> Use + use<> {
+        let (viewers, work) = (self.controller.0.usage(), self.manager.0.usage());
+        move || Use { now: viewers.viewers() > 0 || work.is_at_work(), visits: viewers.visits() }
     }
 
     /// Serves until told to stop.
@@ -191,27 +220,32 @@ impl Both {
     ///
     /// # Errors
     /// What kept either from ending well.
-    pub async fn serve(self, shutdown: CancellationToken) -> anyhow::Result<()> {
+    pub async fn serve(self) -> anyhow::Result<()> {
+        // Either may have ended for a reason of its own; neither is of use without the other.
+        let end = || {
+            if self.stop.ordered().is_none() {
+                self.stop.order(None, false);
+            }
+        };
+        let manager_ended = CancellationToken::new();
         let (manager, listener) = self.manager;
-        let controller_shutdown = CancellationToken::new();
-        let last = controller_shutdown.clone().drop_guard();
         let managing = async {
+            let _last = manager_ended.clone().drop_guard();
             let of_manager = tracing::error_span!("serve", tier = "manager");
-            let result = manager.serve(listener, shutdown.clone()).instrument(of_manager).await;
-            drop(last);
+            let result = manager.serve(listener).instrument(of_manager).await;
+            end();
             result
         };
         let (controller, listener) = self.controller;
         let controlling = async {
             let of_controller = tracing::error_span!("serve", tier = "controller");
-            let result =
-                controller.serve(listener, controller_shutdown).instrument(of_controller).await;
-            // It may have ended for a reason of its own; neither is of use without the other.
-            shutdown.cancel();
+            let serving = controller.serve(listener, manager_ended.cancelled());
+            let result = serving.instrument(of_controller).await;
+            end();
             result
         };
         let (managed, controlled) = tokio::join!(managing, controlling);
-        drop((self.run_file, self.exporter));
+        drop(self.exporter);
         managed.and(controlled)
     }
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use gateway::Stop;
 use protocol::spec::AgentSpec;
 
 /// Settings of a manager.
@@ -24,7 +25,8 @@ pub struct Config {
     pub mounts: Vec<PathBuf>,
     /// Whether containers may share the network of this machine.
     pub host_network: bool,
-    /// How long stopping may take. Running turns may go on for the first half of it, then they are cancelled.
+    /// How long ending may take once runs that were open at a stop have ended or are out of time: cancelling those, ending
+    /// agents, closing connections.
     pub grace: Duration,
     /// How long a run may take.
     pub run_timeout: Duration,
@@ -37,7 +39,12 @@ pub struct Config {
     pub metrics_public: bool,
     /// Takes the spans of commands and runs.
     pub tracer: trace::Tracer,
+    /// The order to stop, which has how long open runs may go on then. Whoever keeps a clone can give it.
+    pub stop: Stop,
 }
+
+/// How long runs that are open when a server is told to stop may go on, if nothing else is said.
+const DRAIN: Duration = Duration::from_secs(30);
 
 impl Config {
     /// The defaults, for that data directory.
@@ -58,6 +65,7 @@ impl Config {
             idle_eviction: Duration::from_secs(300),
             metrics_public: false,
             tracer: trace::Tracer::default(),
+            stop: Stop::new(DRAIN),
         }
     }
 }
@@ -78,6 +86,7 @@ impl std::fmt::Debug for Config {
             .field("viewer_grace", &self.viewer_grace)
             .field("idle_eviction", &self.idle_eviction)
             .field("metrics_public", &self.metrics_public)
+            .field("stop", &self.stop)
             .finish_non_exhaustive()
     }
 }

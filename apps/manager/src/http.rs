@@ -61,7 +61,7 @@ async fn metrics(State(status): State<Arc<Status>>, headers: HeaderMap) -> Respo
 
 async fn ready(State(status): State<Arc<Status>>) -> Response {
     let server = &status.server;
-    let stopping = server.agents.stopping().is_cancelled();
+    let stopping = server.stop.ordered().is_some();
     let serving = if stopping { Err("it is stopping".to_owned()) } else { Ok(()) };
     let disk = match free_bytes(&status.data_dir) {
         Some(free) if free < LOW_DISK => Err(format!("{} MiB are free", free >> 20)),

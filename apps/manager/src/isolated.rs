@@ -84,7 +84,7 @@ pub(crate) fn prepare(
         permits: agent.permits.clone(),
         watch: agents.watch().clone(),
         cancel,
-        stopping: agents.stopping().clone(),
+        cut: agents.cut().clone(),
         halted,
         outbox: outbox.clone(),
         _claim: claim.ok_or(Error::RunExists)?,
@@ -105,7 +105,7 @@ struct Task {
     permits: Arc<Semaphore>,
     watch: Watch,
     cancel: CancellationToken,
-    stopping: CancellationToken,
+    cut: CancellationToken,
     halted: CancellationToken,
     outbox: Outbox,
     _claim: RunClaim,
@@ -142,7 +142,7 @@ impl Task {
     async fn interrupted(&self, deadline: Instant) -> RunReason {
         tokio::select! {
             () = self.cancel.cancelled() => RunReason::User,
-            () = self.stopping.cancelled() => RunReason::ServerStopping,
+            () = self.cut.cancelled() => RunReason::ServerStopping,
             () = self.halted.cancelled() => RunReason::AgentStopped,
             () = self.outbox.closed() => RunReason::Disconnect,
             () = tokio::time::sleep_until(deadline) => RunReason::Timeout,

@@ -4,7 +4,9 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use gateway::{BoxFuture, Connection, Envelope, Handshake, History, Meters, Reply, Service};
+use gateway::{
+    BoxFuture, Connection, Envelope, Handshake, History, Meters, Notices, Reply, Service, Stop,
+};
 use protocol::AgentId;
 use store::ManagerDb;
 use tracing::Instrument;
@@ -32,6 +34,8 @@ pub(crate) struct Server {
     pub(crate) memory: Memory<Reply>,
     pub(crate) watch: Watch,
     pub(crate) connections: Meters,
+    pub(crate) stop: Stop,
+    pub(crate) notices: Notices,
     /// Behind a lock that is held to count and never across an await.
     attempts: Mutex<Attempts<(IpAddr, AgentId)>>,
 }
@@ -45,6 +49,7 @@ impl Server {
         working_directories: Vec<PathBuf>,
         api_key: ApiKey,
         watch: Watch,
+        stop: Stop,
     ) -> Self {
         let attempts = Mutex::new(Attempts::new());
         let memory = Memory::default();
@@ -58,6 +63,8 @@ impl Server {
             memory,
             watch,
             connections: Meters::default(),
+            stop,
+            notices: Notices::default(),
             attempts,
         }
     }
@@ -86,6 +93,7 @@ impl Service for Server {
         Box::pin(async move {
             let span = tracing::error_span!("connection", tier = "manager", link = %connection.id);
             let work = async move {
+                let _hearing = self.notices.hear(&connection.id, &connection.outbox);
                 tracing::debug!(%peer, "connected");
                 connection::Connection::new(self, connection.id, peer, connection.outbox)
                     .run(connection.commands)

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use protocol::AgentId;
 use sqlx::{Row, SqlitePool};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::StoreError;
@@ -29,6 +29,7 @@ pub struct ManagerDb {
     readers: SqlitePool,
     /// One connection for all searches: however long they take, pages are read beside them.
     searcher: SqlitePool,
+    works: watch::Receiver<bool>,
     /// The writer's task; taken by whoever closes first.
     task: Arc<Mutex<Option<JoinHandle<()>>>>,
     meters: Meters,
@@ -44,7 +45,7 @@ impl ManagerDb {
         let database = Database::open(path, &sqlx::migrate!("../../migrations/manager")).await?;
         let (readers, searcher) = (database.readers, database.searcher);
         let meters = Meters::default();
-        let (jobs, task) = writer::spawn(
+        let (jobs, works, task) = writer::spawn(
             database.writer,
             database.options,
             readers.clone(),
@@ -52,7 +53,7 @@ impl ManagerDb {
             meters.clone(),
         );
         let (task, probe) = (Arc::new(Mutex::new(Some(task))), Probe::default());
-        Ok(Self { jobs, readers, searcher, task, meters, probe })
+        Ok(Self { jobs, readers, searcher, works, task, meters, probe })
     }
 
     /// Writes what waits, closes the file and gives back its lock. Later calls get [`StoreError::Closed`].
@@ -75,6 +76,12 @@ impl ManagerDb {
     #[must_use]
     pub fn waiting(&self) -> usize {
         self.jobs.max_capacity() - self.jobs.capacity()
+    }
+
+    /// Whether the last write could be made, as far as that was up to the disk. Told when it changes.
+    #[must_use]
+    pub fn works(&self) -> watch::Receiver<bool> {
+        self.works.clone()
     }
 
     /// Whether it can be read and written now.

@@ -27,7 +27,7 @@ pub(super) async fn health() -> Response {
 /// Whether it can serve. With its managers away it still does: it says so, and shows what it has; taken out of a load
 /// balancer, all controllers would be away with one manager.
 pub(super) async fn ready(State(server): State<Arc<Server>>) -> Response {
-    let stopping = server.stopping.is_cancelled();
+    let stopping = server.stop.ordered().is_some();
     let serving = if stopping { Err("it is stopping".to_owned()) } else { Ok(()) };
     let disk = match free_bytes(&server.data_dir) {
         Some(free) if free < LOW_DISK => Err(format!("{} MiB are free", free >> 20)),

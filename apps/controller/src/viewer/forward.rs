@@ -59,6 +59,10 @@ impl Viewer {
             Err(error) => return command.reply.err(error),
         };
         self.correlate(&mut command, &mut forward);
+        let wanted = catalogue::wants(Namespace::Agents, &forward.event);
+        if let Err(error) = self.identity.caller.may(wanted) {
+            return command.reply.err(error.into());
+        }
         let Some((watching, _)) = &self.selected else {
             return command.reply.err(Error::NoClient.into());
         };
@@ -108,7 +112,8 @@ impl Viewer {
         Origin {
             viewer_id: Some(self.identity.viewer.clone()),
             connection_id: Some(self.connection.clone()),
-            user: Some(self.identity.user.clone()),
+            user: Some(self.identity.caller.user.clone()),
+            role: Some(self.identity.caller.role),
             ..Origin::default()
         }
     }

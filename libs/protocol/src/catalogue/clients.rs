@@ -2,24 +2,26 @@
 
 use super::relayed::ForwardAnswer;
 use super::{Message, Namespace};
+use crate::access::Role;
 use crate::clients::{
     ClientEvent, ClientSet, ClientUpdate, Connected, Forward, ForwardedEvent, Heartbeat, Remote,
     RemoteReconnectError, RemoteReconnecting, ServerStats, SetClient, SubscribeTopics,
     SubscribedTopics,
 };
 use crate::error::{ErrorCode, WireError};
+use crate::lifecycle::{ServerNotice, Shutdown, Stopping};
 use crate::names::clients as names;
 
 const HERE: Namespace = Namespace::Clients;
 
 pub(super) const MESSAGES: &[Message] = &[
-    HERE.command::<SetClient, ClientSet>(names::SET_CLIENT, "Select the manager that `forward` goes to")
+    HERE.command::<SetClient, ClientSet>(Role::ReadOnly, names::SET_CLIENT, "Select the manager that `forward` goes to")
         .about(
             "Ends the subscriptions to agents of the client selected before. `clientSet` is sent besides the \
              acknowledgement.",
         )
         .refused_with(&[ErrorCode::ClientNotFound, ErrorCode::Forbidden]),
-    HERE.command::<Forward, ForwardAnswer>(names::FORWARD, "Send a command to the selected manager")
+    HERE.command::<Forward, ForwardAnswer>(Role::ReadOnly, names::FORWARD, "Send a command to the selected manager")
         .about(
             "The payload reaches the manager as the bytes that came, and the acknowledgement is the manager's own. \
              With `agentId`, the controller logs in to that agent first, with the password that it keeps. \
@@ -34,13 +36,19 @@ pub(super) const MESSAGES: &[Message] = &[
             ErrorCode::RemoteUnavailable,
             ErrorCode::PayloadTooLarge,
         ]),
-    HERE.command::<SubscribeTopics, SubscribedTopics>(names::SUBSCRIBE, "Choose what to be told besides")
+    HERE.command::<SubscribeTopics, SubscribedTopics>(Role::ReadOnly, names::SUBSCRIBE, "Choose what to be told besides")
         .about(
             "Replaces the connection's choice, and has nothing to do with `setClient`. With `heartbeat`, `heartbeat` comes every \
              interval; with `stats`, `serverStats` comes at once and every interval.\n\n\
              With `activity`, directly behind the acknowledgement comes one `clientUpdate` with action `current` for every \
              registered client, then one `clientEvent` for every conversation that has an open run; then what changes. \
              A viewer that reads slowly gets only the newest of `agentUpdate` and `conversationActivity`, and the newest few of `clientUpdate`.",
+        ),
+    HERE.command::<Shutdown, Stopping>(Role::Admin, names::SHUTDOWN, "Stop the controller, and start it again if asked to")
+        .about(
+            "Where the manager is part of the same process, it stops first: new runs are refused with `SERVER_STOPPING`, open ones \
+             may go on until the deadline, and are cancelled then. Everybody is told by `serverNotice` with id `stopping` or \
+             `restarting`.",
         ),
     HERE.event::<Connected>(names::CONNECTED, "The first event of every connection"),
     HERE.event::<ClientSet>(names::CLIENT_SET, "A client was selected"),
@@ -50,6 +58,8 @@ pub(super) const MESSAGES: &[Message] = &[
         .about("To those who have subscribed to `heartbeat`."),
     HERE.event::<ServerStats>(names::SERVER_STATS, "What the controller uses and serves")
         .about("To those who have subscribed to `stats`."),
+    HERE.event::<ServerNotice>(names::SERVER_NOTICE, "What the controller has to say to everybody")
+        .about("Those that hold come behind `connected`, too. What a manager has to say comes inside `forwardedEvent`."),
     HERE.event::<ClientUpdate>(names::CLIENT_UPDATE, "A client with its agents, as it is now")
         .about("To those who have subscribed to `activity`."),
     HERE.event::<ClientEvent>(names::CLIENT_EVENT, "What an agent of any client is doing")
