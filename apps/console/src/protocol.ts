@@ -1069,6 +1069,8 @@ export type ErrorCode =
   | "UNSUPPORTED"
   /** As many exist as may. */
   | "LIMIT_REACHED"
+  /** Without this access token, no admin could come in any more. */
+  | "LAST_ADMIN"
   /** Another one has this name. */
   | "NAME_TAKEN"
   /** The conversation takes no more entries. */

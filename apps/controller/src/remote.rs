@@ -96,6 +96,11 @@ impl Placed {
 }
 
 impl Remote {
+    /// The client whose manager it is.
+    pub(crate) fn client_id(&self) -> &ClientId {
+        self.watchers.client_id()
+    }
+
     /// Opens the link and starts the task that owns it.
     pub(crate) fn open(
         client: &ClientRecord,
@@ -134,7 +139,7 @@ impl Remote {
         });
         tokio::spawn(notices::run(Arc::downgrade(&remote), to_tell, known));
         let worker = Worker::new(&remote, client, db);
-        let lines = tracing::error_span!(parent: None, "link", tier = "controller", client = %remote.client());
+        let lines = tracing::error_span!(parent: None, "link", tier = "controller", client = %remote.client_id());
         let task = tokio::spawn(worker.run(signals, incoming).instrument(lines));
         *remote.task.lock().unwrap_or_else(PoisonError::into_inner) = Some(task);
         remote
@@ -183,11 +188,6 @@ impl Remote {
     /// What its agents are doing.
     pub(crate) fn overview(&self) -> &Overview {
         &self.overview
-    }
-
-    /// Whose it is.
-    pub(crate) fn client(&self) -> &ClientId {
-        self.watchers.client_id()
     }
 
     /// Tells a connection about this remote's state until what this gives is dropped.

@@ -10,43 +10,20 @@ mod text;
 
 use std::io::{self, IsTerminal, Write};
 
-use anyhow::Context;
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
-use tracing_subscriber::layer::{Context as LayerContext, Layer, SubscriberExt};
+use tracing_subscriber::layer::{Context, Layer};
 use tracing_subscriber::registry::LookupSpan;
-use tracing_subscriber::util::SubscriberInitExt;
-use tracing_subscriber::{EnvFilter, Registry};
 
 use crate::cli::logging::LogFormat;
 use crate::log_file::LogFile;
 use fields::{Fields, Value};
-
-/// What is logged without a setting: what happens for servers, what goes wrong otherwise.
-const DEFAULT: &str = "warn";
 
 /// How lines are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Style {
     Text { colours: bool },
     Json,
-}
-
-/// Writes lines to `file` or to stderr, so that stdout is what was asked for. `tier` is the only one of this process, if it has one.
-///
-/// # Errors
-/// The filter is none.
-pub(crate) fn begin(
-    filter: Option<&str>,
-    format: LogFormat,
-    tier: Option<&'static str>,
-    file: Option<LogFile>,
-) -> anyhow::Result<()> {
-    let default = if tier.is_some() || file.is_some() { "info" } else { DEFAULT };
-    let filter = EnvFilter::try_new(filter.unwrap_or(default)).context("read the log filter")?;
-    let lines = Lines { style: Style::of(format, file.is_none()), tier, file };
-    Registry::default().with(filter).with(lines).init();
-    Ok(())
 }
 
 impl Style {
@@ -62,15 +39,28 @@ impl Style {
 }
 
 /// The layer.
-struct Lines {
+#[derive(Debug)]
+pub(crate) struct Lines {
     style: Style,
     tier: Option<&'static str>,
     /// Where they go; without one, to stderr.
     file: Option<LogFile>,
 }
 
+impl Lines {
+    /// Writes lines to `file` or to stderr, so that stdout is what was asked for. `tier` is the only one of this process, if it
+    /// has one.
+    pub(crate) fn new(
+        format: LogFormat,
+        tier: Option<&'static str>,
+        file: Option<LogFile>,
+    ) -> Self {
+        Self { style: Style::of(format, file.is_none()), tier, file }
+    }
+}
+
 impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
-    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: LayerContext<'_, S>) {
+    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
         if let Some(span) = context.span(id) {
             let mut fields = Fields::default();
             attributes.record(&mut fields);
@@ -78,7 +68,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
         }
     }
 
-    fn on_record(&self, id: &Id, values: &Record<'_>, context: LayerContext<'_, S>) {
+    fn on_record(&self, id: &Id, values: &Record<'_>, context: Context<'_, S>) {
         if let Some(span) = context.span(id)
             && let Some(fields) = span.extensions_mut().get_mut::<Fields>()
         {
@@ -86,7 +76,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
         }
     }
 
-    fn on_event(&self, event: &Event<'_>, context: LayerContext<'_, S>) {
+    fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
         let mut fields = Fields::default();
         event.record(&mut fields);
         // From the inside out: what is nearer is more exact.
@@ -132,6 +122,9 @@ fn tier_of(metadata: &Metadata<'_>) -> Option<&'static str> {
 mod tests {
     use std::sync::{Arc, Mutex};
 
+    use tracing_subscriber::Registry;
+    use tracing_subscriber::layer::SubscriberExt;
+
     use super::*;
 
     /// The lines of what is logged in `work`.
@@ -139,17 +132,12 @@ mod tests {
         struct Kept(Style, Arc<Mutex<Vec<String>>>);
 
         impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Kept {
-            fn on_new_span(
-                &self,
-                attributes: &Attributes<'_>,
-                id: &Id,
-                context: LayerContext<'_, S>,
-            ) {
+            fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
                 Lines { style: self.0, tier: None, file: None }
                     .on_new_span(attributes, id, context);
             }
 
-            fn on_event(&self, event: &Event<'_>, context: LayerContext<'_, S>) {
+            fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
                 let mut fields = Fields::default();
                 event.record(&mut fields);
                 for span in context.event_scope(event).into_iter().flatten() {

@@ -51,6 +51,10 @@ impl Drop for Watching {
 }
 
 impl Watchers {
+    pub(super) fn client_id(&self) -> &ClientId {
+        &self.client
+    }
+
     pub(super) fn new(client: ClientId) -> Self {
         Self { client, inner: Mutex::default(), changed: Notify::new() }
     }
@@ -159,11 +163,6 @@ impl Watchers {
         if std::mem::take(&mut inner.status).connected {
             inner.tell(REMOTE_DISCONNECTED, &self.client());
         }
-    }
-
-    /// Whose they are.
-    pub(super) fn client_id(&self) -> &ClientId {
-        &self.client
     }
 
     fn client(&self) -> clients::Remote {

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use axum::extract::State;
-use axum::http::HeaderMap;
+use axum::extract::{Request, State};
 use axum::response::Response;
+use gateway::listen::peer_of;
 use gateway::metrics as page;
 use gateway::ready::{self, Check};
 use protocol::Timestamp;
@@ -52,10 +52,11 @@ pub(super) async fn ready(State(server): State<Arc<Server>>) -> Response {
 /// For whoever shows a token, unless it is for everybody: it tells how much goes on.
 pub(super) async fn metrics(
     State(server): State<Arc<Server>>,
-    headers: HeaderMap,
+    request: Request,
 ) -> Result<Response, Failure> {
     if !server.metrics_public {
-        server.admit(access::bearer(&headers), &headers).await?;
+        let (headers, peer) = (request.headers(), peer_of(request.extensions()));
+        server.admit(access::bearer(headers), headers, peer).await?;
     }
     server.meters.look(&server);
     Ok(page::page(&server.registry))
