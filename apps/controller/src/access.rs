@@ -1,5 +1,6 @@
 //! Who is let in: whoever shows an access token, or a browser with the cookie of a session. And what they may do.
 
+use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -28,6 +29,8 @@ pub(crate) struct Caller {
     /// Which clients they may see.
     pub(crate) clients: Clients,
     pub(crate) token_id: TokenId,
+    /// Where they come from, if the server knows.
+    pub(crate) address: Option<IpAddr>,
     /// When the token ends.
     pub(crate) until: Option<Timestamp>,
     /// Of whoever shows a token, that of the token.
@@ -37,9 +40,14 @@ pub(crate) struct Caller {
 }
 
 impl Caller {
-    fn new(token: AccessToken, seat: Seat, session: Option<Timestamp>) -> Self {
-        let AccessToken { token_id, name, role, clients, expires_at, .. } = token;
-        Self { user: name, role, clients, token_id, until: expires_at, seat, session }
+    fn new(
+        token: AccessToken,
+        address: Option<IpAddr>,
+        seat: Seat,
+        session: Option<Timestamp>,
+    ) -> Self {
+        let AccessToken { token_id, name: user, role, clients, expires_at: until, .. } = token;
+        Self { user, role, clients, token_id, address, until, seat, session }
     }
 
     /// Whether they may do what takes that role.
@@ -107,18 +115,20 @@ impl Server {
         &self,
         token: Option<&str>,
         headers: &HeaderMap,
+        peer: Option<SocketAddr>,
     ) -> Result<Caller, Error> {
+        let address = peer.map(|peer| peer.ip());
         let now = Timestamp::now();
         // Seated before it is looked up: whoever ends the token or session meanwhile ends it for this one, too.
         if let Some(token) = token {
             let seat = self.seats.enter(AccessKey::of(token));
             let known = self.db.use_token(token, now).await?.ok_or(Error::Unauthorized)?;
-            return Ok(Caller::new(known, seat, None));
+            return Ok(Caller::new(known, address, seat, None));
         }
         let key = self.session_of(headers).await.ok_or(Error::Unauthorized)?;
         let seat = self.seats.enter(key);
         let session = self.db.use_session(key, now).await?.ok_or(Error::Unauthorized)?;
-        Ok(Caller::new(session.token, seat, Some(session.expires_at)))
+        Ok(Caller::new(session.token, address, seat, Some(session.expires_at)))
     }
 
     /// The session that the cookie names, which may not exist. None for a request of somebody else's page.
@@ -128,7 +138,7 @@ impl Server {
 
     /// The cookie itself. Of several, which other servers of the host may have set, the first that names a session.
     pub(crate) async fn secret_of<'a>(&self, headers: &'a HeaderMap) -> Option<&'a str> {
-        if !is_own_page(headers, &self.origins) {
+        if !is_own_page(headers, &self.origins()) {
             return None;
         }
         let secrets = cookies(headers);
@@ -198,12 +208,50 @@ mod tests {
     use axum::http::HeaderValue;
 
     use super::*;
+    use crate::seats::Seats;
 
     fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
         let pair = |(name, value): &(&'static str, &str)| {
             (HeaderName::from_static(name), HeaderValue::from_str(value).unwrap())
         };
         pairs.iter().map(pair).collect()
+    }
+
+    fn caller(role: Role, clients: Clients, until: Option<Timestamp>) -> Caller {
+        let token = AccessToken { expires_at: until, ..AccessToken::new("ann", role, clients) };
+        Caller::new(token, None, Seats::default().enter(AccessKey::of("ls_ann")), None)
+    }
+
+    #[test]
+    fn a_role_is_asked_for_and_a_client_that_is_not_yours_is_none() {
+        let [mine, other] = ["mine", "other"].map(|id| ClientId::new(id).unwrap());
+        let limited = caller(Role::User, Clients::Only([mine.clone()].into()), None);
+        let admin = caller(Role::Admin, Clients::All, None);
+
+        assert!(limited.may(Role::User).is_ok() && limited.sees(&mine).is_ok());
+        assert!(matches!(limited.admin(), Err(Error::Forbidden)));
+        assert!(matches!(limited.sees(&other), Err(Error::ClientNotFound(id)) if id == other));
+        assert!(admin.admin().is_ok() && admin.sees(&other).is_ok());
+        assert_eq!((limited.only(), admin.only()), (Some(&limited.token_id), None));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_caller_ends_with_the_token_or_its_seat() {
+        let soon = Timestamp::from_millis(Timestamp::now().as_millis() + 60_000);
+        let expiring = caller(Role::User, Clients::All, Some(soon));
+        assert!(!expiring.has_ended());
+        expiring.ended().await;
+        let past = caller(Role::User, Clients::All, Some(Timestamp::from_millis(1)));
+        assert!(past.has_ended());
+
+        let seats = Seats::default();
+        let key = AccessKey::of("ls_ann");
+        let token = AccessToken::new("ann", Role::User, Clients::All);
+        let seated = Caller::new(token, None, seats.enter(key), None);
+        assert!(!seated.has_ended());
+        seats.end(key);
+        seated.ended().await;
+        assert!(seated.has_ended());
     }
 
     #[test]

@@ -35,6 +35,10 @@ pub struct Config {
     pub reach: link::Reach,
     /// Which managers are trusted, over TLS.
     pub trust: link::Trust,
+    /// Whether everybody may read `/metrics`; else whoever has an access token.
+    pub metrics_public: bool,
+    /// Takes the spans of commands and requests.
+    pub tracer: trace::Tracer,
     /// The order to stop. Whoever keeps a clone can give it.
     pub stop: Stop,
 }
@@ -66,6 +70,8 @@ impl Config {
             tls: None,
             reach: link::Reach::managers(Vec::new(), Vec::new()),
             trust: link::Trust::default(),
+            metrics_public: false,
+            tracer: trace::Tracer::default(),
             // A controller has no runs of its own that could go on.
             stop: Stop::new(Duration::ZERO),
         }
@@ -86,8 +92,9 @@ impl std::fmt::Debug for Config {
             .field("tls", &self.tls)
             .field("reach", &self.reach)
             .field("trust", &self.trust)
+            .field("metrics_public", &self.metrics_public)
             .field("stop", &self.stop)
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 

@@ -16,14 +16,16 @@ use std::time::Duration;
 use gateway::{Feed, Outbox};
 use link::{Answer, CallError, Endpoint, Link, Signal, WhenDown};
 use protocol::agents::LoginSuccess;
-use protocol::{AgentId, ConnectionId, ConversationId};
+use protocol::{AgentId, ClientId, ConnectionId, ConversationId};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use store::{ClientRecord, ControllerDb};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
+use tracing::Instrument;
 
 use crate::activity::Audience;
+use crate::correlate;
 use crate::error::Error;
 use notices::{Notice, Reach};
 use overview::Overview;
@@ -45,6 +47,8 @@ const FIRST_ATTEMPT: Duration = Duration::from_secs(5);
 pub(crate) struct Remote {
     /// Replaced when the manager moves. Behind a lock that is held to clone it.
     link: Mutex<Link>,
+    /// Counts the link.
+    links: link::Meters,
     requests: mpsc::Sender<Request>,
     watchers: Watchers,
     people: People,
@@ -90,15 +94,21 @@ impl Placed {
 }
 
 impl Remote {
+    /// The client whose manager it is.
+    pub(crate) fn client_id(&self) -> &ClientId {
+        self.watchers.client_id()
+    }
+
     /// Opens the link and starts the task that owns it.
     pub(crate) fn open(
         endpoint: Endpoint,
         client: &ClientRecord,
         db: ControllerDb,
         audience: &Arc<Audience>,
+        links: link::Meters,
     ) -> Arc<Self> {
-        let (link, signals) = Link::open(endpoint);
-        Self::over(link, signals, client, db, audience)
+        let (link, signals) = Link::open_metered(endpoint, links.clone());
+        Self::over(link, signals, client, db, audience, links)
     }
 
     /// The same over a link that is open.
@@ -108,6 +118,7 @@ impl Remote {
         client: &ClientRecord,
         db: ControllerDb,
         audience: &Arc<Audience>,
+        links: link::Meters,
     ) -> Arc<Self> {
         let (client, name) = (client.client_id.clone(), client.name.clone());
         let (requests, incoming) = mpsc::channel(REQUESTS);
@@ -115,6 +126,7 @@ impl Remote {
         let (reach, known) = watch::channel(Reach::Away);
         let remote = Arc::new(Self {
             link: Mutex::new(link),
+            links,
             requests,
             watchers: Watchers::new(client.clone()),
             people: People::default(),
@@ -126,14 +138,15 @@ impl Remote {
         });
         tokio::spawn(notices::run(Arc::downgrade(&remote), to_tell, known));
         let worker = Worker::new(&remote, client, db);
-        let task = tokio::spawn(worker.run(signals, incoming));
+        let lines = tracing::error_span!(parent: None, "link", tier = "controller", client = %remote.client_id());
+        let task = tokio::spawn(worker.run(signals, incoming).instrument(lines));
         *remote.task.lock().unwrap_or_else(PoisonError::into_inner) = Some(task);
         remote
     }
 
     /// Goes on at another place or with another key. Viewers keep what they follow.
     pub(crate) async fn reopen(&self, endpoint: Endpoint) -> Result<(), Error> {
-        let (link, signals) = Link::open(endpoint);
+        let (link, signals) = Link::open_metered(endpoint, self.links.clone());
         let before =
             std::mem::replace(&mut *self.link.lock().unwrap_or_else(PoisonError::into_inner), link);
         self.requests
@@ -233,6 +246,11 @@ impl Remote {
         event: &str,
         payload: &impl Serialize,
     ) -> Result<Box<RawValue>, CallError> {
-        self.link().call(event, &[&gateway::raw(payload)], WhenDown::Fail).await
+        let payload = gateway::raw(payload);
+        // Of a request, the manager's lines are found by the same id.
+        let origin = correlate::current().map(|context| gateway::raw(&context.origin()));
+        let arguments: Vec<&RawValue> =
+            [Some(&*payload), origin.as_deref()].into_iter().flatten().collect();
+        self.link().call(event, &arguments, WhenDown::Fail).await
     }
 }

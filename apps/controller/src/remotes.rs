@@ -22,6 +22,8 @@ pub(crate) struct Links {
     pub(crate) reach: Reach,
     /// Which are trusted.
     pub(crate) trust: Trust,
+    /// What is counted of them.
+    pub(crate) meters: link::Meters,
 }
 
 /// A remote for each registered client, whether anyone looks at it or not, so that its state is always known.
@@ -74,7 +76,8 @@ impl Remotes {
             return remote.reopen(self.endpoint(client)?).await;
         }
         let endpoint = self.endpoint(client)?;
-        let remote = Remote::open(endpoint, client, self.db.clone(), &self.audience);
+        let meters = self.links.meters.clone();
+        let remote = Remote::open(endpoint, client, self.db.clone(), &self.audience, meters);
         let before = self.lock().insert(client.client_id.clone(), Arc::clone(&remote));
         remote.overview().created();
         self.end(before).await;
@@ -124,6 +127,12 @@ impl Remotes {
     /// Conversations of those managers in which a run is open.
     pub(crate) fn open_conversations(&self, clients: &Clients) -> usize {
         self.some(clients).iter().map(|remote| remote.overview().open_conversations()).sum()
+    }
+
+    /// Those that can be talked to, and all.
+    pub(crate) fn count(&self) -> (usize, usize) {
+        let all = self.some(&Clients::All);
+        (all.iter().filter(|remote| remote.status().connected).count(), all.len())
     }
 
     fn some(&self, clients: &Clients) -> Vec<Arc<Remote>> {

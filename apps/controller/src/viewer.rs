@@ -2,6 +2,7 @@
 
 mod forward;
 mod membership;
+mod sending;
 mod topics;
 mod watch;
 
@@ -21,7 +22,10 @@ use protocol::{Ack, AgentId, ConnectionId, ConversationId, ErrorCode, Timestamp,
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 use tokio::task::JoinSet;
+use trace::Span;
+use tracing::Instrument;
 
+use crate::audit::{Actor, Event};
 use crate::error::Error;
 use crate::remote::{Followed, Placed, Watching};
 use crate::server::{Identity, Server};
@@ -49,6 +53,8 @@ enum Then {
     Watch(Watch),
     /// The viewer is told what the agent's programs use.
     Subscribe(AgentId),
+    /// It is written down.
+    Approve(Event),
 }
 
 /// A connection, and what it has selected and follows.
@@ -65,6 +71,8 @@ pub(crate) struct Viewer {
     told: Option<Placed>,
     /// What it is told besides. Dropped, it is told no more.
     topics: JoinSet<()>,
+    /// Of the command that is being worked off, until the manager has it.
+    spans: Option<Span>,
 }
 
 impl Viewer {
@@ -93,8 +101,12 @@ impl Viewer {
             under_way,
             told: None,
             topics: JoinSet::new(),
+            spans: None,
         };
         let caller = viewer.identity.caller.clone();
+        let conn = viewer.connection.clone();
+        tracing::debug!(%conn, viewer = %viewer.identity.viewer, user = caller.user, "connected");
+        viewer.server.audit.note(viewer.actor(), &Event::Connect);
         // Whatever a command waits for: nothing of it is done after the end.
         let has_ended = tokio::select! {
             () = viewer.run(&mut commands) => false,
@@ -109,6 +121,7 @@ impl Viewer {
             outbox.event(ERROR, &WireError::new(ErrorCode::Unauthorized, why));
             outbox.end();
         }
+        tracing::debug!(%conn, "disconnected");
     }
 
     async fn run(&mut self, commands: &mut Commands) {
@@ -134,23 +147,47 @@ impl Viewer {
             catalogue::command(Namespace::Clients, &command.name).and_then(|command| command.wants)
             && let Err(error) = self.identity.caller.may(wanted)
         {
+            let event = Event::Command(command.name);
+            self.server.audit.refused(self.actor(), &event, ErrorCode::Forbidden);
             return command.reply.err(error.into());
         }
         match command.name.as_str() {
             SET_CLIENT => self.set_client(command),
-            FORWARD => self.forward(command).await,
+            FORWARD => {
+                let lines = self.lines();
+                self.forward(command).instrument(lines).await;
+                // Of one that the manager was not asked.
+                self.spans = None;
+            }
             SUBSCRIBE => self.choose(command),
             SHUTDOWN => self.shut_down(command),
             _ => command.reply.err(Error::UnknownCommand.into()),
         }
     }
 
+    /// What the lines about a command have.
+    fn lines(&self) -> tracing::Span {
+        let client =
+            self.selected.as_ref().map(|(watching, _)| watching.remote.client_id().as_str());
+        tracing::error_span!(
+            parent: None,
+            "command",
+            tier = "controller",
+            conn = %self.connection,
+            viewer = %self.identity.viewer,
+            client,
+            command = tracing::field::Empty,
+            correlation = tracing::field::Empty,
+            trace = tracing::field::Empty,
+        )
+    }
+
     /// Stops the controller, and what is in its process. What follows is the server's affair.
     fn shut_down(&self, command: Command) {
         let result = self.identity.caller.admin().map_err(Into::into).and_then(|()| {
             let stopping = self.server.stop.command(command.payload()?)?;
-            let user = &self.identity.caller.user;
-            tracing::info!(%user, restart = stopping.restart, "shutdown asked for");
+            let event = if stopping.restart { Event::Restart } else { Event::Shutdown };
+            self.server.audit.note(self.actor(), &event);
             Ok(stopping)
         });
         command.reply.result(result);
@@ -188,6 +225,11 @@ impl Viewer {
         }
     }
 
+    /// Who does something here.
+    fn actor(&self) -> Actor {
+        Actor::from(&self.identity.caller).on(&self.connection)
+    }
+
     fn on_answered(&mut self, answered: Answered) {
         let Answered { reply, answer, then } = answered;
         let said = answer.as_ref().ok().and_then(|answer| read(answer));
@@ -203,6 +245,9 @@ impl Viewer {
             then => then,
         };
         acknowledge(reply, answer);
+        if let (Then::Approve(event), true) = (&then, done) {
+            self.server.audit.note(self.actor(), event);
+        }
         let Some((_, membership)) = &mut self.selected else { return };
         let told = match then {
             Then::Join(stay, followed, join) if done => {
@@ -221,7 +266,7 @@ impl Viewer {
                 membership.unsubscribe(&agent);
                 None
             }
-            Then::Nothing | Then::Watch(_) | Then::Subscribe(_) => None,
+            Then::Nothing | Then::Watch(_) | Then::Subscribe(_) | Then::Approve(_) => None,
         };
         self.told = told.or(self.told.take());
     }

@@ -16,12 +16,13 @@ use crate::cli;
 use crate::directories::Directories;
 use crate::idle::Use;
 use crate::life::{Life, Next};
+use crate::otlp;
+use crate::reload::Parts;
 use crate::run_file::{self, Kind, RunFile};
 use crate::secret::Secret;
+use crate::settings::Source;
 use crate::stop;
 
-/// Name of the access token that a controller makes for the user who starts it.
-pub(crate) const TOKEN_NAME: &str = "owner";
 /// Characters that a given token must have, as its hash is stored without anything that slows guessing down.
 const MIN_TOKEN: usize = 32;
 
@@ -51,7 +52,11 @@ impl std::fmt::Debug for Ready {
 ///
 /// # Errors
 /// What kept it from starting, or from ending well.
-pub async fn controller(args: cli::Controller, directories: Directories) -> anyhow::Result<Next> {
+pub async fn controller(
+    args: cli::Controller,
+    directories: Directories,
+    source: Source,
+) -> anyhow::Result<Next> {
     #[derive(Serialize)]
     struct First<'a> {
         url: String,
@@ -62,7 +67,10 @@ pub async fn controller(args: cli::Controller, directories: Directories) -> anyh
     // It has no runs of its own that could go on.
     let mut life = Life::begin(&args.server.life, stop::server(Duration::ZERO)?)?;
     directories.create()?;
+    // Dropped last: it waits for the spans of what is ending.
+    let (tracer, _exporter) = otlp::begin(args.server.telling.otlp_endpoint.as_ref())?;
     let mut config = controller_config(&Of::controller(&args), &directories)?;
+    config.tracer = tracer;
     config.stop = life.stop().clone();
     let opened = Controller::open(config).await;
     let controller = opened.map_err(|error| run_file::occupied(error, &directories))?;
@@ -94,6 +102,7 @@ pub async fn controller(args: cli::Controller, directories: Directories) -> anyh
             );
         }
     }
+    life.attend(source, Parts::new().origins(controller.handle()), &url)?;
     let usage = controller.usage();
     let look = || Use { now: usage.viewers() > 0 || usage.is_at_work(), visits: usage.visits() };
     life.serve(controller.serve(listener, std::future::ready(())), look).await
@@ -111,16 +120,16 @@ async fn introduce(controller: &Controller, args: &cli::Controller) -> anyhow::R
     Ok(())
 }
 
-/// The token of the file, or a new one.
+/// The token of the file, or the one that the controller keeps.
 async fn token(controller: &Controller, file: Option<&Path>) -> anyhow::Result<String> {
-    let Some(path) = file else { return controller.create_token(TOKEN_NAME).await };
+    let Some(path) = file else { return controller.owner_token().await };
     let token = Secret::read(path)?.0;
     ensure!(
         token.len() >= MIN_TOKEN,
         "the token in {} has fewer than {MIN_TOKEN} characters",
         path.display()
     );
-    controller.accept_token(TOKEN_NAME, &token).await?;
+    controller.accept_token(&token).await?;
     Ok(token)
 }
 
@@ -132,6 +141,7 @@ pub async fn manager(
     args: cli::Manager,
     specs: Vec<AgentSpec>,
     directories: Directories,
+    source: Source,
 ) -> anyhow::Result<Next> {
     #[derive(Serialize)]
     #[serde(rename_all = "camelCase")]
@@ -147,6 +157,9 @@ pub async fn manager(
     config.bounds = (&args.bounds).into();
     config.tls = args.certificate.files(args.clients.client_ca.clone());
     config.api_key = Secret::either(args.api_key.as_ref(), args.api_key_file.as_deref())?;
+    // Dropped last: it waits for the spans of what is ending.
+    let (tracer, _exporter) = otlp::begin(args.server.telling.otlp_endpoint.as_ref())?;
+    config.tracer = tracer;
     let is_given = config.api_key.is_some();
     config.stop = life.stop().clone();
     let opened = Manager::open(config).await;
@@ -175,6 +188,16 @@ pub async fn manager(
             println!("agent    {}{}", agent.name, password.unwrap_or_default());
         }
     }
+    let quiet = args.server.json;
+    let parts = Parts::new().agents(manager.handle(), move |name, _, password| {
+        Box::pin(async move {
+            if !quiet {
+                println!("agent    {name}  password, shown only now: {password}");
+            }
+            Ok(())
+        })
+    });
+    life.attend(source, parts, &url)?;
     let usage = manager.usage();
     let look = || Use { now: usage.links() > 0 || usage.is_at_work(), visits: usage.visits() };
     life.serve(manager.serve(listener), look).await
@@ -221,6 +244,7 @@ pub(crate) fn controller_config(
     config.bounds = (*bounds).into();
     config.reach = links.reach();
     config.trust = links.trust();
+    config.metrics_public = server.telling.metrics_public;
     Ok(config)
 }
 
@@ -258,6 +282,7 @@ pub(crate) fn manager_config(
     config.engine = ours.filter(|address| !address.is_empty());
     config.mounts.clone_from(&containers.mounts);
     config.host_network = containers.host_network;
+    config.metrics_public = server.telling.metrics_public;
     Ok(config)
 }
 
@@ -274,8 +299,11 @@ pub(crate) async fn ensure(
     let mut agents = Vec::new();
     for spec in specs {
         let name = spec.name.clone();
-        let (agent_id, password) =
-            manager.ensure_agent(spec).await.with_context(|| format!("create agent \"{name}\""))?;
+        let (agent_id, password) = manager
+            .handle()
+            .ensure_agent(spec)
+            .await
+            .with_context(|| format!("create agent \"{name}\""))?;
         agents.push(Ready { agent_id, name, password });
     }
     Ok(agents)

@@ -14,14 +14,19 @@ use protocol::spec::AgentSpec;
 use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use trace::Tracer;
+use tracing::Instrument;
 
 use crate::api::{self, Api};
 use crate::cli;
 use crate::directories::Directories;
 use crate::idle::Use;
 use crate::life::{Life, Next};
+use crate::otlp::{self, Exporter};
 use crate::presets;
+use crate::reload::Parts;
 use crate::run_file::{self, Kind, RunFile};
+use crate::settings::Source;
 use crate::stop;
 use crate::tiers::{self, Ready};
 
@@ -75,6 +80,8 @@ pub struct Both {
     controller: (Controller, TcpListener),
     manager: (Manager, TcpListener),
     stop: Stop,
+    /// Last: it waits for the spans of what is ending.
+    exporter: Exporter,
 }
 
 /// `longshore up`
@@ -85,10 +92,11 @@ pub async fn up(
     args: cli::Up,
     specs: Vec<AgentSpec>,
     directories: Directories,
+    source: Source,
 ) -> anyhow::Result<Next> {
     let mut life = Life::begin(&args.server.life, stop::server(args.server.life.drain)?)?;
     let both = Both::open(&args, specs, &directories, &mut life).await?;
-    let (first, look) = (both.first.clone(), both.look());
+    let (first, look, parts) = (both.first.clone(), both.look(), both.parts());
     let mut serving = Box::pin(both.serve());
     tokio::select! {
         ended = &mut serving => return ended.map(|()| Next::End),
@@ -109,6 +117,7 @@ pub async fn up(
     } else {
         print_for_people(&first);
     }
+    life.attend(source, parts, &first.controller)?;
     life.serve(serving, look).await
 }
 
@@ -152,7 +161,8 @@ impl Both {
         life: &mut Life,
     ) -> anyhow::Result<Self> {
         directories.create()?;
-        let (manager, controller) = Self::databases(args, directories, life.stop())
+        let (tracer, exporter) = otlp::begin(args.server.telling.otlp_endpoint.as_ref())?;
+        let (manager, controller) = Self::databases(args, directories, life.stop(), &tracer)
             .await
             .map_err(|error| run_file::occupied(error, directories))?;
         let (controller_listener, url) =
@@ -174,7 +184,7 @@ impl Both {
                 controller.set_password(&client_id, &agent.agent_id, password).await?;
             }
         }
-        let token = controller.create_token(tiers::TOKEN_NAME).await?;
+        let token = controller.owner_token().await?;
         Ok(Self {
             first: First {
                 url: tiers::login_url(&url, &token),
@@ -188,6 +198,18 @@ impl Both {
             controller: (controller, controller_listener),
             manager: (manager, manager_listener),
             stop: life.stop().clone(),
+            exporter,
+        })
+    }
+
+    /// What can be changed while they serve.
+    fn parts(&self) -> Parts {
+        let (manager, controller) = (self.manager.0.handle(), self.controller.0.handle());
+        let client = self.first.client_id.clone();
+        let keeper = controller.clone();
+        Parts::new().origins(controller).agents(manager, move |_, agent, password| {
+            let (keeper, client) = (keeper.clone(), client.clone());
+            Box::pin(async move { keeper.set_password(&client, &agent, &password).await })
         })
     }
 
@@ -195,15 +217,20 @@ impl Both {
         args: &cli::Up,
         directories: &Directories,
         stop: &Stop,
+        tracer: &Tracer,
     ) -> anyhow::Result<(Manager, Controller)> {
         let (server, times) = (&args.server, &args.times);
         let mut config = tiers::manager_config(server, times, &args.containers, directories)?;
         config.bounds = (&args.bounds).into();
         config.stop = stop.clone();
-        let manager = Manager::open(config).await?;
+        config.tracer = tracer.clone();
+        let of_manager = tracing::error_span!("start", tier = "manager");
+        let manager = Manager::open(config).instrument(of_manager).await?;
         let mut config = tiers::controller_config(&tiers::Of::up(args), directories)?;
         config.stop = stop.clone();
-        Ok((manager, Controller::open(config).await?))
+        config.tracer = tracer.clone();
+        let of_controller = tracing::error_span!("start", tier = "controller");
+        Ok((manager, Controller::open(config).instrument(of_controller).await?))
     }
 
     /// Shows whether it is in use: by viewers, or by what still runs. The manager's one link is its own controller's.
@@ -229,17 +256,21 @@ impl Both {
         let (manager, listener) = self.manager;
         let managing = async {
             let _last = manager_ended.clone().drop_guard();
-            let result = manager.serve(listener).await;
+            let of_manager = tracing::error_span!("serve", tier = "manager");
+            let result = manager.serve(listener).instrument(of_manager).await;
             end();
             result
         };
         let (controller, listener) = self.controller;
         let controlling = async {
-            let result = controller.serve(listener, manager_ended.cancelled()).await;
+            let of_controller = tracing::error_span!("serve", tier = "controller");
+            let serving = controller.serve(listener, manager_ended.cancelled());
+            let result = serving.instrument(of_controller).await;
             end();
             result
         };
         let (managed, controlled) = tokio::join!(managing, controlling);
+        drop(self.exporter);
         managed.and(controlled)
     }
 }

@@ -39,6 +39,10 @@ pub struct Config {
     pub bounds: gateway::Bounds,
     /// PEM files of its certificate. Without them it listens in plain text.
     pub tls: Option<gateway::tls::Files>,
+    /// Whether everybody may read `/metrics`; else whoever has the API key.
+    pub metrics_public: bool,
+    /// Takes the spans of commands and runs.
+    pub tracer: trace::Tracer,
     /// The order to stop, which has how long open runs may go on then. Whoever keeps a clone can give it.
     pub stop: Stop,
 }
@@ -65,6 +69,8 @@ impl Config {
             idle_eviction: Duration::from_secs(300),
             bounds: gateway::Bounds::default(),
             tls: None,
+            metrics_public: false,
+            tracer: trace::Tracer::default(),
             stop: Stop::new(DRAIN),
         }
     }
@@ -87,8 +93,9 @@ impl std::fmt::Debug for Config {
             .field("idle_eviction", &self.idle_eviction)
             .field("bounds", &self.bounds)
             .field("tls", &self.tls)
+            .field("metrics_public", &self.metrics_public)
             .field("stop", &self.stop)
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 

@@ -1,16 +1,14 @@
 //! Starting and stopping.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
 use gateway::server::{self as http_server, Door, socket_io};
-use gateway::{Gate, Tls};
-use protocol::AgentId;
+use gateway::{Gate, Tls, metrics};
 use protocol::catalogue::Namespace;
 use protocol::lifecycle::{NoticeLevel, ServerNotice};
-use protocol::spec::AgentSpec;
 use runtime::{ContainerRules, Containers};
 use store::{ManagerDb, SecretKey};
 use tokio::net::TcpListener;
@@ -21,8 +19,11 @@ use tokio_util::task::TaskTracker;
 use crate::agents::Agents;
 use crate::api_key::ApiKey;
 use crate::config::Config;
+use crate::handle::Handle;
 use crate::http;
+use crate::meters::Meters;
 use crate::passwords::Passwords;
+use crate::progress::Watch;
 use crate::resume::ResumeTokens;
 use crate::server::Server;
 
@@ -53,6 +54,8 @@ pub struct Manager {
     grace: Duration,
     gate: Gate,
     tls: Option<Tls>,
+    data_dir: PathBuf,
+    metrics_public: bool,
 }
 
 /// Opens a manager and serves on `listener` until it is told to stop.
@@ -69,7 +72,7 @@ impl Manager {
     /// # Errors
     /// The data directory cannot be used, another process has the database, or an agent's configuration is wrong.
     pub async fn open(config: Config) -> anyhow::Result<Self> {
-        let data_dir = &config.data_dir;
+        let data_dir = &config.data_dir.clone();
         create_private(data_dir).with_context(|| format!("create {}", data_dir.display()))?;
         let api_key = ApiKey::load_or_create(data_dir, config.api_key.as_deref())?;
         let tls = config.tls.clone().map(Tls::load).transpose().context("read the certificate")?;
@@ -80,7 +83,8 @@ impl Manager {
         let db = ManagerDb::open(&data_dir.join("manager.db"))
             .await
             .context("open the manager's database")?;
-        let passwords = Passwords::new().await?;
+        let watch = Watch { meters: Meters::default(), tracer: config.tracer.clone() };
+        let passwords = Passwords::new(watch.meters.clone()).await?;
         let directory = data_dir.join("agents");
         let containers = containers(&config, &secret);
         let resume_tokens = ResumeTokens::new(secret.derive(RESUME));
@@ -90,6 +94,7 @@ impl Manager {
             directory.clone(),
             containers,
             secret,
+            watch.clone(),
             &config,
         )
         .await
@@ -103,11 +108,19 @@ impl Manager {
             resume_tokens,
             working_directories,
             api_key,
+            watch,
             config.stop,
         );
-        let manager = Self { server: Arc::new(server), grace: config.grace, gate, tls };
+        let manager = Self {
+            server: Arc::new(server),
+            grace: config.grace,
+            data_dir: config.data_dir,
+            metrics_public: config.metrics_public,
+            gate,
+            tls,
+        };
         for spec in config.agents {
-            manager.ensure_agent(spec).await?;
+            manager.handle().ensure_agent(spec).await?;
         }
         Ok(manager)
     }
@@ -118,13 +131,10 @@ impl Manager {
         self.server.api_key.as_str()
     }
 
-    /// The agent of that name. When there is none it is created, and its password is told this once.
-    ///
-    /// # Errors
-    /// The configuration is wrong, or the store refused.
-    pub async fn ensure_agent(&self, spec: AgentSpec) -> anyhow::Result<(AgentId, Option<String>)> {
-        let name = spec.name.clone();
-        self.server.agents.ensure(spec).await.with_context(|| format!("agent \"{name}\""))
+    /// For changes before and while it serves.
+    #[must_use]
+    pub fn handle(&self) -> Handle {
+        Handle::new(Arc::clone(&self.server.agents))
     }
 
     /// Says whether it is in use.
@@ -142,10 +152,15 @@ impl Manager {
         let (layer, io) = socket_io(BUFFER);
         let connections = TaskTracker::new();
         gateway::mount(&io, Namespace::Agents.path(), self.server.clone(), &connections);
-        let router = http::router(self.server.db.clone()).layer(layer);
+        let router = http::router(self.status()).layer(layer);
         // Connections stay open while the agents end, so that viewers see how their runs end.
         let hang_up = CancellationToken::new();
-        let door = Door { listener, gate: self.gate.clone(), tls: self.tls.clone() };
+        let door = Door {
+            listener,
+            gate: self.gate.clone(),
+            tls: self.tls.clone(),
+            meters: self.server.connections.clone(),
+        };
         let listening = http_server::serve(door, router, io, connections, hang_up.clone(), GOODBYE);
         let stopping = async {
             let order = self.server.stop.wait().await;
@@ -162,6 +177,19 @@ impl Manager {
         let (served, (), ()) = tokio::join!(listening, stopping, watching);
         self.server.db.close().await;
         served.context("serve")
+    }
+
+    /// What is asked for over plain HTTP, and what is counted.
+    fn status(&self) -> http::Status {
+        let server = &self.server;
+        let registry = metrics::registry("manager", env!("CARGO_PKG_VERSION"), |registry| {
+            server.connections.register(registry);
+            server.db.meters().register(registry);
+            server.watch.meters.register(registry);
+            server.watch.tracer.meters().register(registry);
+        });
+        let (data_dir, is_public) = (self.data_dir.clone(), self.metrics_public);
+        http::Status { server: server.clone(), registry, data_dir, is_public }
     }
 
     /// Tells everybody when nothing can be stored, and when that is over.

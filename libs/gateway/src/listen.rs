@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use axum::extract::ConnectInfo;
 use axum::http::HeaderMap;
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -15,6 +16,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::gate::{Attempt, Gate, Locked, Place, Refused};
+use crate::meters::Meters;
 
 /// A write that makes no progress for so long fails. Longer than a ping and its answer take (45 s in all would be the
 /// slowest sound client), shorter than anybody would wait for a dead one.
@@ -73,6 +75,12 @@ impl Peer {
     }
 }
 
+/// Where a request comes from, if the server knows.
+#[must_use]
+pub fn peer_of(request: &axum::http::Extensions) -> Option<SocketAddr> {
+    request.get::<ConnectInfo<Peer>>().map(|info| info.0.address)
+}
+
 /// Whether a write waits for the peer to read.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Blocked(Arc<AtomicBool>);
@@ -91,12 +99,13 @@ impl Blocked {
 pub(crate) struct Listener {
     listener: TcpListener,
     gate: Gate,
+    meters: Meters,
 }
 
 impl Listener {
     /// Takes over a bound listener.
-    pub(crate) fn new(listener: TcpListener, gate: Gate) -> Self {
-        Self { listener, gate }
+    pub(crate) fn new(listener: TcpListener, gate: Gate, meters: Meters) -> Self {
+        Self { listener, gate, meters }
     }
 
     /// The next connection that has a place. One without is told so, as far as its buffer takes it, and closed.
@@ -140,7 +149,8 @@ impl Listener {
             gate: self.gate.clone(),
             place: place.clone(),
         };
-        (StallStream { stream, stalled: None, blocked, _place: place }, peer)
+        let meters = self.meters.clone();
+        (StallStream { stream, stalled: None, blocked, meters, _place: place }, peer)
     }
 }
 
@@ -160,23 +170,35 @@ pub(crate) struct StallStream {
     /// Runs while a write waits for the peer. Boxed: most connections never need it.
     stalled: Option<Pin<Box<Sleep>>>,
     blocked: Blocked,
+    meters: Meters,
     /// Kept for as long as the connection is open.
     _place: Option<Arc<Place>>,
 }
 
 impl StallStream {
+    fn wrote(&self, poll: &Poll<io::Result<usize>>) {
+        if let Poll::Ready(Ok(bytes)) = poll {
+            self.meters.sent(*bytes);
+        }
+    }
+
     fn watch<T>(&mut self, cx: &mut Context<'_>, poll: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if poll.is_ready() {
             if self.stalled.take().is_some() {
                 self.blocked.0.store(false, Ordering::Relaxed);
+                self.meters.flows();
             }
             return poll;
         }
         self.blocked.0.store(true, Ordering::Relaxed);
-        let stalled =
-            self.stalled.get_or_insert_with(|| Box::pin(sleep_until(Instant::now() + STALL)));
+        let meters = &self.meters;
+        let stalled = self.stalled.get_or_insert_with(|| {
+            meters.stalls();
+            Box::pin(sleep_until(Instant::now() + STALL))
+        });
         match stalled.as_mut().poll(cx) {
             Poll::Ready(()) => {
+                meters.closed("stalled");
                 Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the peer does not read")))
             }
             Poll::Pending => Poll::Pending,
@@ -187,6 +209,9 @@ impl StallStream {
 impl Drop for StallStream {
     fn drop(&mut self) {
         self.blocked.0.store(false, Ordering::Relaxed);
+        if self.stalled.is_some() {
+            self.meters.flows();
+        }
     }
 }
 
@@ -196,7 +221,10 @@ impl AsyncRead for StallStream {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_read(cx, buf)
+        let (this, before) = (self.get_mut(), buf.filled().len());
+        let poll = Pin::new(&mut this.stream).poll_read(cx, buf);
+        this.meters.received(buf.filled().len() - before);
+        poll
     }
 }
 
@@ -208,6 +236,7 @@ impl AsyncWrite for StallStream {
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let poll = Pin::new(&mut this.stream).poll_write(cx, buf);
+        this.wrote(&poll);
         this.watch(cx, poll)
     }
 
@@ -218,6 +247,7 @@ impl AsyncWrite for StallStream {
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let poll = Pin::new(&mut this.stream).poll_write_vectored(cx, bufs);
+        this.wrote(&poll);
         this.watch(cx, poll)
     }
 

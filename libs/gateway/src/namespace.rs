@@ -1,5 +1,6 @@
 //! A Socket.IO namespace: who may connect, and what is said on it, in order.
 
+use std::borrow::Cow;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,7 +11,7 @@ use axum::extract::ConnectInfo;
 use axum::http::HeaderMap;
 use protocol::limits::MAX_FRAME;
 use protocol::names::is_event_name;
-use protocol::{Ack, ConnectionId, ErrorCode, WireError};
+use protocol::{Ack, ConnectionId, CorrelationId, ErrorCode, WireError, catalogue};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
@@ -26,6 +27,7 @@ use tokio_util::task::TaskTracker;
 use crate::gate::{Attempt, Locked};
 use crate::history::{BoxFuture, History, NoHistory};
 use crate::listen::Peer;
+use crate::meters::Meters;
 use crate::outbox::{self, Message, Outbox, raw};
 use crate::rate::Allowance;
 use crate::sink::{Envelope, SocketSink};
@@ -36,6 +38,9 @@ const INBOX: usize = 4_096;
 const INBOX_BYTES: usize = 2 * MAX_FRAME;
 /// Bytes of a CONNECT packet's payload: a token, a key of the viewer's and what clients say of themselves.
 const AUTH: usize = 16 << 10;
+
+/// What whoever may not come in is told.
+const UNAUTHORIZED: &str = "Unauthorized";
 
 /// What a client says when it connects.
 pub struct Handshake {
@@ -88,6 +93,8 @@ pub trait Service: Send + Sync + 'static {
     fn allowance(&self, _identity: &Self::Identity) -> Option<Arc<Allowance>> {
         None
     }
+    /// What is counted of its connections.
+    fn meters(&self) -> Meters;
 
     /// Where a connection's entries come from when they are no longer in a feed that has no history of its own.
     fn history(&self) -> Arc<dyn History> {
@@ -167,19 +174,53 @@ pub struct Reply {
     pub outbox: Outbox,
     name: Arc<str>,
     ack: Option<i64>,
+    /// What its lines in the logs are found by.
+    correlation: Option<CorrelationId>,
+    count: Count,
+}
+
+/// How a command is counted when it is answered.
+#[derive(Debug, Clone)]
+struct Count {
+    meters: Meters,
+    /// Of the catalogue: names that others choose would have no bound.
+    command: &'static str,
+    since: Instant,
+}
+
+impl Count {
+    fn new(meters: &Meters, name: &str) -> Self {
+        Self { meters: meters.clone(), command: catalogue::label(name), since: Instant::now() }
+    }
+
+    fn count(&self, outcome: Cow<'static, str>) {
+        self.meters.command(self.command, outcome, Some(self.since.elapsed()));
+    }
 }
 
 impl Reply {
+    /// Counts it as a command of that name: what it carries, and not what carries it.
+    pub fn counts_as(&mut self, name: &str) {
+        self.count.command = catalogue::label(name);
+    }
+
+    /// By what its lines in the logs are found: who is told of a defect is told that, too.
+    pub fn correlate(&mut self, correlation: Option<CorrelationId>) {
+        self.correlation = correlation;
+    }
+
     /// Acknowledges with what the command answers, if an acknowledgement was asked for.
     pub fn ok(self, data: &impl Serialize) {
         self.answer(raw(&Ack::from(Ok(data))));
     }
 
     /// Acknowledges with an error, or tells it as event `error`.
-    pub fn err(self, mut error: WireError) {
+    pub fn err(self, error: WireError) {
+        let mut error = error.correlated(self.correlation.as_ref());
         if self.ack.is_some() {
             self.answer(raw(&Ack::<()>::from(Err(error))));
         } else {
+            self.count.count(error.code.name().into());
             error.event = Some(self.name.to_string());
             self.outbox.event("error", &error);
         }
@@ -195,6 +236,7 @@ impl Reply {
 
     /// Acknowledges with somebody else's acknowledgement, as its bytes.
     pub fn answer(self, answer: Box<RawValue>) {
+        self.count.count(outcome(&answer));
         if let Some(id) = self.ack {
             self.outbox.send(Message::Ack(id, answer));
         }
@@ -204,6 +246,19 @@ impl Reply {
     #[must_use]
     pub fn wants_ack(&self) -> bool {
         self.ack.is_some()
+    }
+}
+
+/// What an acknowledgement says, in one word. Most say that all is well, and those are not parsed for it.
+fn outcome(answer: &RawValue) -> Cow<'static, str> {
+    if answer.get().starts_with(r#"{"success":true"#) {
+        return "ok".into();
+    }
+    let ack = serde_json::from_str::<Ack<serde::de::IgnoredAny>>(answer.get());
+    match ack.map(Ack::into_result) {
+        Ok(Ok(_)) => "ok".into(),
+        Ok(Err(error)) => error.code.name().into(),
+        Err(_) => "other".into(),
     }
 }
 
@@ -233,17 +288,22 @@ pub fn mount<S: Service>(io: &SocketIo, path: &'static str, service: Arc<S>, tas
             let blocked =
                 info.filter(|_| socket.transport_type() == socketioxide::TransportType::Websocket);
             let blocked = blocked.map(|peer| peer.blocked.clone()).unwrap_or_default();
+            let meters = service.meters();
             let auth = auth.map_err(|why| {
                 tracing::warn!(?peer, why, "connection refused");
+                meters.refused(reason(why));
                 why.to_owned()
             })?;
             let handshake = Handshake { auth, headers: parts.headers.clone(), peer };
-            let attempt = attempt(info, &handshake).map_err(|locked| locked.to_string())?;
+            let attempt = attempt(info, &handshake).map_err(|locked| {
+                meters.refused("locked");
+                locked.to_string()
+            })?;
             let identity = Arc::clone(&service).authenticate(handshake).await;
             if let Some(attempt) = attempt {
                 if identity.is_ok() { attempt.succeeded() } else { attempt.failed() }
             }
-            let identity = identity?;
+            let identity = identity.inspect_err(|told| meters.refused(reason(told)))?;
             if let Some(peer) = info {
                 peer.let_in();
             }
@@ -261,6 +321,11 @@ fn attempt(peer: Option<&Peer>, handshake: &Handshake) -> Result<Option<Attempt>
     peer.zip(secret).map(|(peer, secret)| peer.attempt(secret)).transpose()
 }
 
+/// A refusal in one word of ours.
+fn reason(told: &str) -> &'static str {
+    if told == UNAUTHORIZED { "unauthorized" } else { "other" }
+}
+
 /// Made by the middleware, taken by the connect handler, which runs once the client has been let in.
 type Seed<I> = Arc<Mutex<Option<Connection<I>>>>;
 
@@ -271,15 +336,20 @@ fn open<S: Service>(
     peer: Option<SocketAddr>,
     tasks: &TaskTracker,
 ) {
-    let id = ConnectionId::random();
+    let (id, meters) = (ConnectionId::random(), service.meters());
     let socket = Arc::clone(sink.socket());
-    let (outbox, task) = outbox::spawn(sink, S::ENVELOPE, service.history());
-    tasks.spawn(async move { task.await.unwrap_or_default() });
+    let (outbox, task) = outbox::spawn(sink, S::ENVELOPE, service.history(), meters.clone());
+    let counted = meters.accepted();
+    tasks.spawn(async move {
+        task.await.unwrap_or_default();
+        drop(counted);
+    });
     let (sender, receiver) = mpsc::channel(INBOX);
     let inbox = Arc::new(Inbox {
         open: Mutex::new(Some(Open {
             outbox: outbox.clone(),
             sender,
+            meters,
             allowance: service.allowance(&identity),
         })),
         bytes: Arc::default(),
@@ -314,6 +384,7 @@ struct Open {
     outbox: Outbox,
     sender: mpsc::Sender<Box<Command>>,
     allowance: Option<Arc<Allowance>>,
+    meters: Meters,
 }
 
 impl Inbox {
@@ -334,7 +405,13 @@ impl Inbox {
 
 impl Open {
     fn push(&self, value: &Value, ack: Option<i64>, bytes: &Arc<AtomicUsize>) {
-        let reply = |name: &str| Reply { outbox: self.outbox.clone(), name: name.into(), ack };
+        let reply = |name: &str| Reply {
+            outbox: self.outbox.clone(),
+            name: name.into(),
+            ack,
+            correlation: None,
+            count: Count::new(&self.meters, name),
+        };
         let Value::Str(text, attachments) = value else { return };
         let allowance = self.allowance.as_ref();
         if allowance.is_some_and(|allowed| allowed.take(text.len(), Instant::now()).is_err()) {
@@ -355,14 +432,20 @@ impl Open {
             ));
         }
         let Some(weight) = Weight::of(text.len(), bytes) else {
-            return self.outbox.refuse(ack);
+            return self.refuse(&name, ack);
         };
         let arguments = packet.iter().skip(1).map(|&argument| argument.to_owned()).collect();
-        let reply = reply(&name);
+        let (reply, label) = (reply(&name), catalogue::label(&name));
         let command = Box::new(Command { name, arguments, reply, _weight: weight });
         if let Err(mpsc::error::TrySendError::Full(_)) = self.sender.try_send(command) {
-            self.outbox.refuse(ack);
+            self.refuse(label, ack);
         }
+    }
+
+    fn refuse(&self, name: &str, ack: Option<i64>) {
+        let code = ErrorCode::RateLimited.name();
+        self.meters.command(catalogue::label(name), code.into(), None);
+        self.outbox.refuse(ack);
     }
 }
 
@@ -371,7 +454,7 @@ impl Open {
 pub fn take(text: &str) -> Result<Command, Message> {
     let (outbox, mut told) = Outbox::channel();
     let (sender, mut commands) = mpsc::channel(1);
-    Open { outbox, sender, allowance: None }.push(
+    Open { outbox, sender, allowance: None, meters: Meters::default() }.push(
         &Value::Str(text.to_owned().into(), None),
         Some(1),
         &Arc::default(),
@@ -486,7 +569,7 @@ mod tests {
         let (sender, mut commands) = mpsc::channel(100);
         let rate = crate::rate::Rate::per_second;
         let allowance = Some(Arc::new(Allowance::new(rate(1), rate(0))));
-        let open = Open { outbox, sender, allowance };
+        let open = Open { outbox, sender, allowance, meters: Meters::default() };
 
         for _ in 0..50 {
             open.push(&Value::Str(r#"["x"]"#.into(), None), Some(1), &Arc::default());

@@ -25,10 +25,12 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
+use tracing::Instrument;
 
 use crate::deadline;
 use crate::gate::{Gate, Refused};
 use crate::listen::{Listener, Peer, StallStream};
+use crate::meters::Meters;
 use crate::namespace;
 use crate::tls::Tls;
 
@@ -79,6 +81,8 @@ pub struct Door {
     pub gate: Gate,
     /// Without it, everybody in between can read along.
     pub tls: Option<Tls>,
+    /// Counts what goes through.
+    pub meters: Meters,
 }
 
 /// Serves until `stop`, then says goodbye to every socket and waits for `tasks`, `grace` at most.
@@ -95,7 +99,8 @@ pub async fn serve(
 ) -> io::Result<()> {
     // Or every request would get layers of its own, and with them a Socket.IO server of its own.
     let router = router.with_state(());
-    let server = tokio::spawn(accept(door, router, tasks.clone(), stop.clone()));
+    let accepting = accept(door, router, tasks.clone(), stop.clone());
+    let server = tokio::spawn(accepting.in_current_span());
     stop.cancelled().await;
     server.abort();
     let open = Namespace::ALL.iter().filter_map(|namespace| io.of(namespace.path()));
@@ -112,8 +117,8 @@ pub async fn serve(
 
 /// Accepts connections until it is dropped.
 async fn accept(door: Door, router: Router, tasks: TaskTracker, stop: CancellationToken) {
-    let Door { listener, gate, tls } = door;
-    let listener = Listener::new(listener, gate);
+    let Door { listener, gate, tls, meters } = door;
+    let listener = Listener::new(listener, gate, meters);
     let certificate = async {
         match &tls {
             Some(tls) => tls.watch().await,
@@ -124,7 +129,7 @@ async fn accept(door: Door, router: Router, tasks: TaskTracker, stop: Cancellati
         loop {
             let (stream, peer) = listener.accept().await;
             let (router, tls, stop) = (router.clone(), tls.clone(), stop.clone());
-            tasks.spawn(serve_one(stream, peer, tls, router, stop));
+            tasks.spawn(serve_one(stream, peer, tls, router, stop).in_current_span());
         }
     };
     tokio::join!(certificate, accepting);

@@ -14,6 +14,7 @@ pub mod backoff;
 mod book;
 mod endpoint;
 mod handle;
+mod meters;
 mod packet;
 mod pump;
 mod reach;
@@ -23,6 +24,7 @@ mod worker;
 
 pub use endpoint::{Endpoint, InvalidEndpoint};
 pub use handle::{Answer, Call, CallError, Link, Session, Signal, WhenDown, arguments};
+pub use meters::Meters;
 #[cfg(fuzzing)]
 pub use packet::rewrite;
 pub use reach::{OutOfReach, Reach};
