@@ -1,8 +1,8 @@
 //! The `longshore` program: starts the tiers, and talks to a controller from the command line.
 //!
 //! [`cli`] and [`settings`] say what can be asked for, [`up`] starts both tiers in one process, [`tiers`] each
-//! alone; [`chat`], [`clients`] and [`agents`] are the commands that talk to a running controller, over
-//! its Socket.IO namespace and its REST interface ([`api`]).
+//! alone; [`connect`], [`run`], [`replay`], [`runs`] and [`conversations`] talk to agents over a controller's Socket.IO
+//! namespace, [`clients`] and [`agents`] use its REST interface ([`api`]).
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -11,13 +11,22 @@ use tracing_subscriber::EnvFilter;
 
 pub mod agents;
 pub mod api;
-pub mod chat;
+mod choose;
 pub mod cli;
 pub mod clients;
+pub mod connect;
+pub mod conversations;
 pub mod directories;
 pub mod health;
+pub mod hint;
+mod line;
+mod paint;
 pub mod presets;
+pub mod progress;
+pub mod replay;
+pub mod run;
 pub mod run_file;
+pub mod runs;
 pub mod secret;
 pub mod settings;
 pub mod stop;
@@ -45,10 +54,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     match log(&invocation.cli).and_then(|()| execute(invocation)) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::FAILURE
-        }
+        Err(error) => hint::report(&error),
     }
 }
 
@@ -60,7 +66,11 @@ fn execute(Invocation { cli, agents: specs }: Invocation) -> anyhow::Result<()> 
         Command::Manager(manager) => block_on(tiers::manager(manager, specs, directories)),
         Command::Client(command) => clients::execute(command, &directories),
         Command::Agent(command) => agents::execute(command, &directories),
-        Command::Chat(chat) => block_on(chat::chat(chat, directories)),
+        Command::Connect(connect) => block_on(connect::connect(connect, directories)),
+        Command::Run(run) => block_on(run::run(run, directories)),
+        Command::Replay(replay) => block_on(replay::replay(replay, directories)),
+        Command::Runs(command) => block_on(runs::execute(command, directories)),
+        Command::Conversations(command) => block_on(conversations::execute(command, directories)),
         Command::Health { url } => health::execute(url.as_deref()),
     }
 }
