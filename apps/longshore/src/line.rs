@@ -70,7 +70,7 @@ pub(crate) enum News {
     /// The conversation is followed from here on; again, after a connection was lost.
     Joined(Box<Joined>),
     /// The conversation cannot be followed.
-    NotJoined(ConversationId, WireError),
+    NotJoined(WireError),
     /// The conversation that was followed is gone since the connection was lost.
     Gone(WireError),
     /// The log that was followed has been replaced: what follows is another, from its beginning.
@@ -190,7 +190,7 @@ impl Line {
         loop {
             match self.next().await {
                 News::Joined(joined) => return Ok(*joined),
-                News::NotJoined(_, error) | News::Gone(error) => return Err(Failed::Refused(error)),
+                News::NotJoined(error) | News::Gone(error) => return Err(Failed::Refused(error)),
                 // Nothing that is followed has been told yet.
                 _ => {}
             }
@@ -359,7 +359,7 @@ impl Line {
             }
             Err(Failed::Refused(error)) if is_coming => {
                 self.coming = None;
-                self.news.push_back(News::NotJoined(id.clone(), error));
+                self.news.push_back(News::NotJoined(error));
             }
             Err(Failed::Refused(error)) => {
                 self.place.take_if(|place| place.conversation == *id);

@@ -1,48 +1,50 @@
-//! The connection to the controller: follows one agent, sends lines, survives lost connections.
+//! One talk: what comes from the line, from the keyboard and from commands, one thing after the other.
 
-use std::io::{self, Write};
+mod typed;
 
-use anyhow::{anyhow, bail};
-use link::{CallError, Endpoint, InvalidEndpoint, Link, Signal, WhenDown};
-use protocol::agents::{AgentInfo, Chat, Login, RespondInteraction};
-use protocol::catalogue::Namespace;
-use protocol::clients::{ClientAuth, Forward, ForwardedEvent, SetClient};
-use protocol::names::{agents, clients};
-use protocol::{Ack, ClientId, ErrorCode, InteractionId, MessageId, RunId, ViewerId, WireError};
-use serde::Serialize;
-use serde_json::value::{RawValue, to_raw_value};
-use tokio::sync::mpsc;
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use anyhow::bail;
+use jiff::tz::TimeZone;
+use protocol::agents::{
+    AgentInfo, Chat, ConversationInfo, InteractionRequest, Joined, Queue, QueueUpdate, RunState,
+};
+use protocol::clients::ForwardedEvent;
+use protocol::names::agents;
+use protocol::{ClientId, RunId};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
-use super::screen::Screen;
+use super::commands::{Asked, Effect, Here};
+use super::keys::Keys;
+use super::output::Output;
+use super::remembered::{Last, Memory};
+use super::screen::{Kind, Screen};
 use super::transcript::{Shown, Transcript};
-use crate::api::Controller;
+use crate::choose::DEFAULT_CONVERSATION;
+use crate::conversations::Shelf;
+use crate::line::{Line, News};
+use crate::run::{Outcome, chat};
 
-/// Leaves the conversation, when typed on a terminal.
-const EXIT: &str = "/exit";
+/// Pieces of an answer are drawn together, at most so late: each is a new picture of the line that is edited.
+const PACE: Duration = Duration::from_millis(30);
 
-/// Whom to talk to.
+/// Whom to talk to, and how.
 pub(super) struct Target {
-    pub(super) controller: Controller,
     pub(super) client: ClientId,
     pub(super) agent: AgentInfo,
+    pub(super) conversation: ConversationInfo,
     /// How many entries of history to show.
     pub(super) history: u64,
-}
-
-/// Why a command did not succeed.
-enum Failed {
-    /// The controller or the manager refused it.
-    Refused(WireError),
-    /// It never got there, or no answer came back.
-    Lost(CallError),
-}
-
-/// A call that ended.
-enum Done {
-    LoggedIn(Result<(), Failed>),
-    Sent(RunId, Result<(), Failed>),
-    Answered(Result<(), Failed>),
+    pub(super) no_reconnect: bool,
+    /// What is said first, each when the one before is answered.
+    pub(super) script: VecDeque<String>,
+    /// Whether we stay after that.
+    pub(super) stays: bool,
+    /// Where the conversation is remembered, if it is.
+    pub(super) memory: Option<Memory>,
 }
 
 /// Whether to go on.
@@ -51,290 +53,400 @@ enum Next {
     End,
 }
 
-/// One conversation on one screen. Its task owns everything; calls run beside it, so that signals are
-/// always drained.
-pub(super) struct Session<W> {
-    link: Link,
-    signals: mpsc::Receiver<Signal>,
-    calls: JoinSet<Done>,
-    target: Target,
+/// A talk. Its task owns everything; commands run beside it, so that the line is always drained.
+pub(super) struct Session {
+    line: Line,
+    to: Target,
+    output: Output,
+    screen: Screen,
     transcript: Transcript,
-    screen: Screen<W>,
-    piped: bool,
+    keys: Keys,
+    queue: Queue,
+    jobs: JoinSet<anyhow::Result<Vec<Effect>>>,
+    /// What the user was asked to say yes or no to.
+    asking: Option<Asked>,
+    /// Where we are going to be.
+    going: Option<(AgentInfo, ConversationInfo)>,
+    /// Questions that were open when we came; those that the history did not have are shown behind it.
+    open: Vec<InteractionRequest>,
+    /// We have been in a conversation.
+    arrived: bool,
+    /// Somebody has been asked for the first line.
+    prompted: bool,
     /// History has been shown, so that lines may follow it.
     ready: bool,
-    /// The connection was lost after it had been there, and the user was told.
     away: bool,
-    /// From a pipe: the run whose end the next line waits for.
+    /// Of a script: the run whose end the next line waits for.
     answering: Option<RunId>,
+    /// All that a script said has been answered.
+    all_well: bool,
     input_ended: bool,
+    /// Pieces of an answer that are not drawn yet, and when they are.
+    pieces: Option<(Shown, Instant)>,
 }
 
-impl<W: Write> Session<W> {
-    pub(super) fn open(
-        target: Target,
-        screen: Screen<W>,
-        piped: bool,
-    ) -> Result<Self, InvalidEndpoint> {
-        let auth = ClientAuth {
-            token: Some(target.controller.token.clone()),
-            client_key: Some(ViewerId::random().to_string()),
-        };
-        let auth = serde_json::to_value(auth).expect("an auth object has only texts");
-        let endpoint = Endpoint::new(&target.controller.url, Namespace::Clients.path(), auth)?;
-        let (link, signals) = Link::open(endpoint);
-        Ok(Self {
-            link,
-            signals,
-            calls: JoinSet::new(),
-            transcript: Transcript::new(target.agent.name.clone()),
-            target,
+impl Session {
+    pub(super) fn new(line: Line, to: Target, output: Output) -> Self {
+        let screen = Screen::new(output.kind(), output.paint(), TimeZone::system());
+        Self {
+            transcript: Transcript::new(to.agent.name.clone(), line.viewer().cloned()),
+            going: Some((to.agent.clone(), to.conversation.clone())),
+            line,
+            to,
+            output,
             screen,
-            piped,
+            keys: Keys::default(),
+            queue: Queue::default(),
+            jobs: JoinSet::new(),
+            asking: None,
+            open: Vec::new(),
+            arrived: false,
+            prompted: false,
             ready: false,
             away: false,
             answering: None,
+            all_well: true,
             input_ended: false,
-        })
+            pieces: None,
+        }
     }
 
-    /// Until the input has ended and been answered, or the user leaves.
-    pub(super) async fn run(mut self, mut input: mpsc::Receiver<String>) -> anyhow::Result<()> {
+    /// Until the input has ended and been answered, or the user leaves. Whether all that a script said was answered.
+    pub(super) async fn run(mut self, stop: CancellationToken) -> anyhow::Result<bool> {
+        let (agent, id) = (&self.to.agent.agent_id, &self.to.conversation.conversation_id);
+        self.line.follow(agent.clone(), id.clone(), self.to.history);
+        if self.output.is_edited() {
+            self.jobs.spawn(self.here().names());
+        }
         let result = loop {
-            let takes_input =
-                !self.input_ended && self.ready && (!self.piped || self.answering.is_none());
+            self.follow_script();
+            if self.is_finished() {
+                break Ok(());
+            }
+            let at = self.pieces.as_ref().map(|(_, at)| *at);
+            let wants_line = self.is_free() && !self.input_ended;
             let next = tokio::select! {
-                Some(signal) = self.signals.recv() => self.on_signal(signal),
-                Some(Ok(done)) = self.calls.join_next() => self.on_done(done),
-                line = input.recv(), if takes_input => self.on_input(line),
+                news = self.line.next() => self.on_news(news).await,
+                Some(Ok(done)) = self.jobs.join_next() => self.on_effects(done).await,
+                input = self.output.input(wants_line) => self.on_input(input).await,
+                () = draw(at) => self.draw().await.map(|()| Next::Go),
+                () = stop.cancelled() => Ok(Next::End),
             };
             match next {
-                Ok(Next::Go) if self.is_finished() => break Ok(()),
                 Ok(Next::Go) => {}
                 Ok(Next::End) => break Ok(()),
                 Err(error) => break Err(error),
             }
         };
-        self.screen.close()?;
-        self.link.close().await;
-        result
+        self.draw().await.ok();
+        self.output.close();
+        result.map(|()| self.all_well)
+    }
+
+    /// Whether the next line of a script or a pipe may be said.
+    fn is_free(&self) -> bool {
+        self.ready && self.answering.is_none() && self.to.script.is_empty()
     }
 
     fn is_finished(&self) -> bool {
-        self.input_ended && self.answering.is_none() && self.calls.is_empty()
+        let said_all = self.is_free() && self.line.has_said_all() && self.jobs.is_empty();
+        said_all && (self.input_ended || !self.to.stays)
     }
 
-    fn on_signal(&mut self, signal: Signal) -> anyhow::Result<Next> {
-        match signal {
-            Signal::Connected(session) => {
-                let select = raw(&SetClient { client_id: self.target.client.clone() });
-                let login = self.login();
-                self.calls.spawn(async move {
-                    let result = async {
-                        answer(session.call(clients::SET_CLIENT, &[&select]).await)?;
-                        answer(session.call(clients::FORWARD, &[&login]).await)
-                    };
-                    let result = result.await;
-                    session.ready();
-                    Done::LoggedIn(result)
-                });
-            }
-            Signal::Refused { message } if !self.away => {
-                bail!("{} refuses the token: {message}", self.target.controller.url)
-            }
-            Signal::Refused { message } => self.note(&format!("refused: {message}"))?,
-            Signal::Down { .. } if !self.away => {
+    fn follow_script(&mut self) {
+        if self.ready
+            && self.answering.is_none()
+            && let Some(text) = self.to.script.pop_front()
+        {
+            self.answering = self.say(text, false);
+            // Behind the last one somebody may type.
+        } else if self.is_free() && self.to.stays && !std::mem::replace(&mut self.prompted, true) {
+            self.output.go_on();
+        }
+    }
+
+    fn here(&self) -> Here {
+        Here {
+            caller: self.line.caller(),
+            agent: self.to.agent.clone(),
+            conversation: self.to.conversation.conversation_id.clone(),
+        }
+    }
+
+    async fn on_news(&mut self, news: News) -> anyhow::Result<Next> {
+        match news {
+            News::Event(event) => return self.on_event(&event).await,
+            News::Joined(joined) => self.on_joined(*joined).await?,
+            News::Back if std::mem::take(&mut self.away) => self.note("connected again").await?,
+            News::Lost if self.to.no_reconnect => bail!("the connection was lost"),
+            News::Lost => {
                 self.away = true;
-                self.note("connection lost, reconnecting")?;
+                self.note("connection lost, reconnecting").await?;
             }
-            Signal::Down { .. } | Signal::Retrying { .. } | Signal::RetryFailed { .. } => {}
-            Signal::Event { name, payload } => self.on_event(&name, &payload)?,
+            News::Refused(message) => self.note(&format!("refused: {message}")).await?,
+            News::ManagerAway => self.note("the manager is away; waiting for it").await?,
+            News::ManagerBack => self.note("the manager is back").await?,
+            News::Replaced => {
+                self.transcript.replaced();
+                self.note("the history was replaced; here it is from its beginning").await?;
+            }
+            News::NotJoined(error) => match self.line.followed() {
+                None => bail!("{}", error.message),
+                Some(_) => {
+                    self.going = None;
+                    let still = &self.to.conversation.name;
+                    let note = format!("{}; still in \"{still}\"", error.message);
+                    self.note(&note).await?;
+                }
+            },
+            News::Gone(error) => return self.on_gone(&error.message).await,
+            News::Said(run, Err(error)) => self.on_refused(&run, &error.message).await?,
+            News::Said(_, Ok(accepted)) => {
+                if accepted.state == RunState::Queued
+                    && let Some(before) = accepted.position
+                {
+                    self.aside(&format!("queued, {before} before it")).await?;
+                }
+            }
+            News::Told(name, payload) => self.on_notice(&name, payload.get()).await?,
+            News::Back => {}
         }
         Ok(Next::Go)
     }
 
-    fn on_event(&mut self, name: &str, payload: &RawValue) -> anyhow::Result<()> {
-        match name {
-            clients::FORWARDED_EVENT => {
-                let Ok(event) = serde_json::from_str::<ForwardedEvent>(payload.get()) else {
-                    return Ok(());
-                };
-                for shown in self.transcript.on_event(&event.event, event.payload.get()) {
-                    self.show(&shown)?;
-                }
+    async fn on_event(&mut self, event: &ForwardedEvent) -> anyhow::Result<Next> {
+        if event.event == agents::QUEUE_UPDATE {
+            let update = serde_json::from_str::<QueueUpdate>(event.payload.get()).ok();
+            let here = &self.to.conversation.conversation_id;
+            if let Some(update) = update.filter(|update| update.conversation_id == *here) {
+                self.queue = update.queue;
             }
-            clients::REMOTE_DISCONNECTED => self.note("the manager is away; waiting for it")?,
-            clients::REMOTE_RECONNECTED => {
-                self.note("the manager is back")?;
-                if !self.ready {
-                    self.log_in_later();
-                }
+            return Ok(Next::Go);
+        }
+        self.on_notice(&event.event, event.payload.get()).await?;
+        for shown in self.transcript.on_event(&event.event, event.payload.get()) {
+            match shown {
+                Shown::Deleted => return self.on_gone("the conversation was deleted").await,
+                shown => self.show(shown).await?,
             }
-            _ => {}
+        }
+        Ok(Next::Go)
+    }
+
+    async fn on_joined(&mut self, joined: Joined) -> anyhow::Result<()> {
+        let is_there = |(_, info): &mut (AgentInfo, ConversationInfo)| {
+            info.conversation_id == joined.conversation_id
+        };
+        if let Some((agent, info)) = self.going.take_if(is_there) {
+            self.transcript = Transcript::new(agent.name.clone(), self.line.viewer().cloned());
+            let is_first = !std::mem::replace(&mut self.arrived, true);
+            (self.to.agent, self.to.conversation) = (agent, info);
+            self.ready = false;
+            if !is_first {
+                let name = &self.to.conversation.name;
+                self.print(format!("Switched to conversation \"{name}\".\n")).await?;
+            }
+            self.remember();
+        }
+        self.to.conversation.name.clone_from(&joined.name);
+        self.transcript.joined(&joined);
+        if joined.read_only {
+            self.note("this conversation takes no messages").await?;
+        }
+        (self.queue, self.open) = (joined.queue, joined.interactions);
+        Ok(())
+    }
+
+    fn remember(&self) {
+        if let Some(memory) = &self.to.memory {
+            memory.remember(&Last {
+                client_id: self.to.client.clone(),
+                agent_id: self.to.agent.agent_id.clone(),
+                conversation_id: self.to.conversation.conversation_id.clone(),
+            });
+        }
+    }
+
+    /// The conversation is gone: a person goes on in the default one, a script cannot.
+    async fn on_gone(&mut self, why: &str) -> anyhow::Result<Next> {
+        if !self.output.is_edited() {
+            bail!("{why}");
+        }
+        self.note(why).await?;
+        let (agent, shelf) = (self.to.agent.clone(), Shelf::new(self.line.caller(), self.to.agent.agent_id.clone()));
+        self.jobs.spawn(async move {
+            let info = shelf.find_or_create(DEFAULT_CONVERSATION).await?;
+            Ok(vec![Effect::Go(agent, info)])
+        });
+        Ok(Next::Go)
+    }
+
+    async fn on_refused(&mut self, run: &RunId, why: &str) -> anyhow::Result<()> {
+        if self.answering.take_if(|answering| answering == run).is_some() {
+            self.all_well = false;
+            if !self.output.is_edited() {
+                bail!("send the message: {why}");
+            }
+        }
+        self.note(&format!("not sent: {why}")).await
+    }
+
+    /// Something that a server has to say to everybody.
+    async fn on_notice(&mut self, name: &str, payload: &str) -> anyhow::Result<()> {
+        #[derive(serde::Deserialize)]
+        struct Notice {
+            message: String,
+        }
+        if name == "serverNotice"
+            && let Ok(notice) = serde_json::from_str::<Notice>(payload)
+        {
+            self.note(&notice.message).await?;
         }
         Ok(())
     }
 
-    fn show(&mut self, shown: &Shown) -> io::Result<()> {
-        match shown {
-            Shown::HistoryEnd => self.ready = true,
-            Shown::Ended(run) if self.answering.as_ref() == Some(run) => self.answering = None,
-            _ => {}
-        }
-        let hidden = !self.ready && self.target.history == 0;
-        if hidden { Ok(()) } else { self.screen.show(shown) }
-    }
-
-    fn on_done(&mut self, done: Done) -> anyhow::Result<Next> {
-        match done {
-            Done::LoggedIn(Ok(())) if self.away => {
-                self.away = false;
-                self.note("connected again")?;
+    async fn on_effects(&mut self, done: anyhow::Result<Vec<Effect>>) -> anyhow::Result<Next> {
+        let effects = match done {
+            Ok(effects) => effects,
+            Err(error) => {
+                self.note(&format!("{error:#}")).await?;
+                return Ok(Next::Go);
             }
-            Done::LoggedIn(Err(Failed::Refused(error)))
-                if error.code == ErrorCode::RemoteUnavailable =>
-            {
-                self.note("the manager is away; waiting for it")?;
-            }
-            Done::LoggedIn(Err(Failed::Refused(error))) => bail!("{}", error.message),
-            // A lost connection is told by its own signal, and the next one logs in again.
-            Done::LoggedIn(Ok(()) | Err(Failed::Lost(_)))
-            | Done::Sent(_, Ok(()))
-            | Done::Answered(Ok(())) => {}
-            Done::Answered(Err(Failed::Refused(error))) => self.note(&error.message)?,
-            Done::Answered(Err(Failed::Lost(error))) => {
-                self.note(&format!("not answered: {error}"))?;
-            }
-            Done::Sent(run, Err(failed)) => {
-                let why = match failed {
-                    Failed::Refused(error) => anyhow!(error.message),
-                    Failed::Lost(error) => anyhow!(error),
-                };
-                if self.piped {
-                    return Err(why.context("send the message"));
+        };
+        for effect in effects {
+            match effect {
+                Effect::Show(lines) => self.print(lines).await?,
+                Effect::Know(conversations, agents) => self.output.name(|names| {
+                    names.conversations = conversations;
+                    names.agents = agents.unwrap_or(std::mem::take(&mut names.agents));
+                }),
+                Effect::Ask(question, asked) => {
+                    self.asking = Some(*asked);
+                    self.print(format!("{question}\n")).await?;
                 }
-                self.note(&format!("not sent: {why:#}"))?;
-                self.answering.take_if(|answering| *answering == run);
+                Effect::Go(agent, info) => {
+                    let (id, conversation) = (agent.agent_id.clone(), info.conversation_id.clone());
+                    self.going = Some((agent, info));
+                    self.line.follow(id, conversation, self.to.history);
+                }
+                Effect::Recall(history) => {
+                    let mut past = Transcript::new(self.to.agent.name.clone(), None);
+                    past.recalls(&self.to.conversation.conversation_id);
+                    for event in history.events {
+                        for shown in past.on_event(&event.event, event.payload.get()) {
+                            let lines = self.screen.show(&shown, self.output.columns());
+                            self.print(lines).await?;
+                        }
+                    }
+                }
             }
         }
         Ok(Next::Go)
     }
 
-    fn on_input(&mut self, line: Option<String>) -> anyhow::Result<Next> {
-        let Some(line) = line else {
-            self.input_ended = true;
-            return Ok(if self.piped { Next::Go } else { Next::End });
-        };
-        self.screen.entered();
-        if !self.piped && line.trim() == EXIT {
-            return Ok(Next::End);
+    /// Says it now, instead of what the agent does.
+    fn interrupt(&mut self, text: String) {
+        let mut message = self.message(text);
+        message.interrupt = true;
+        self.line.say(message);
+    }
+
+    /// Says it; gives the run that is going to answer. What was typed on the terminal stands there already.
+    fn say(&mut self, text: String, is_typed: bool) -> Option<RunId> {
+        let message = self.message(text);
+        let run = message.run_id.clone();
+        if let Some(id) = message.message_id.clone().filter(|_| is_typed) {
+            self.transcript.typed(id);
         }
-        if line.trim().is_empty() {
-            self.screen.prompt()?;
-            return Ok(Next::Go);
+        self.line.say(message);
+        run
+    }
+
+    fn message(&self, text: String) -> Chat {
+        let message = chat(text, self.to.conversation.conversation_id.clone(), RunId::random());
+        Chat { agent_id: Some(self.to.agent.agent_id.clone()), ..message }
+    }
+
+    async fn show(&mut self, shown: Shown) -> anyhow::Result<()> {
+        if let Shown::Ended { run, outcome, .. } = &shown
+            && self.answering.take_if(|answering| answering == run).is_some()
+        {
+            self.all_well &= *outcome == Outcome::Done;
         }
-        match self.transcript.answer(&line).filter(|_| !self.piped) {
-            Some((interaction, value)) => self.respond(interaction, value),
-            None => self.send(line),
+        let is_hidden = !self.ready && self.to.history == 0;
+        match shown {
+            Shown::HistoryEnd(had) => {
+                self.draw().await?;
+                let lines = self.screen.show(&Shown::HistoryEnd(had && !is_hidden), self.output.columns());
+                self.print(lines).await?;
+                self.ready = true;
+                for request in std::mem::take(&mut self.open) {
+                    if self.transcript.asked.ask(request.body.clone()) {
+                        let asked = Shown::Asked(self.to.agent.name.clone(), request.body);
+                        self.print_shown(&asked).await?;
+                    }
+                }
+                Ok(())
+            }
+            // What is asked has to be answered, whatever of the past is wanted.
+            shown if is_hidden && !matches!(shown, Shown::Asked(..)) => Ok(()),
+            Shown::Delta { run, text, time, who } => match &mut self.pieces {
+                Some((Shown::Delta { run: same, text: before, .. }, _)) if *same == run => {
+                    before.push_str(&text);
+                    Ok(())
+                }
+                _ => {
+                    self.draw().await?;
+                    let at = Instant::now() + PACE;
+                    self.pieces = Some((Shown::Delta { run, text, time, who }, at));
+                    Ok(())
+                }
+            },
+            shown => {
+                self.draw().await?;
+                self.print_shown(&shown).await
+            }
         }
-        Ok(Next::Go)
     }
 
-    fn send(&mut self, message: String) {
-        let (message_id, run_id) = (MessageId::random(), RunId::random());
-        if self.piped {
-            self.answering = Some(run_id.clone());
-        } else {
-            self.transcript.typed(message_id.clone());
+    /// Draws the pieces that wait.
+    async fn draw(&mut self) -> anyhow::Result<()> {
+        match self.pieces.take() {
+            Some((pieces, _)) => self.print_shown(&pieces).await,
+            None => Ok(()),
         }
-        let chat = Chat {
-            agent_id: Some(self.target.agent.agent_id.clone()),
-            message,
-            conversation_id: None,
-            message_id: Some(message_id),
-            run_id: Some(run_id.clone()),
-            interrupt: false,
-            ephemeral: false,
-            response_mode: None,
-        };
-        let forward = self.forward(agents::CHAT, &chat);
-        let link = self.link.clone();
-        self.calls.spawn(async move {
-            // The message has an id, so sending it again after a reconnect changes nothing.
-            Done::Sent(
-                run_id,
-                answer(link.call(clients::FORWARD, &[&forward], WhenDown::Wait).await),
-            )
-        });
     }
 
-    /// Answers what the agent asks.
-    fn respond(&mut self, interaction_id: InteractionId, value: String) {
-        let respond = RespondInteraction {
-            agent_id: None,
-            interaction_id,
-            value: Some(value.into()),
-            cancel: false,
-        };
-        let forward = self.forward(agents::RESPOND_INTERACTION, &respond);
-        let link = self.link.clone();
-        self.calls.spawn(async move {
-            let answered = link.call(clients::FORWARD, &[&forward], WhenDown::Wait).await;
-            Done::Answered(answer(answered))
-        });
+    async fn print_shown(&mut self, shown: &Shown) -> anyhow::Result<()> {
+        if self.output.has_moved() {
+            self.screen.cut();
+        }
+        let lines = self.screen.show(shown, self.output.columns());
+        Ok(self.output.print(lines).await?)
     }
 
-    /// The login that resumes where the transcript ends.
-    fn login(&self) -> Box<RawValue> {
-        let cursor = self.transcript.cursor();
-        let login = Login {
-            agent_id: self.target.agent.agent_id.clone(),
-            password: None,
-            resume_token: None,
-            conversation_id: None,
-            limit: cursor.is_none().then_some(self.target.history.max(1)),
-            after_seq: cursor.as_ref().map(|(seq, _)| *seq),
-            epoch: cursor.map(|(_, epoch)| epoch),
-            observe: false,
-        };
-        self.forward(agents::LOGIN, &login)
+    async fn print(&mut self, lines: String) -> anyhow::Result<()> {
+        self.screen.cut();
+        Ok(self.output.print(lines).await?)
     }
 
-    /// After the manager came back, for a login that it missed.
-    fn log_in_later(&mut self) {
-        let (forward, link) = (self.login(), self.link.clone());
-        self.calls.spawn(async move {
-            Done::LoggedIn(answer(link.call(clients::FORWARD, &[&forward], WhenDown::Fail).await))
-        });
+    async fn note(&mut self, text: &str) -> anyhow::Result<()> {
+        self.draw().await?;
+        self.print_shown(&Shown::Note(text.to_owned())).await
     }
 
-    fn forward(&self, event: &str, payload: &impl Serialize) -> Box<RawValue> {
-        raw(&Forward {
-            event: event.to_owned(),
-            payload: Some(raw(payload)),
-            agent_id: Some(self.target.agent.agent_id.clone()),
-        })
-    }
-
-    fn note(&mut self, text: &str) -> io::Result<()> {
-        self.screen.show(&Shown::Note(text.to_owned()))
+    async fn aside(&mut self, text: &str) -> anyhow::Result<()> {
+        if self.output.kind() == Kind::Pipe {
+            return Ok(());
+        }
+        self.draw().await?;
+        self.print_shown(&Shown::Aside(text.to_owned())).await
     }
 }
 
-fn raw(payload: &impl Serialize) -> Box<RawValue> {
-    to_raw_value(payload).expect("a payload has only texts, numbers and objects")
-}
-
-/// What an acknowledgement says; its data is of no interest here, because events carry it too.
-fn answer(result: Result<Box<RawValue>, CallError>) -> Result<(), Failed> {
-    let ack = result.map_err(Failed::Lost)?;
-    let ack: Result<Ack<serde::de::IgnoredAny>, _> = serde_json::from_str(ack.get());
-    match ack.map(Ack::into_result) {
-        Ok(Err(error)) => Err(Failed::Refused(error)),
-        Ok(Ok(_)) => Ok(()),
-        Err(error) => {
-            tracing::warn!(%error, "acknowledgement of another shape");
-            Ok(())
-        }
+async fn draw(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
     }
 }

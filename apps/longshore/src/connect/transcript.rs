@@ -1,13 +1,16 @@
-//! What has been said so far: turns events into what is to be shown, each once, and keeps the cursor.
+//! What has been said so far: turns events into what is to be shown.
 
 use protocol::agents::{
     AgentChanged, AgentResponse, ChatEvent, ChatEventBody, ChatMessage, ChatMessageBody,
-    ConversationAction, ConversationUpdate, EntryHead, HistoryEnd, InteractionKind,
-    InteractionRequest, InteractionRequestBody, InteractionState, InteractionUpdate, LiveEvent,
-    LiveEventBody, LoginSuccess, RunEvent, RunReason, RunState,
+    ConversationAction, ConversationUpdate, EntryHead, InteractionRequest, InteractionRequestBody,
+    InteractionState, InteractionUpdate, Joined, LiveEvent, LiveEventBody, PlanStatus, RunEvent,
+    RunState, Usage,
 };
 use protocol::names::agents as names;
-use protocol::{ConversationId, Epoch, InteractionId, MessageId, RunId, Seq, Timestamp};
+use protocol::{ConversationId, MessageId, RunId, Seq, Timestamp, ViewerId};
+
+use super::asked::Asked;
+use crate::run::{Outcome, explain};
 
 /// Something to show.
 #[derive(Debug, Clone, PartialEq)]
@@ -47,43 +50,50 @@ pub(super) enum Shown {
     },
     /// Something to know.
     Note(String),
+    /// Something beside the answer: tools, thoughts, plans.
+    Aside(String),
+    /// The agent asks.
+    Asked(String, InteractionRequestBody),
     /// A run ended.
-    Ended(RunId),
-    /// All history has been shown.
-    HistoryEnd,
+    Ended {
+        /// The run.
+        run: RunId,
+        /// How.
+        outcome: Outcome,
+        /// Why, where it did not end well.
+        why: Option<String>,
+        /// How long it took.
+        millis: Option<u64>,
+        /// What it cost.
+        usage: Option<Usage>,
+        /// It was over before we came.
+        is_history: bool,
+    },
+    /// All history has been shown; whether there was any.
+    HistoryEnd(bool),
+    /// The conversation is gone.
+    Deleted,
 }
 
-/// What has been said in one conversation, as far as it was shown.
-#[derive(Debug)]
+/// What has been said in one conversation.
+#[derive(Debug, Default)]
 pub(super) struct Transcript {
     agent_name: String,
     conversation: Option<ConversationId>,
-    epoch: Option<Epoch>,
-    seen: Seq,
+    /// Entries up to here are history.
+    head: Seq,
+    has_history: bool,
+    me: Option<ViewerId>,
     /// Message ids of lines typed here, which the terminal shows already.
     typed: Vec<MessageId>,
-    /// What the agent has asked and nobody has answered, the oldest first.
-    asked: Vec<InteractionRequestBody>,
+    /// What the agent has asked and nobody has answered.
+    pub(super) asked: Asked,
 }
 
 impl Transcript {
     /// Nothing has been said.
-    #[must_use]
-    pub(super) fn new(agent_name: String) -> Self {
-        Self {
-            agent_name,
-            conversation: None,
-            epoch: None,
-            seen: Seq::ZERO,
-            typed: Vec::new(),
-            asked: Vec::new(),
-        }
-    }
-
-    /// The cursor to resume from.
-    #[must_use]
-    pub(super) fn cursor(&self) -> Option<(Seq, Epoch)> {
-        self.epoch.clone().map(|epoch| (self.seen, epoch))
+    pub(super) fn new(agent_name: String, me: Option<ViewerId>) -> Self {
+        Self { agent_name, me, ..Self::default() }
     }
 
     /// The terminal shows this message already.
@@ -91,21 +101,23 @@ impl Transcript {
         self.typed.push(message);
     }
 
-    /// The line as the answer to what the agent asks, if it is one: any line for a text, a choice or its number for a
-    /// question.
-    pub(super) fn answer(&self, line: &str) -> Option<(InteractionId, String)> {
-        let asked = self.asked.first()?;
-        let line = line.trim();
-        let value = match asked.kind {
-            InteractionKind::Text => line.to_owned(),
-            InteractionKind::Question => {
-                let number = line.parse::<usize>().ok().and_then(|number| number.checked_sub(1));
-                let named = asked.choices.iter().find(|choice| choice.eq_ignore_ascii_case(line));
-                named.or_else(|| asked.choices.get(number?))?.clone()
-            }
-            InteractionKind::Form => return None,
-        };
-        Some((asked.interaction_id.clone(), value))
+    /// The conversation is followed from here on; what follows up to its head is history, unless we were there before.
+    pub(super) fn joined(&mut self, joined: &Joined) {
+        if self.conversation.is_none() {
+            self.head = joined.head_seq;
+        }
+        self.conversation = Some(joined.conversation_id.clone());
+    }
+
+    /// Shows what was said before in a conversation.
+    pub(super) fn recalls(&mut self, conversation: &ConversationId) {
+        self.conversation = Some(conversation.clone());
+        self.head = Seq(u64::MAX);
+    }
+
+    /// The log is another.
+    pub(super) fn replaced(&mut self) {
+        self.asked.clear();
     }
 
     /// Takes one event of namespace `/agents`; says what to show of it.
@@ -113,19 +125,18 @@ impl Transcript {
     /// Unknown events, and those of other conversations, are nothing to show.
     pub(super) fn on_event(&mut self, event: &str, payload: &str) -> Vec<Shown> {
         match event {
-            names::LOGIN_SUCCESS => serde_json::from_str(payload).map(|e| self.on_login(e)),
             names::CHAT_MESSAGE => serde_json::from_str(payload).map(|e| self.on_message(e)),
             names::RUN_EVENT => serde_json::from_str(payload).map(|e| self.on_run(e)),
             names::CHAT_EVENT => serde_json::from_str(payload)
                 .map(|e| self.on_chat_event(e))
                 .or_else(|_| serde_json::from_str(payload).map(|e| self.on_live(e))),
-            names::CONVERSATION_UPDATE => serde_json::from_str(payload).map(|e| self.on_update(e)),
+            names::CONVERSATION_UPDATE => serde_json::from_str(payload).map(|e| self.on_update(&e)),
             names::INTERACTION_REQUEST => {
                 serde_json::from_str(payload).map(|e| self.on_question(e))
             }
             names::INTERACTION_UPDATE => serde_json::from_str(payload).map(|e| self.on_answer(e)),
             names::AGENT_CHANGED => serde_json::from_str(payload).map(|e| self.on_handoff(e)),
-            names::HISTORY_END => serde_json::from_str(payload).map(|e| self.on_history_end(e)),
+            names::HISTORY_END => serde_json::from_str(payload).map(|e| self.on_history_end(&e)),
             _ => Ok(Vec::new()),
         }
         .unwrap_or_else(|error| {
@@ -134,24 +145,8 @@ impl Transcript {
         })
     }
 
-    fn on_login(&mut self, login: LoginSuccess) -> Vec<Shown> {
-        let mut shown = Vec::new();
-        let another = self.epoch.as_ref().is_some_and(|epoch| *epoch != login.epoch);
-        if another || login.head_seq < self.seen {
-            shown.push(Shown::Note(
-                "the history was replaced; here it is from its beginning".into(),
-            ));
-            self.seen = Seq::ZERO;
-            self.asked.clear();
-        }
-        self.agent_name = login.agent_name;
-        self.conversation = Some(login.conversation_id);
-        self.epoch = Some(login.epoch);
-        shown
-    }
-
     fn on_message(&mut self, ChatMessage { head, body }: ChatMessage) -> Vec<Shown> {
-        if !self.is_new(&head) {
+        if !self.is_here(&head) {
             return Vec::new();
         }
         let (who, text) = match body {
@@ -170,53 +165,55 @@ impl Transcript {
     }
 
     fn on_run(&mut self, RunEvent { head, body }: RunEvent) -> Vec<Shown> {
-        if !self.is_new(&head) {
+        if !self.is_here(&head) {
             return Vec::new();
         }
-        let mut shown = Vec::new();
-        match body.state {
-            RunState::Failed => {
-                let why = body.error.or_else(|| body.reason.map(explain)).unwrap_or_default();
-                shown.push(Shown::Note(format!("{} failed: {why}", self.agent_name)));
-            }
-            RunState::Cancelled => shown.push(Shown::Note("cancelled".into())),
-            RunState::Queued
-            | RunState::Started
-            | RunState::Blocked
-            | RunState::Resumed
-            | RunState::Done => {}
-        }
-        if let (true, Some(run)) = (body.state.is_terminal(), head.run_id) {
-            shown.push(Shown::Ended(run));
-        }
-        shown
+        let (Some(outcome), Some(run)) = (Outcome::of(body.state), head.run_id) else {
+            return Vec::new();
+        };
+        let reason = || body.reason.map(|reason| explain(reason).to_owned());
+        let why = match body.state {
+            RunState::Done => None,
+            _ => body.error.clone().or_else(reason),
+        };
+        let is_history = head.seq <= self.head;
+        let (millis, usage) = (body.duration_ms, body.usage);
+        vec![Shown::Ended { run, outcome, why, millis, usage, is_history }]
     }
 
     fn on_chat_event(&mut self, ChatEvent { head, body }: ChatEvent) -> Vec<Shown> {
-        if !self.is_new(&head) {
+        if !self.is_here(&head) {
             return Vec::new();
         }
-        match body {
-            ChatEventBody::Status { message } => vec![Shown::Note(message)],
-            ChatEventBody::Raw { text, .. } => vec![Shown::Note(text)],
-            ChatEventBody::Thinking { text } => vec![Shown::Note(format!("thinks: {text}"))],
-            ChatEventBody::Question { message } => vec![Shown::Note(format!("asks: {message}"))],
-            ChatEventBody::ToolCall { name, title, .. } => {
-                vec![Shown::Note(format!("uses {}", title.unwrap_or(name)))]
+        vec![match body {
+            ChatEventBody::Status { message } => Shown::Note(message),
+            ChatEventBody::Raw { text, .. } => Shown::Aside(text),
+            ChatEventBody::Thinking { text } => Shown::Aside(format!("thinks: {text}")),
+            ChatEventBody::Question { message } => Shown::Note(format!("asks: {message}")),
+            ChatEventBody::ToolCall { name, title, input, .. } => {
+                Shown::Aside(tool(title.unwrap_or(name), input))
             }
             ChatEventBody::ToolResult { is_error: true, .. } => {
-                vec![Shown::Note("the tool failed".to_owned())]
+                Shown::Aside("the tool failed".to_owned())
             }
             ChatEventBody::Plan { steps } => {
-                let steps: Vec<_> = steps.into_iter().map(|step| step.content).collect();
-                vec![Shown::Note(format!("plan: {}", steps.join("; ")))]
+                let step = |step: &protocol::agents::PlanStep| {
+                    let mark = match step.status {
+                        PlanStatus::Pending => ' ',
+                        PlanStatus::InProgress => '>',
+                        PlanStatus::Completed => 'x',
+                    };
+                    format!("[{mark}] {}", step.content)
+                };
+                let steps: Vec<_> = steps.iter().map(step).collect();
+                Shown::Aside(format!("plan\n{}", steps.join("\n")))
             }
-            ChatEventBody::ToolResult { .. } | ChatEventBody::Usage(_) => Vec::new(),
-        }
+            ChatEventBody::ToolResult { .. } | ChatEventBody::Usage(_) => return Vec::new(),
+        }]
     }
 
     fn on_live(&mut self, live: LiveEvent) -> Vec<Shown> {
-        if !self.is_here(&live.conversation_id) {
+        if !self.is(&live.conversation_id) {
             return Vec::new();
         }
         let (time, who, run) = (live.timestamp, self.agent_name.clone(), live.run_id);
@@ -228,210 +225,212 @@ impl Transcript {
         }]
     }
 
-    /// A log that was cleared begins anew.
-    fn on_update(&mut self, update: ConversationUpdate) -> Vec<Shown> {
-        if !self.is_here(&update.conversation_id) {
+    fn on_update(&mut self, update: &ConversationUpdate) -> Vec<Shown> {
+        if !self.is(&update.conversation_id) {
             return Vec::new();
         }
-        match update.action {
+        let who = || update.user.clone().unwrap_or_else(|| "somebody".to_owned());
+        let with = || {
+            let kind = update.client_type.as_ref();
+            kind.map(|kind| format!(" ({kind})")).unwrap_or_default()
+        };
+        vec![match update.action {
             ConversationAction::Cleared => {
-                self.epoch = update.epoch;
-                self.seen = Seq::ZERO;
                 self.asked.clear();
-                vec![Shown::Note("the history was cleared".to_owned())]
+                Shown::Note("the history was cleared".to_owned())
             }
-            ConversationAction::Deleted => {
-                vec![Shown::Note("the conversation was deleted".to_owned())]
+            ConversationAction::Deleted => Shown::Deleted,
+            ConversationAction::Joined => Shown::Aside(format!("{} has joined{}", who(), with())),
+            ConversationAction::Left => Shown::Aside(format!("{} has left{}", who(), with())),
+            ConversationAction::Renamed => {
+                let name = update.conversation.as_ref().map(|info| info.name.as_str());
+                Shown::Note(format!("this conversation is called \"{}\" now", name.unwrap_or("?")))
             }
-            _ => Vec::new(),
-        }
+            ConversationAction::Created => return Vec::new(),
+        }]
     }
 
     fn on_question(&mut self, InteractionRequest { head, body }: InteractionRequest) -> Vec<Shown> {
-        if !self.is_new(&head) {
+        if !self.is_here(&head) || !self.asked.ask(body.clone()) {
             return Vec::new();
         }
-        let choices = if body.choices.is_empty() {
-            String::new()
-        } else {
-            format!(" ({})", body.choices.join(", "))
-        };
-        let note = format!("{} asks: {}{choices}", self.agent_name, body.message);
-        self.asked.push(body);
-        vec![Shown::Note(note)]
+        vec![Shown::Asked(self.agent_name.clone(), body)]
     }
 
     fn on_answer(&mut self, InteractionUpdate { head, body }: InteractionUpdate) -> Vec<Shown> {
-        if !self.is_new(&head) {
+        if !self.is_here(&head) {
             return Vec::new();
         }
-        self.asked.retain(|asked| asked.interaction_id != body.interaction_id);
-        let who = body.user.unwrap_or_else(|| "nobody".to_owned());
-        let value =
-            body.value.map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned));
+        self.asked.end(&body.interaction_id);
+        let value = body.value.map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned));
+        let value = value.unwrap_or_default();
+        let mine = body.viewer_id.is_some() && body.viewer_id == self.me;
+        let who = body.user.unwrap_or_else(|| "another client".to_owned());
         vec![Shown::Note(match body.state {
-            InteractionState::Resolved => format!("{who} answers: {}", value.unwrap_or_default()),
+            InteractionState::Resolved if mine => format!("answered: {value}"),
+            InteractionState::Resolved => format!("[answered by {who}: {value}]"),
             InteractionState::Cancelled => "the question was cancelled".to_owned(),
             InteractionState::TimedOut => "nobody answered in time".to_owned(),
         })]
     }
 
     fn on_handoff(&mut self, AgentChanged { head, body }: AgentChanged) -> Vec<Shown> {
-        if !self.is_new(&head) {
+        if !self.is_here(&head) {
             return Vec::new();
         }
         self.agent_name.clone_from(&body.agent_name);
         vec![Shown::Note(format!("{} goes on", body.agent_name))]
     }
 
-    fn on_history_end(&mut self, end: HistoryEnd) -> Vec<Shown> {
-        if !self.is_here(&end.conversation_id) {
+    fn on_history_end(&mut self, end: &protocol::agents::HistoryEnd) -> Vec<Shown> {
+        if !self.is(&end.conversation_id) {
             return Vec::new();
         }
-        self.epoch = Some(end.epoch);
-        self.seen = self.seen.max(end.to_seq);
-        vec![Shown::HistoryEnd]
+        vec![Shown::HistoryEnd(std::mem::take(&mut self.has_history))]
     }
 
-    fn is_here(&self, conversation: &ConversationId) -> bool {
+    fn is(&self, conversation: &ConversationId) -> bool {
         self.conversation.as_ref() == Some(conversation)
     }
 
-    /// Whether this entry is of this conversation and was not shown; it counts as shown from now on.
-    fn is_new(&mut self, head: &EntryHead) -> bool {
-        let new = self.is_here(&head.conversation_id) && head.seq > self.seen;
-        if new {
-            self.seen = head.seq;
-        }
-        new
+    /// Whether an entry is of this conversation.
+    fn is_here(&mut self, head: &EntryHead) -> bool {
+        let here = self.is(&head.conversation_id);
+        self.has_history |= here && head.seq <= self.head;
+        here
     }
 }
 
-fn explain(reason: RunReason) -> String {
-    match reason {
-        RunReason::User => "somebody cancelled it",
-        RunReason::Timeout => "it took too long",
-        RunReason::Interrupted => "another message took its place",
-        RunReason::Disconnect => "who began it has left",
-        RunReason::NoClients => "nobody was there",
-        RunReason::ConversationDeleted => "the conversation was deleted",
-        RunReason::ServerStopping => "the manager was stopping",
-        RunReason::ServerRestart => "the manager was restarted",
-        RunReason::AgentExited => "the program ended",
-        RunReason::AgentUnavailable => "the program could not be started",
-        RunReason::ImageMissing => "its container's image is missing",
-        RunReason::OutOfMemory => "the program needed more memory than it has",
-        RunReason::AgentError => "the agent says so",
-        RunReason::AgentStopped => "the agent was stopped",
-        RunReason::Indeterminate => "the program may not have got the message",
-        RunReason::StoreUnavailable => "the answer could not be stored",
+/// A tool and what it is given, where that is short.
+fn tool(name: String, input: Option<serde_json::Value>) -> String {
+    let input = input.map(|input| input.as_str().map_or_else(|| input.to_string(), str::to_owned));
+    match input.filter(|input| !name.contains(input.as_str())) {
+        Some(input) => format!("uses {name}  {}", crate::paint::brief(&input, 80)),
+        None => format!("uses {name}"),
     }
-    .into()
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
+
     use super::*;
 
-    const LOGIN: &str = r#"{"message":"Welcome, echo!","agentId":"a","agentName":"echo","conversationId":"c","epoch":"e1","headSeq":3}"#;
-
-    fn said(seq: u64, text: &str) -> String {
-        format!(
-            r#"{{"agentId":"a","conversationId":"c","seq":{seq},"runId":"r","timestamp":"1970-01-01T00:00:00.001Z","from":"agent","id":"m{seq}","agentName":"echo","response":{{"type":"text","result":"{text}"}}}}"#
-        )
+    fn transcript() -> Transcript {
+        let mut transcript = Transcript::new("echo".into(), ViewerId::new("me").ok());
+        let joined = json!({
+            "conversationId": "c", "agentId": "a", "name": "CLI", "epoch": "e", "headSeq": 3,
+            "queue": { "version": 0, "running": [], "queued": [] }, "interactions": [],
+        });
+        transcript.joined(&serde_json::from_value(joined).unwrap());
+        transcript
     }
 
-    fn texts(shown: &[Shown]) -> Vec<&str> {
-        shown
-            .iter()
-            .filter_map(|s| match s {
-                Shown::Message { text, .. }
-                | Shown::Delta { text, .. }
-                | Shown::SoFar { text, .. }
-                | Shown::Note(text) => Some(text.as_str()),
-                Shown::Ended(_) | Shown::HistoryEnd => None,
-            })
-            .collect()
+    fn entry(seq: u64, body: &Value) -> String {
+        let mut entry = json!({
+            "agentId": "a", "conversationId": "c", "seq": seq, "runId": "r", "timestamp": "1970-01-01T00:00:00.001Z",
+        });
+        entry.as_object_mut().unwrap().extend(body.as_object().unwrap().clone());
+        entry.to_string()
     }
 
-    #[test]
-    fn a_replay_shows_only_what_was_not_shown() {
-        let mut transcript = Transcript::new("echo".into());
-        transcript.on_event("loginSuccess", LOGIN);
-
-        assert_eq!(texts(&transcript.on_event("chatMessage", &said(2, "two"))), ["two"]);
-        assert_eq!(texts(&transcript.on_event("chatMessage", &said(2, "two"))), Vec::<&str>::new());
-        assert_eq!(transcript.cursor(), Some((Seq(2), Epoch::new("e1").unwrap())));
-        transcript.on_event("loginSuccess", LOGIN);
-        assert_eq!(texts(&transcript.on_event("chatMessage", &said(1, "one"))), Vec::<&str>::new());
-        assert_eq!(texts(&transcript.on_event("chatMessage", &said(3, "three"))), ["three"]);
+    fn texts(shown: &[Shown]) -> Vec<String> {
+        let text = |shown: &Shown| match shown {
+            Shown::Message { text, .. }
+            | Shown::Delta { text, .. }
+            | Shown::SoFar { text, .. }
+            | Shown::Note(text)
+            | Shown::Aside(text) => Some(text.clone()),
+            Shown::Asked(_, body) => Some(body.message.clone()),
+            Shown::Ended { .. } | Shown::HistoryEnd(_) | Shown::Deleted => None,
+        };
+        shown.iter().filter_map(text).collect()
     }
 
     #[test]
-    fn another_epoch_starts_over() {
-        let mut transcript = Transcript::new("echo".into());
-        transcript.on_event("loginSuccess", LOGIN);
-        transcript.on_event("chatMessage", &said(3, "old"));
+    fn a_failed_run_says_why() {
+        let mut transcript = transcript();
+        let failed = |seq| entry(seq, &json!({ "state": "failed", "reason": "agent_exited" }));
 
-        let shown = transcript.on_event("loginSuccess", &LOGIN.replace("e1", "e2"));
-
-        assert!(texts(&shown)[0].contains("replaced"));
-        assert_eq!(texts(&transcript.on_event("chatMessage", &said(1, "new"))), ["new"]);
-    }
-
-    #[test]
-    fn a_failed_run_says_why_and_ends() {
-        let mut transcript = Transcript::new("echo".into());
-        transcript.on_event("loginSuccess", LOGIN);
-        let event = r#"{"agentId":"a","conversationId":"c","seq":4,"runId":"r","timestamp":"1970-01-01T00:00:00.001Z","state":"failed","reason":"agent_exited"}"#;
-
-        let shown = transcript.on_event("runEvent", event);
-
-        assert_eq!(texts(&shown), ["echo failed: the program ended"]);
-        assert_eq!(shown[1], Shown::Ended(RunId::new("r").unwrap()));
+        for (seq, was) in [(3, true), (4, false)] {
+            let shown = transcript.on_event("runEvent", &failed(seq));
+            let [Shown::Ended { outcome, why, is_history, .. }] = &shown[..] else { panic!() };
+            assert_eq!((*outcome, why.as_deref()), (Outcome::Failed, Some("the program ended")));
+            assert_eq!(*is_history, was);
+        }
     }
 
     #[test]
     fn what_was_typed_here_is_not_shown_again() {
-        let mut transcript = Transcript::new("echo".into());
-        transcript.on_event("loginSuccess", LOGIN);
+        let mut transcript = transcript();
         transcript.typed(MessageId::new("mine").unwrap());
-        let event = |seq, id| {
-            format!(
-                r#"{{"agentId":"a","conversationId":"c","seq":{seq},"timestamp":"1970-01-01T00:00:00.001Z","from":"user","id":"m","text":"hi","messageId":"{id}"}}"#
-            )
+        let said = |seq, id: &str| {
+            entry(seq, &json!({ "from": "user", "id": "m", "text": "hi", "messageId": id, "user": "ada" }))
         };
 
-        assert_eq!(transcript.on_event("chatMessage", &event(4, "mine")), []);
-        assert_eq!(texts(&transcript.on_event("chatMessage", &event(5, "theirs"))), ["hi"]);
+        assert_eq!(transcript.on_event("chatMessage", &said(4, "mine")), []);
+        let shown = transcript.on_event("chatMessage", &said(5, "theirs"));
+        assert!(matches!(&shown[..], [Shown::Message { who, text, .. }] if who == "ada" && text == "hi"));
     }
 
     #[test]
-    fn a_line_is_the_answer_to_what_is_asked() {
-        let mut transcript = Transcript::new("echo".into());
-        transcript.on_event("loginSuccess", LOGIN);
-        let asked = r#"{"agentId":"a","conversationId":"c","seq":4,"timestamp":"1970-01-01T00:00:00.001Z","interactionId":"q","type":"question","message":"Which?","choices":["red","green"],"expiresAt":"1970-01-01T00:10:00.000Z"}"#;
-        let ended = r#"{"agentId":"a","conversationId":"c","seq":5,"timestamp":"1970-01-01T00:00:00.002Z","interactionId":"q","state":"resolved","value":"green","user":"ada"}"#;
-        assert_eq!(transcript.answer("red"), None);
+    fn an_answer_says_whose_it_is() {
+        let mut transcript = transcript();
+        let asked = json!({
+            "interactionId": "q", "type": "question", "message": "Which?", "choices": ["red", "green"],
+            "expiresAt": "1970-01-01T00:10:00.000Z",
+        });
+        let answer = |more: Value| {
+            let mut answer = json!({ "interactionId": "q", "state": "resolved", "value": "green" });
+            answer.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            entry(5, &answer)
+        };
 
-        let shown = transcript.on_event("interactionRequest", asked);
+        assert_eq!(texts(&transcript.on_event("interactionRequest", &entry(4, &asked))), ["Which?"]);
+        assert!(transcript.asked.first().is_some());
+        for (who, says) in [
+            (json!({ "user": "ada", "viewerId": "x" }), "[answered by ada: green]"),
+            (json!({}), "[answered by another client: green]"),
+            (json!({ "user": "ada", "viewerId": "me" }), "answered: green"),
+        ] {
+            assert_eq!(texts(&transcript.on_event("interactionUpdate", &answer(who))), [says]);
+        }
+        assert!(transcript.asked.first().is_none());
+    }
 
-        assert_eq!(texts(&shown), ["echo asks: Which? (red, green)"]);
-        let value = |line: &str| transcript.answer(line).map(|(_, value)| value);
-        assert_eq!(value(" Green").as_deref(), Some("green"));
-        assert_eq!(value("1").as_deref(), Some("red"));
-        assert_eq!(value("3").or(value("blue")).or(value("0")), None);
-        let shown = transcript.on_event("interactionUpdate", ended);
-        assert_eq!(texts(&shown), ["ada answers: green"]);
-        assert_eq!(transcript.answer("red"), None);
+    #[test]
+    fn the_end_of_history_says_whether_there_was_any() {
+        let end = json!({
+            "agentId": "a", "conversationId": "c", "epoch": "e", "fromSeq": 1, "toSeq": 3, "count": 1, "hasMore": false,
+            "recovered": true,
+        });
+        let mut transcript = transcript();
+
+        assert_eq!(transcript.on_event("historyEnd", &end.to_string()), [Shown::HistoryEnd(false)]);
+        transcript.on_event("runEvent", &entry(3, &json!({ "state": "done" })));
+        assert_eq!(transcript.on_event("historyEnd", &end.to_string()), [Shown::HistoryEnd(true)]);
+    }
+
+    #[test]
+    fn tools_and_plans_are_short() {
+        let mut transcript = transcript();
+        let call = json!({ "kind": "toolCall", "payload": { "id": "1", "name": "sh", "input": "ls -l" } });
+        let steps = json!([{ "content": "look", "status": "completed" }, { "content": "do", "status": "inProgress" }]);
+        let plan = json!({ "kind": "plan", "payload": { "steps": steps } });
+
+        assert_eq!(texts(&transcript.on_event("chatEvent", &entry(4, &call))), ["uses sh  ls -l"]);
+        assert_eq!(
+            texts(&transcript.on_event("chatEvent", &entry(5, &plan))),
+            ["plan\n[x] look\n[>] do"]
+        );
     }
 
     #[test]
     fn other_shapes_and_other_conversations_are_ignored() {
-        let mut transcript = Transcript::new("echo".into());
-        transcript.on_event("loginSuccess", LOGIN);
+        let mut transcript = transcript();
+        let said = entry(9, &json!({ "from": "user", "id": "m", "text": "x" }));
 
-        assert_eq!(transcript.on_event("chatMessage", &said(9, "x").replace("\"c\"", "\"d\"")), []);
+        assert_eq!(transcript.on_event("chatMessage", &said.replace("\"c\"", "\"d\"")), []);
         assert_eq!(transcript.on_event("chatMessage", "[1]"), []);
         assert_eq!(transcript.on_event("futureEvent", "{}"), []);
     }

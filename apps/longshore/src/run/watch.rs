@@ -104,7 +104,7 @@ impl<'a> Watch<'a> {
         match news {
             News::Event(event) if self.is_of_the_run(&event) => return self.on_event(&event),
             News::Said(run, Err(error)) if run == self.run => bail!("{}", error.message),
-            News::NotJoined(_, error) | News::Gone(error) => bail!("{}", error.message),
+            News::NotJoined(error) | News::Gone(error) => bail!("{}", error.message),
             News::Refused(message) => bail!("the controller refuses the token: {message}"),
             News::Lost => note("connection lost, reconnecting"),
             News::Back => note("connected again"),
