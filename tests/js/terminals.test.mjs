@@ -277,7 +277,7 @@ test('at the manager: a viewer that may only look, and a connection of one’s o
   assert.equal((await v.refused('createTerminal', { agentId })).code, 'UNAUTHORIZED')
   await v.ok('login', { agentId, password, observe: true })
   const { names } = await v.ok('changeEnvironment', { agentId, set: { COLOUR: 'green' } })
-  const guest = { viewerId: 'vw_g', connectionId: 'cn_g', readOnly: true }
+  const guest = { viewerId: 'vw_g', connectionId: 'cn_g', role: 'readOnly' }
 
   const { sessionId } = await v.ok('createTerminal', { agentId })
   await until(v, sessionId, '$ ')

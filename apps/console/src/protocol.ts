@@ -1,5 +1,14 @@
 // Written by `make contract` from libs/protocol. Do not edit.
 
+/** What somebody may do. Each may what the one before may. */
+export type AccessRole =
+  /** Look: follow conversations, read history and files, watch terminals. */
+  | "readOnly"
+  /** Talk to agents, answer them, and use their terminals and files. */
+  | "user"
+  /** Everything: clients, agents, access tokens, the audit log, stopping the server. */
+  | "admin";
+
 /** The states of a run that `runActivity` tells. */
 export type ActivityState =
   /** The agent waits for the answer to an interaction. */
@@ -618,6 +627,10 @@ export interface Connected {
   connectionId: ConnectionId;
   /** This viewer; the same after a reconnect with the same `clientKey`. */
   viewerId: ViewerId;
+  /** The name of whoever connected. */
+  user: string;
+  /** What they may do. */
+  role: AccessRole;
   /** Version of the server. */
   serverVersion: string;
   /** The server's clock. */
@@ -2320,8 +2333,8 @@ export interface Origin {
   agentId?: AgentId;
   /** The terminal that a `createTerminal` makes whose payload names none. */
   sessionId?: SessionId;
-  /** The viewer may look at terminals and files and not touch them. */
-  readOnly?: boolean;
+  /** What the user may do; without it, everything. */
+  role?: AccessRole;
   /**
    * Names this command: when it comes again, because the connection was lost before it was acknowledged, it is not
    * done again and gets the same answer.

@@ -1,16 +1,17 @@
-//! Who is let in: whoever shows an access token, or a browser with the cookie of a session.
+//! Who is let in: whoever shows an access token, or a browser with the cookie of a session. And what they may do.
 
 use std::str::FromStr;
+use std::time::Duration;
 
 use axum::http::HeaderMap;
 use axum::http::header::{AUTHORIZATION, COOKIE, HOST, HeaderName, ORIGIN};
 use axum::http::uri::Authority;
-use protocol::Timestamp;
-use store::SessionKey;
+use protocol::{ClientId, Clients, Role, Timestamp, TokenId};
+use store::{AccessKey, AccessToken};
 
 use crate::error::Error;
+use crate::seats::Seat;
 use crate::server::Server;
-use crate::sessions::Seat;
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
@@ -18,20 +19,84 @@ const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto
 /// Cookies of the session's name that are looked at.
 const COOKIES: usize = 8;
 
-/// Whoever was let in.
-#[derive(Debug)]
+/// Whoever was let in, and what they may do.
+#[derive(Debug, Clone)]
 pub(crate) struct Caller {
     /// The name that the access token was given.
     pub(crate) user: String,
-    /// Of one who came with a cookie.
-    pub(crate) session: Option<InSession>,
+    pub(crate) role: Role,
+    /// Which clients they may see.
+    pub(crate) clients: Clients,
+    pub(crate) token_id: TokenId,
+    /// When the token ends.
+    pub(crate) until: Option<Timestamp>,
+    /// Of whoever shows a token, that of the token.
+    pub(crate) seat: Seat,
+    /// When the session ends of one who came with a cookie, if it is not used until then.
+    pub(crate) session: Option<Timestamp>,
 }
 
-/// A session that is used.
-#[derive(Debug)]
-pub(crate) struct InSession {
-    pub(crate) seat: Seat,
-    pub(crate) expires_at: Timestamp,
+impl Caller {
+    fn new(token: AccessToken, seat: Seat, session: Option<Timestamp>) -> Self {
+        let AccessToken { token_id, name, role, clients, expires_at, .. } = token;
+        Self { user: name, role, clients, token_id, until: expires_at, seat, session }
+    }
+
+    /// Whether they may do what takes that role.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`]
+    pub(crate) fn may(&self, wanted: Role) -> Result<(), Error> {
+        if self.role.covers(wanted) { Ok(()) } else { Err(Error::Forbidden) }
+    }
+
+    /// Whether they may do everything.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`]
+    #[allow(dead_code, reason = "commands of admins come with the parts that have them")]
+    pub(crate) fn admin(&self) -> Result<(), Error> {
+        self.may(Role::Admin)
+    }
+
+    /// Whether they may see that client. One that they may not is as one that there is not, so that nobody learns of it.
+    ///
+    /// # Errors
+    /// [`Error::ClientNotFound`]
+    pub(crate) fn sees(&self, client: &ClientId) -> Result<(), Error> {
+        if self.clients.include(client) {
+            Ok(())
+        } else {
+            Err(Error::ClientNotFound(client.clone()))
+        }
+    }
+
+    /// The token whose connections and sessions they may know of: of one who may see all clients, every one.
+    pub(crate) fn only(&self) -> Option<&TokenId> {
+        (!self.clients.are_all()).then_some(&self.token_id)
+    }
+
+    /// Whether they may not be here any more.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.seat.has_ended() || self.until.is_some_and(|end| end <= Timestamp::now())
+    }
+
+    /// Resolves when they may not be here any more: logged out, revoked or expired.
+    pub(crate) async fn ended(&self) {
+        let expired = async {
+            match self.until {
+                Some(end) => {
+                    let left = end.as_millis().saturating_sub(Timestamp::now().as_millis());
+                    tokio::time::sleep(Duration::from_millis(left)).await;
+                }
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = self.seat.ended() => {}
+            () = expired => {}
+        }
+    }
 }
 
 impl Server {
@@ -44,22 +109,22 @@ impl Server {
         token: Option<&str>,
         headers: &HeaderMap,
     ) -> Result<Caller, Error> {
+        let now = Timestamp::now();
+        // Seated before it is looked up: whoever ends the token or session meanwhile ends it for this one, too.
         if let Some(token) = token {
-            let user = self.db.token_user(token).await?.ok_or(Error::Unauthorized)?;
-            return Ok(Caller { user, session: None });
+            let seat = self.seats.enter(AccessKey::of(token));
+            let known = self.db.use_token(token, now).await?.ok_or(Error::Unauthorized)?;
+            return Ok(Caller::new(known, seat, None));
         }
         let key = self.session_of(headers).await.ok_or(Error::Unauthorized)?;
-        // Seated before it is looked up: whoever closes the session meanwhile closes it for this one, too.
-        let seat = self.sessions.enter(key);
-        let session = self.db.use_session(key, Timestamp::now()).await?;
-        let session = session.ok_or(Error::Unauthorized)?;
-        let in_session = InSession { seat, expires_at: session.expires_at };
-        Ok(Caller { user: session.user, session: Some(in_session) })
+        let seat = self.seats.enter(key);
+        let session = self.db.use_session(key, now).await?.ok_or(Error::Unauthorized)?;
+        Ok(Caller::new(session.token, seat, Some(session.expires_at)))
     }
 
     /// The session that the cookie names, which may not exist. None for a request of somebody else's page.
-    pub(crate) async fn session_of(&self, headers: &HeaderMap) -> Option<SessionKey> {
-        self.secret_of(headers).await.map(SessionKey::of)
+    pub(crate) async fn session_of(&self, headers: &HeaderMap) -> Option<AccessKey> {
+        self.secret_of(headers).await.map(AccessKey::of)
     }
 
     /// The cookie itself. Of several, which other servers of the host may have set, the first that names a session.
@@ -71,7 +136,7 @@ impl Server {
         if secrets.len() > 1 {
             for secret in &secrets {
                 // What cannot be looked up fails again when it is used, which is said then.
-                if self.db.has_session(SessionKey::of(secret)).await.unwrap_or_default() {
+                if self.db.has_session(AccessKey::of(secret)).await.unwrap_or_default() {
                     return Some(secret);
                 }
             }

@@ -11,7 +11,7 @@ use protocol::agents::RunActivity;
 use protocol::clients::{ClientAction, ClientEvent, ClientUpdate};
 use protocol::names::agents::{AGENT_UPDATE, CONVERSATION_ACTIVITY};
 use protocol::names::clients::{CLIENT_EVENT, CLIENT_UPDATE};
-use protocol::{AgentId, ClientId, ConnectionId, ConversationId};
+use protocol::{AgentId, ClientId, Clients, ConnectionId, ConversationId};
 use serde_json::value::RawValue;
 use tokio::sync::{Notify, broadcast};
 
@@ -48,6 +48,8 @@ pub(crate) struct Listening {
 #[derive(Debug)]
 pub(crate) struct Listener {
     outbox: Outbox,
+    /// It is told of these.
+    clients: Clients,
     /// Held while something of it is told, too: what is gone is not told after its end.
     pending: Mutex<BTreeMap<About, News>>,
     came: Notify,
@@ -92,8 +94,10 @@ impl Audience {
         self: &Arc<Self>,
         connection: &ConnectionId,
         outbox: &Outbox,
+        clients: &Clients,
     ) -> Listening {
         let listener = Arc::new(Listener {
+            clients: clients.clone(),
             outbox: outbox.clone(),
             pending: Mutex::default(),
             came: Notify::new(),
@@ -116,12 +120,12 @@ impl Audience {
         update: &Arc<ClientUpdate>,
         open: Option<&BTreeMap<ConversationId, Open>>,
     ) {
-        self.each(|listener| listener.client(update, open));
+        self.each(&update.client_id, |listener| listener.client(update, open));
     }
 
     /// An agent is another.
     pub(crate) fn agent(&self, client: &ClientId, agent: &AgentId, payload: &Arc<RawValue>) {
-        self.each(|listener| {
+        self.each(client, |listener| {
             let about = About::Agent(client.clone(), agent.clone());
             listener.note(about, News::Agent(Arc::clone(payload)));
         });
@@ -129,12 +133,12 @@ impl Audience {
 
     /// Something has happened in a conversation.
     pub(crate) fn conversation(&self, client: &ClientId, id: &ConversationId, news: &Open) {
-        self.each(|listener| listener.conversation(client, id, news));
+        self.each(client, |listener| listener.conversation(client, id, news));
     }
 
     /// An agent is gone, and with it its conversations.
     pub(crate) fn agent_deleted(&self, client: &ClientId, agent: &AgentId) {
-        self.each(|listener| {
+        self.each(client, |listener| {
             listener.lock().retain(|about, news| {
                 let of_client = matches!(about, About::Conversation(of, _) if of == client);
                 !of_client || !matches!(news, News::Conversation(of, _) if of == agent)
@@ -155,7 +159,7 @@ impl Audience {
             return;
         }
         let event = wrap(client, event, payload);
-        for listener in listeners.values() {
+        for listener in listeners.values().filter(|listener| listener.clients.include(client)) {
             let mut pending = listener.lock();
             if let Some(gone) = gone {
                 pending.remove(&About::Conversation(client.clone(), gone.clone()));
@@ -169,8 +173,11 @@ impl Audience {
         self.runs.send(activity).ok();
     }
 
-    fn each(&self, tell: impl Fn(&Listener)) {
-        self.lock().values().for_each(|listener| tell(listener));
+    /// Everybody who may know of that client.
+    fn each(&self, client: &ClientId, tell: impl Fn(&Listener)) {
+        let listeners = self.lock();
+        let may_know = |listener: &&Arc<Listener>| listener.clients.include(client);
+        listeners.values().filter(may_know).for_each(|listener| tell(listener));
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<ConnectionId, Arc<Listener>>> {

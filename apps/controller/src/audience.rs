@@ -1,35 +1,42 @@
 //! How many are here.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use protocol::ViewerId;
+use protocol::{TokenId, ViewerId};
 
 /// The open connections, by whose they are. Behind a lock that is held to count.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Audience(Arc<Mutex<HashMap<ViewerId, usize>>>);
+pub(crate) struct Audience(Arc<Mutex<HashMap<Whose, usize>>>);
+
+/// A viewer, and the access token that it came in with.
+type Whose = (ViewerId, TokenId);
 
 /// A connection that is counted; dropping it ends that.
 #[derive(Debug)]
 pub(crate) struct Attending {
     audience: Audience,
-    viewer: ViewerId,
+    whose: Whose,
 }
 
 impl Audience {
     /// Counts a connection.
-    pub(crate) fn enter(&self, viewer: &ViewerId) -> Attending {
-        *self.lock().entry(viewer.clone()).or_default() += 1;
-        Attending { audience: self.clone(), viewer: viewer.clone() }
+    pub(crate) fn enter(&self, viewer: &ViewerId, token: &TokenId) -> Attending {
+        let whose = (viewer.clone(), token.clone());
+        *self.lock().entry(whose.clone()).or_default() += 1;
+        Attending { audience: self.clone(), whose }
     }
 
-    /// Connections, and viewers that have them.
-    pub(crate) fn count(&self) -> (usize, usize) {
-        let viewers = self.lock();
-        (viewers.values().sum(), viewers.len())
+    /// Connections, and viewers that have them; of one token only, where it is named.
+    pub(crate) fn count(&self, of: Option<&TokenId>) -> (usize, usize) {
+        let all = self.lock();
+        let some = all.iter().filter(|((_, token), _)| of.is_none_or(|of| of == token));
+        let (connections, viewers): (Vec<usize>, HashSet<&ViewerId>) =
+            some.map(|((viewer, _), count)| (*count, viewer)).unzip();
+        (connections.iter().sum(), viewers.len())
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<ViewerId, usize>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Whose, usize>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -37,10 +44,10 @@ impl Audience {
 impl Drop for Attending {
     fn drop(&mut self) {
         let mut viewers = self.audience.lock();
-        if let Some(connections) = viewers.get_mut(&self.viewer) {
+        if let Some(connections) = viewers.get_mut(&self.whose) {
             *connections -= 1;
             if *connections == 0 {
-                viewers.remove(&self.viewer);
+                viewers.remove(&self.whose);
             }
         }
     }
@@ -54,10 +61,14 @@ mod tests {
     fn a_viewer_with_two_connections_is_one() {
         let audience = Audience::default();
         let [ann, bob] = ["ann", "bob"].map(|name| ViewerId::new(name).unwrap());
-        let seats = [&ann, &ann, &bob].map(|viewer| audience.enter(viewer));
+        let [one, two] = ["one", "two"].map(|name| TokenId::new(name).unwrap());
+        let seats =
+            [(&ann, &one), (&ann, &two), (&bob, &two)].map(|(who, by)| audience.enter(who, by));
 
-        assert_eq!(audience.count(), (3, 2));
+        assert_eq!(audience.count(None), (3, 2));
+        assert_eq!(audience.count(Some(&one)), (1, 1));
+        assert_eq!(audience.count(Some(&two)), (2, 2));
         drop(seats);
-        assert_eq!(audience.count(), (0, 0));
+        assert_eq!(audience.count(None), (0, 0));
     }
 }

@@ -117,7 +117,7 @@ impl Controller {
     /// # Errors
     /// The registry cannot be written.
     pub async fn accept_token(&self, name: &str, token: &str) -> anyhow::Result<()> {
-        Ok(self.server.db.add_token(name, token).await?)
+        Ok(self.server.db.accept_token(name, token).await?)
     }
 
     /// Connects to every registered manager and serves until `shutdown`. Returns when connections and links have ended.
@@ -155,7 +155,7 @@ impl Controller {
         );
         let watch_over = async {
             tokio::select! {
-                () = self.server.sessions.watch_over(&self.server.db) => {}
+                () = self.server.seats.watch_over(&self.server.db) => {}
                 () = stopping.cancelled() => {}
             }
         };

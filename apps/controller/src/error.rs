@@ -21,6 +21,8 @@ pub(crate) enum Error {
     NameTaken,
     #[error("Unauthorized")]
     Unauthorized,
+    #[error("Your role does not allow this")]
+    Forbidden,
     /// Or it only looks so, behind a proxy.
     #[error(
         "The page's origin is not this controller's host. Does the proxy pass on Host? Other origins are named by --origin"
@@ -102,7 +104,7 @@ impl From<Error> for WireError {
             Error::Invalid(_) => ErrorCode::InvalidPayload,
             Error::NameTaken => ErrorCode::NameTaken,
             Error::Unauthorized => ErrorCode::Unauthorized,
-            Error::OtherOrigin | Error::NoSession => ErrorCode::Forbidden,
+            Error::Forbidden | Error::OtherOrigin | Error::NoSession => ErrorCode::Forbidden,
             Error::SubscriptionNotFound(_) => ErrorCode::SubscriptionNotFound,
             Error::TooManySubscriptions(_) => ErrorCode::LimitReached,
             Error::TooManyTests => ErrorCode::RateLimited,

@@ -3,7 +3,7 @@
 //! It keeps one `remote` for each registered manager, viewers or not: a task that owns the link, the logins of agents
 //! and the cached tails of their logs. A `viewer` is one connection to namespace `/clients`; what it follows it reads from
 //! those tails with a cursor of its own. Payloads pass through as the bytes that came. `rest` registers managers
-//! and agents. `console` serves the browser console; `access` says who is let in, with a token or in one of the `sessions`.
+//! and agents. `console` serves the browser console; `access` says who is let in, with a token or in a session, and who may do what; `seats` ends their connections with them.
 //! `notifications` tell people who do not look.
 
 mod access;
@@ -21,8 +21,8 @@ mod remotes;
 mod rest;
 #[cfg(test)]
 mod scripted;
+mod seats;
 mod server;
-mod sessions;
 mod usage;
 mod viewer;
 

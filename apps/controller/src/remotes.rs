@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use gateway::Outbox;
-use protocol::{ClientId, ConnectionId};
+use protocol::{ClientId, Clients, ConnectionId};
 use store::{ClientRecord, ControllerDb};
 use tokio::sync::broadcast;
 
@@ -54,11 +54,16 @@ impl Remotes {
         }
     }
 
-    /// Tells a viewer what all agents are doing: all that there is, and then what changes.
-    pub(crate) fn listen(&self, connection: &ConnectionId, outbox: &Outbox) -> Listening {
+    /// Tells a viewer what all agents of those clients are doing: all that there is, and then what changes.
+    pub(crate) fn listen(
+        &self,
+        connection: &ConnectionId,
+        outbox: &Outbox,
+        clients: &Clients,
+    ) -> Listening {
         // Listened to first: what changes while the rest is noted is newer than that.
-        let listening = self.audience.listen(connection, outbox);
-        for remote in self.all() {
+        let listening = self.audience.listen(connection, outbox, clients);
+        for remote in self.some(clients) {
             remote.overview().show(listening.listener());
         }
         listening
@@ -74,13 +79,15 @@ impl Remotes {
         self.audience.runs()
     }
 
-    /// Conversations of all managers in which a run is open.
-    pub(crate) fn open_conversations(&self) -> usize {
-        self.all().iter().map(|remote| remote.overview().open_conversations()).sum()
+    /// Conversations of those managers in which a run is open.
+    pub(crate) fn open_conversations(&self, clients: &Clients) -> usize {
+        self.some(clients).iter().map(|remote| remote.overview().open_conversations()).sum()
     }
 
-    fn all(&self) -> Vec<Arc<Remote>> {
-        self.lock().values().cloned().collect()
+    fn some(&self, clients: &Clients) -> Vec<Arc<Remote>> {
+        let remotes = self.lock();
+        let seen = remotes.iter().filter(|(client, _)| clients.include(client));
+        seen.map(|(_, remote)| Arc::clone(remote)).collect()
     }
 
     pub(crate) async fn close_all(&self) {

@@ -11,17 +11,18 @@ mod session;
 use std::sync::Arc;
 
 use axum::extract::DefaultBodyLimit;
-use axum::extract::{Request, State};
+use axum::extract::{RawPathParams, Request, State};
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, patch, post, put};
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
 use protocol::spec::Preset;
+use protocol::{ClientId, Role};
 use serde_json::json;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
-use crate::access;
+use crate::access::{self, Caller};
 use crate::error::Error;
 use crate::server::Server;
 use answer::{Failure, List};
@@ -30,40 +31,14 @@ pub(crate) use clients::check as check_client;
 /// The contract, as it is checked in.
 const CONTRACT: &str = include_str!("../../../asyncapi.yaml");
 
-/// Whose request it is.
-#[derive(Clone)]
-struct User(String);
-
 /// Largest body of a login, in bytes: a token has 46.
 const LOGIN: usize = 4_096;
 
-/// `/health`, `/ready` and `/asyncapi.yaml` for everybody; `/api` for whoever has a token or a session.
+/// `/health`, `/ready` and `/asyncapi.yaml` for everybody; `/api` for whoever has a token or a session, and the role that a
+/// route takes: each is in the list of its role.
 pub(crate) fn router(server: Arc<Server>) -> Router {
-    let api = Router::new()
-        .route("/clients", get(clients::list).post(clients::add))
-        .route(
-            "/clients/{client}",
-            get(clients::get).patch(clients::change).delete(clients::delete),
-        )
-        .route("/clients/{client}/agents", get(agents::list).post(agents::add))
-        .route(
-            "/clients/{client}/agents/{agent}",
-            get(agents::get).patch(agents::change).delete(agents::delete),
-        )
-        .route("/clients/{client}/agents/{agent}/check", post(agents::check))
-        .route("/clients/{client}/agents/{agent}/{action}", post(agents::act))
-        .route("/clients/{client}/agents/{agent}/conversations", get(conversations::list))
-        .route(
-            "/clients/{client}/agents/{agent}/conversations/{conversation}/export",
-            get(conversations::export),
-        )
-        .route("/presets", get(presets))
-        .route("/server", get(server::get))
-        .route("/push", get(push::key))
-        .route("/push/subscriptions", get(push::list).post(push::add))
-        .route("/push/subscriptions/{id}", patch(push::change).delete(push::delete))
-        .route("/push/subscriptions/{id}/test", post(push::test))
-        .route("/push/subscriptions/{id}/presence", put(push::presence))
+    let all = Router::new().merge(readers()).merge(admins());
+    let api = all
         .route_layer(middleware::from_fn_with_state(Arc::clone(&server), authorized))
         .route(
             "/session",
@@ -86,6 +61,40 @@ pub(crate) fn router(server: Arc<Server>) -> Router {
         .with_state(server)
 }
 
+/// What everybody may look at, of the clients that they may see; and what is told to their own browser.
+fn readers() -> Router<Arc<Server>> {
+    Router::new()
+        .route("/clients", get(clients::list))
+        .route("/clients/{client}", get(clients::get))
+        .route("/clients/{client}/agents", get(agents::list))
+        .route("/clients/{client}/agents/{agent}", get(agents::get))
+        .route("/clients/{client}/agents/{agent}/conversations", get(conversations::list))
+        .route(
+            "/clients/{client}/agents/{agent}/conversations/{conversation}/export",
+            get(conversations::export),
+        )
+        .route("/presets", get(presets))
+        .route("/server", get(server::get))
+        .route("/push", get(push::key))
+        .route("/push/subscriptions", get(push::list).post(push::add))
+        .route("/push/subscriptions/{id}", patch(push::change).delete(push::delete))
+        .route("/push/subscriptions/{id}/test", post(push::test))
+        .route("/push/subscriptions/{id}/presence", put(push::presence))
+        .route_layer(middleware::from_fn_with_state(Role::ReadOnly, allowed))
+}
+
+/// What configures. Nothing is between the two: talking to agents is done by Socket.IO.
+fn admins() -> Router<Arc<Server>> {
+    Router::new()
+        .route("/clients", post(clients::add))
+        .route("/clients/{client}", patch(clients::change).delete(clients::delete))
+        .route("/clients/{client}/agents", post(agents::add))
+        .route("/clients/{client}/agents/{agent}", patch(agents::change).delete(agents::delete))
+        .route("/clients/{client}/agents/{agent}/check", post(agents::check))
+        .route("/clients/{client}/agents/{agent}/{action}", post(agents::act))
+        .route_layer(middleware::from_fn_with_state(Role::Admin, allowed))
+}
+
 /// Pages of these origins may call; without any, only pages of the controller's own.
 pub(crate) fn cors(origins: &[String]) -> CorsLayer {
     let allowed = if origins.iter().any(|origin| origin == "*") {
@@ -99,13 +108,31 @@ pub(crate) fn cors(origins: &[String]) -> CorsLayer {
         .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE])
 }
 
+/// Who calls, and whether they may see the client that is called for.
 async fn authorized(
     State(server): State<Arc<Server>>,
+    params: RawPathParams,
     mut request: Request,
     next: Next,
 ) -> Result<Response, Failure> {
-    let admitted = server.admit(access::bearer(request.headers()), request.headers()).await?;
-    request.extensions_mut().insert(User(admitted.user));
+    let caller = server.admit(access::bearer(request.headers()), request.headers()).await?;
+    let named = params.iter().filter(|(name, _)| *name == "client");
+    // What is no id is told as that.
+    for client in named.filter_map(|(_, text)| ClientId::new(text).ok()) {
+        caller.sees(&client)?;
+    }
+    request.extensions_mut().insert(caller);
+    Ok(next.run(request).await)
+}
+
+/// Whether the caller may do what takes that role.
+async fn allowed(
+    State(wanted): State<Role>,
+    Extension(caller): Extension<Caller>,
+    request: Request,
+    next: Next,
+) -> Result<Response, Failure> {
+    caller.may(wanted)?;
     Ok(next.run(request).await)
 }
 

@@ -8,11 +8,12 @@ use protocol::{Timestamp, ViewerId, WireError};
 use store::ControllerDb;
 use tokio_util::sync::CancellationToken;
 
+use crate::access::Caller;
 use crate::audience::{Attending, Audience};
 use crate::config::Config;
 use crate::notifications::Notifications;
 use crate::remotes::Remotes;
-use crate::sessions::{Seat, Sessions};
+use crate::seats::Seats;
 use crate::usage::Meter;
 use crate::viewer::Viewer;
 
@@ -21,7 +22,7 @@ use crate::viewer::Viewer;
 pub(crate) struct Server {
     pub(crate) db: ControllerDb,
     pub(crate) remotes: Remotes,
-    pub(crate) sessions: Sessions,
+    pub(crate) seats: Seats,
     pub(crate) audience: Audience,
     /// Of web pages besides the controller's own.
     pub(crate) origins: Vec<String>,
@@ -45,7 +46,7 @@ impl Server {
             db,
             remotes,
             notifications,
-            sessions: Sessions::default(),
+            seats: Seats::default(),
             audience: Audience::default(),
             origins: config.origins.clone(),
             meter: Mutex::new(Meter::start()),
@@ -58,10 +59,9 @@ impl Server {
 /// Whose a connection is.
 #[derive(Debug)]
 pub(crate) struct Identity {
-    pub(crate) user: String,
+    /// When they may not be here any more, the connection ends.
+    pub(crate) caller: Caller,
     pub(crate) viewer: ViewerId,
-    /// Of a browser that came with a cookie: when the session ends, so does the connection.
-    pub(crate) seat: Option<Seat>,
     /// Counts it.
     pub(crate) _attending: Attending,
 }
@@ -81,9 +81,8 @@ impl Service for Server {
             let chosen = handshake.auth.get("clientKey").and_then(serde_json::Value::as_str);
             let viewer =
                 chosen.and_then(|key| ViewerId::new(key).ok()).unwrap_or_else(ViewerId::random);
-            let seat = caller.session.map(|session| session.seat);
-            let _attending = self.audience.enter(&viewer);
-            Ok(Identity { user: caller.user, viewer, seat, _attending })
+            let _attending = self.audience.enter(&viewer, &caller.token_id);
+            Ok(Identity { caller, viewer, _attending })
         })
     }
 

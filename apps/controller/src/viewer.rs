@@ -5,7 +5,6 @@ mod membership;
 mod topics;
 mod watch;
 
-use std::convert::Infallible;
 use std::sync::Arc;
 
 use futures_util::StreamExt;
@@ -13,6 +12,7 @@ use futures_util::stream::FuturesUnordered;
 use gateway::{BoxFuture, Command, Commands, Connection, Outbox, Reply};
 use link::CallError;
 use protocol::agents::JoinConversation;
+use protocol::catalogue::{self, Namespace};
 use protocol::clients::{ClientSet, Connected, SetClient};
 use protocol::names::clients::{CLIENT_SET, CONNECTED, ERROR, FORWARD, SET_CLIENT, SUBSCRIBE};
 use protocol::{Ack, AgentId, ConnectionId, ConversationId, ErrorCode, Timestamp, WireError};
@@ -23,7 +23,6 @@ use tokio::task::JoinSet;
 use crate::error::Error;
 use crate::remote::{Followed, Placed, Watching};
 use crate::server::{Identity, Server};
-use crate::sessions::Seat;
 use membership::{Membership, Stay};
 use watch::Watch;
 
@@ -75,26 +74,37 @@ impl Viewer {
             &Connected {
                 connection_id: id.clone(),
                 viewer_id: identity.viewer.clone(),
+                user: identity.caller.user.clone(),
+                role: identity.caller.role,
                 server_version: env!("CARGO_PKG_VERSION").to_owned(),
                 server_time: Timestamp::now(),
             },
         );
-        let session = end_with(identity.seat.clone(), outbox.clone());
         let under_way = FuturesUnordered::new();
         let mut viewer = Self {
             server,
             connection: id,
             identity,
-            outbox,
+            outbox: outbox.clone(),
             selected: None,
             under_way,
             told: None,
             topics: JoinSet::new(),
         };
-        // Beside the commands, as one of them may take long.
-        tokio::select! {
-            () = viewer.run(&mut commands) => {}
-            never = session => match never {},
+        let caller = viewer.identity.caller.clone();
+        // Whatever a command waits for: nothing of it is done after the end.
+        let has_ended = tokio::select! {
+            () = viewer.run(&mut commands) => false,
+            () = caller.ended() => true,
+        };
+        drop(viewer);
+        if has_ended {
+            let why = match caller.session {
+                Some(_) => "The session has ended",
+                None => "The access token is not valid any more",
+            };
+            outbox.event(ERROR, &WireError::new(ErrorCode::Unauthorized, why));
+            outbox.end();
         }
     }
 
@@ -117,8 +127,11 @@ impl Viewer {
         if self.server.stopping.is_cancelled() {
             return command.reply.err(Error::Stopping.into());
         }
-        if self.identity.seat.as_ref().is_some_and(Seat::has_ended) {
-            return command.reply.err(Error::Unauthorized.into());
+        if let Some(wanted) =
+            catalogue::command(Namespace::Clients, &command.name).and_then(|command| command.wants)
+            && let Err(error) = self.identity.caller.may(wanted)
+        {
+            return command.reply.err(error.into());
         }
         match command.name.as_str() {
             SET_CLIENT => self.set_client(command),
@@ -137,8 +150,10 @@ impl Viewer {
                 Error::Invalid("clientId is required".to_owned())
             }
         });
-        let remote = wanted
-            .and_then(|wanted| Ok((self.server.remotes.get(&wanted.client_id)?, wanted.client_id)));
+        let remote = wanted.and_then(|wanted| {
+            self.identity.caller.sees(&wanted.client_id)?;
+            Ok((self.server.remotes.get(&wanted.client_id)?, wanted.client_id))
+        });
         match remote {
             Err(error) => command.reply.err(error.into()),
             Ok((remote, client_id)) => {
@@ -195,16 +210,6 @@ impl Viewer {
         };
         self.told = told.or(self.told.take());
     }
-}
-
-/// Ends the connection when its session ends; its commands end with it.
-async fn end_with(seat: Option<Seat>, outbox: Outbox) -> Infallible {
-    if let Some(seat) = seat {
-        seat.ended().await;
-        outbox.event(ERROR, &WireError::new(ErrorCode::Unauthorized, "The session has ended"));
-        outbox.end();
-    }
-    std::future::pending().await
 }
 
 fn acknowledge(reply: Reply, answer: Result<Box<RawValue>, CallError>) {

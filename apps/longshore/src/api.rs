@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, anyhow};
 use protocol::agents::AgentInfo;
-use protocol::{ClientId, WireError};
+use protocol::{ClientId, ErrorCode, WireError};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::cli::Target;
 use crate::directories::Directories;
+use crate::hint::{Advise, hinted};
 use crate::run_file::RunFile;
 
 /// Longest wait for an answer. The slowest request, adding an agent, takes an argon2 hash at the manager.
@@ -44,11 +45,8 @@ impl Controller {
         let here = RunFile::read(&directories.run)?;
         let token = target.token.clone().map(|secret| secret.0);
         match (&target.url, here) {
-            (None, None) => {
-                bail!(
-                    "no controller runs here: start one with `longshore up`, or give --url and --token"
-                )
-            }
+            (None, None) => Err(anyhow!("no controller runs here"))
+                .hint("start one with `longshore up`, or say which with --url and --token"),
             (None, Some(here)) => Ok(Self {
                 url: here.url,
                 token: token.unwrap_or(here.token),
@@ -60,7 +58,9 @@ impl Controller {
                 let local = here.as_ref().and_then(|here| here.client_id.clone());
                 let token = token.or_else(|| here.map(|here| here.token));
                 Ok(Self {
-                    token: token.with_context(|| format!("{url} needs a --token"))?,
+                    token: token
+                        .with_context(|| format!("{url} needs an access token"))
+                        .hint("give it with --token, or in LONGSHORE_TOKEN")?,
                     url,
                     local,
                 })
@@ -200,17 +200,33 @@ impl Api {
     }
 
     fn success(&self, result: Response) -> anyhow::Result<ureq::http::Response<ureq::Body>> {
-        let mut response =
-            result.with_context(|| format!("reach the controller at {}", self.controller.url))?;
+        let mut response = result
+            .with_context(|| format!("reach the controller at {}", self.controller.url))
+            .hint("does it run? `longshore doctor` looks what is wrong")?;
         if response.status().is_success() {
             return Ok(response);
         }
         let text = response.body_mut().read_to_string().context("read the controller's answer")?;
         Err(match serde_json::from_str::<Failure>(&text) {
-            Ok(failure) => anyhow!("{}", failure.error.message),
+            Ok(failure) => refusal(failure.error),
             Err(_) => anyhow!("the controller answers {}", response.status()),
         })
     }
+}
+
+/// What the controller said, which callers may look for, and what can be done about it.
+fn refusal(error: WireError) -> anyhow::Error {
+    let hint = match error.code {
+        ErrorCode::Unauthorized => "the access token is not valid there: give another with --token",
+        ErrorCode::RemoteUnavailable => "`longshore client list` says why the manager is away",
+        ErrorCode::ServerStopping => "try again when it has started again",
+        ErrorCode::StoreUnavailable => {
+            "`longshore doctor`, on the machine of the server, looks what is wrong"
+        }
+        ErrorCode::Internal => "the log of the server says more",
+        _ => return error.into(),
+    };
+    hinted(error, hint)
 }
 
 type Response = Result<ureq::http::Response<ureq::Body>, ureq::Error>;
@@ -227,15 +243,19 @@ fn choose_client(
         (None, Some(local)) => client.client_id == *local,
         (None, None) => !many,
     });
-    found.with_context(|| match wanted {
-        _ if names.is_empty() => {
-            "the controller knows no manager: `longshore client add` adds one".to_owned()
-        }
+    let hint = if names.is_empty() {
+        "`longshore client add` adds one"
+    } else {
+        "`longshore client list` shows them"
+    };
+    let found = found.with_context(|| match wanted {
+        _ if names.is_empty() => "the controller knows no manager".to_owned(),
         Some(wanted) => {
             format!("no client is called \"{wanted}\"; there are: {}", names.join(", "))
         }
         None => format!("choose a manager with --client: {}", names.join(", ")),
-    })
+    });
+    found.hint(hint)
 }
 
 #[cfg(test)]

@@ -37,7 +37,10 @@ impl<T, E: Into<anyhow::Error>> Advise<T> for Result<T, E> {
 }
 
 /// An error with a hint, where there is no `Result` yet: `return Err(hinted(anyhow!("…"), "…"))`.
-pub fn hinted(error: impl Into<anyhow::Error>, hint: impl Into<Cow<'static, str>>) -> anyhow::Error {
+pub fn hinted(
+    error: impl Into<anyhow::Error>,
+    hint: impl Into<Cow<'static, str>>,
+) -> anyhow::Error {
     Hinted { error: error.into(), hint: hint.into() }.into()
 }
 

@@ -34,7 +34,8 @@ impl Progress {
     /// Work that begins now; `what` says which, in a few words.
     #[must_use]
     pub fn new(what: impl Into<String>, unit: Unit) -> Self {
-        let shown = io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|t| t != "dumb");
+        let shown =
+            io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|t| t != "dumb");
         Self { what: what.into(), unit, shown, began: Instant::now(), drawn: None }
     }
 
@@ -67,7 +68,8 @@ impl Drop for Progress {
 fn line(what: &str, unit: Unit, done: u64, total: u64) -> String {
     // An estimate may turn out too small.
     let done = done.min(total);
-    let share = |of: u64| u64::try_from(u128::from(done) * u128::from(of) / u128::from(total.max(1)));
+    let share =
+        |of: u64| u64::try_from(u128::from(done) * u128::from(of) / u128::from(total.max(1)));
     let cells = usize::try_from(share(WIDTH as u64).unwrap_or(0)).unwrap_or(0);
     let mut line = format!("{what}  ");
     line.extend((0..WIDTH).map(|cell| if cell < cells { '█' } else { '░' }));
@@ -100,7 +102,10 @@ mod tests {
     fn a_line_has_a_bar_a_share_and_both_numbers() {
         let half = line("copying", Unit::Bytes, 1024, 2048);
 
-        assert_eq!(half, format!("copying  {}{}  50%  1.0 KiB of 2.0 KiB", "█".repeat(12), "░".repeat(12)));
+        assert_eq!(
+            half,
+            format!("copying  {}{}  50%  1.0 KiB of 2.0 KiB", "█".repeat(12), "░".repeat(12))
+        );
         assert!(line("x", Unit::Things, 9, 3).ends_with("100%  3 of 3"));
         assert!(line("x", Unit::Things, 0, 0).contains("  0%"));
     }

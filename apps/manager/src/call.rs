@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use gateway::Command;
 use protocol::agents::{Origin, RoutingHead};
+use protocol::catalogue::{self, Namespace};
 use protocol::{Ack, AgentId, MessageId, WireError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -91,12 +92,14 @@ impl Call {
         &self.origin
     }
 
-    /// Whether whoever gave it may do more than look.
-    pub(crate) fn may_change(&self) -> Result<(), Error> {
-        if self.origin.read_only {
-            return Err(Error::Forbidden("You may look, and not change anything"));
+    /// Whether whoever gave it may do such a thing. A controller looks before; this is for one that does not.
+    pub(crate) fn is_allowed(&self) -> Result<(), Error> {
+        match self.origin.role {
+            Some(role) if !role.covers(catalogue::wants(Namespace::Agents, self.name())) => {
+                Err(Error::Forbidden("Your role does not allow this"))
+            }
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     pub(crate) fn is_direct(&self) -> bool {

@@ -35,6 +35,9 @@ pub(crate) use login::Checked;
 
 /// Carries out a command.
 pub(crate) fn run(connection: &mut Connection, call: Call) {
+    if let Err(error) = call.is_allowed() {
+        return call.refuse(error);
+    }
     match call.name() {
         names::LOGIN => login::run(connection, call),
         names::LOGOUT => logout::run(connection, call),

@@ -9,6 +9,7 @@ mod shape;
 pub use relayed::ForwardLogin;
 pub use shape::{Sample, Shape};
 
+use crate::access::Role;
 use crate::error::{Ack, ErrorCode};
 use shape::Sampled;
 
@@ -43,15 +44,21 @@ impl Namespace {
         }
     }
 
-    /// A command that answers with `A`.
+    /// A command that answers with `A`, and the role that it takes.
     const fn command<P: Sampled, A: Sampled>(
         self,
+        wants: Role,
         name: &'static str,
         summary: &'static str,
     ) -> Message {
         let answer = Answer { data: Shape::of::<A>(), acknowledgement: Shape::of::<Ack<A>>() };
         let command = self.event::<P>(name, summary);
-        Message { direction: Direction::ClientToServer, answer: Some(answer), ..command }
+        Message {
+            direction: Direction::ClientToServer,
+            wants: Some(wants),
+            answer: Some(answer),
+            ..command
+        }
     }
 
     const fn event<P: Sampled>(self, name: &'static str, summary: &'static str) -> Message {
@@ -61,6 +68,7 @@ impl Namespace {
             name,
             direction: Direction::ServerToClient,
             audience: Audience::Viewers,
+            wants: None,
             stored: false,
             summary,
             description: "",
@@ -121,6 +129,8 @@ pub struct Message {
     pub direction: Direction,
     /// Whom it is for.
     pub audience: Audience,
+    /// The role that a command takes. An event is told to whoever may follow what it is of.
+    pub wants: Option<Role>,
     /// Whether it is an entry of a log: it has a `seq`, and can be replayed.
     pub stored: bool,
     /// One line, without a full stop.
@@ -205,6 +215,12 @@ pub fn forwardable(name: &str) -> bool {
     command(Namespace::Agents, name).is_some_and(Message::is_forwardable)
 }
 
+/// The role that a command takes. One that longshore does not know is the agent's own, and takes what saying something takes.
+#[must_use]
+pub fn wants(namespace: Namespace, name: &str) -> Role {
+    command(namespace, name).and_then(|command| command.wants).unwrap_or(Role::User)
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
@@ -260,6 +276,39 @@ mod tests {
     }
 
     #[test]
+    fn readers_change_nothing_and_users_configure_nothing() {
+        let of = |role| {
+            let commands = Namespace::Agents.messages().iter().filter(|m| m.wants == Some(role));
+            commands.map(|message| message.name).collect::<HashSet<_>>()
+        };
+
+        let look = [
+            "login",
+            "logout",
+            "joinConversation",
+            "leaveConversation",
+            "listConversations",
+            "searchConversations",
+            "getHistory",
+            "joinTerminal",
+            "leaveTerminal",
+            "listTerminals",
+            "listFiles",
+            "readFile",
+            "subscribe",
+            "listAgents",
+        ];
+        assert_eq!(of(Role::ReadOnly), look.into());
+        let for_controllers = Namespace::Agents
+            .messages()
+            .iter()
+            .filter(|message| message.is_command() && message.audience == Audience::Controllers);
+        assert!(for_controllers.into_iter().all(|message| of(Role::Admin).contains(message.name)));
+        assert_eq!(wants(Namespace::Agents, "anAgentsOwn"), Role::User);
+        assert_eq!(wants(Namespace::Clients, "setClient"), Role::ReadOnly);
+    }
+
+    #[test]
     fn every_message_is_described_once() {
         let mut seen = HashSet::new();
         for message in messages() {
@@ -268,6 +317,7 @@ mod tests {
             assert!(!message.summary.is_empty() && !message.summary.ends_with('.'), "{key:?}");
             assert!(message.name.bytes().all(|b| b.is_ascii_alphanumeric()), "{key:?}");
             assert_eq!(message.is_command(), message.answer.is_some(), "{key:?}");
+            assert_eq!(message.is_command(), message.wants.is_some(), "{key:?}");
             assert!(!message.payload.samples().is_empty(), "{key:?}");
         }
     }

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use crate::access::Role;
 use crate::agents::AgentSummary;
 use crate::ids::{AgentId, ClientId, ConnectionId, ViewerId};
 use crate::limits::{LONGEST_INTERVAL_MS, SHORTEST_INTERVAL_MS};
@@ -38,6 +39,10 @@ pub struct Connected {
     pub connection_id: ConnectionId,
     /// This viewer; the same after a reconnect with the same `clientKey`.
     pub viewer_id: ViewerId,
+    /// The name of whoever connected.
+    pub user: String,
+    /// What they may do.
+    pub role: Role,
     /// Version of the server.
     pub server_version: String,
     /// The server's clock.

@@ -138,6 +138,8 @@ id!(/// One terminal.
     SessionId, "tm");
 id!(/// One browser that is told of what happens while nobody looks.
     SubscriptionId, "ps");
+id!(/// One access token; says nothing of its secret.
+    TokenId, "tk");
 id!(/// One life of a log. It changes when the log is cleared or its store was replaced.
     Epoch, "ep");
 

@@ -1,9 +1,10 @@
 //! Every event, id and error of longshore, once. No I/O.
 //!
-//! [`names`], [`ids`], [`time`] and [`error`] are the vocabulary; [`agents`] holds the payloads of namespace
+//! [`names`], [`ids`], [`time`], [`access`] and [`error`] are the vocabulary; [`agents`] holds the payloads of namespace
 //! `/agents` and [`clients`] those of `/clients`; [`catalogue`] lists every message, and
 //! [`document`] writes `asyncapi.yaml` and the TypeScript types from it.
 
+pub mod access;
 pub mod agents;
 pub mod catalogue;
 pub mod clients;
@@ -16,10 +17,11 @@ pub mod notifications;
 pub mod spec;
 pub mod time;
 
+pub use access::{Clients, Role};
 pub use error::{Ack, ErrorCode, WireError};
 pub use ids::{
     AgentId, ClientId, ConnectionId, ConversationId, CorrelationId, EntryId, Epoch, InteractionId,
-    InvalidId, MessageId, RunId, Seq, SessionId, SubscriptionId, ViewerId,
+    InvalidId, MessageId, RunId, Seq, SessionId, SubscriptionId, TokenId, ViewerId,
 };
 pub use notifications::NotificationKind;
 pub use time::Timestamp;

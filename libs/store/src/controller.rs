@@ -2,6 +2,7 @@
 
 pub(crate) mod push;
 mod sessions;
+mod tokens;
 
 use std::fs::File;
 use std::path::Path;
@@ -13,9 +14,10 @@ use sqlx::{Connection, Row, SqlitePool};
 
 use crate::StoreError;
 use crate::file::Database;
-use crate::secret::{SecretKey, hash_token};
+use crate::secret::SecretKey;
 use crate::writer::millis;
-pub use sessions::{BrowserSession, SESSION_LIFE, SessionKey};
+pub use sessions::{AccessKey, BrowserSession, SESSION_LIFE};
+pub use tokens::{AccessToken, Revoked};
 
 /// A registered manager.
 #[derive(Clone)]
@@ -255,34 +257,6 @@ impl ControllerDb {
             .execute(&self.writer)
             .await?;
         Ok(())
-    }
-
-    /// Lets whoever has `token` in, under this name. Only a hash is stored. Sessions of a token that was there stay.
-    ///
-    /// # Errors
-    /// The database cannot be written.
-    pub async fn add_token(&self, name: &str, token: &str) -> Result<(), StoreError> {
-        sqlx::query(
-            "INSERT INTO access_tokens (hash, name, created_at) VALUES (?, ?, ?)
-             ON CONFLICT DO UPDATE SET name = excluded.name, created_at = excluded.created_at",
-        )
-        .bind(hash_token(token).as_slice())
-        .bind(name)
-        .bind(millis(Timestamp::now()))
-        .execute(&self.writer)
-        .await?;
-        Ok(())
-    }
-
-    /// The name that a token was given, if it is one.
-    ///
-    /// # Errors
-    /// The database cannot be read.
-    pub async fn token_user(&self, token: &str) -> Result<Option<String>, StoreError> {
-        let query = sqlx::query("SELECT name FROM access_tokens WHERE hash = ?");
-        let row =
-            query.bind(hash_token(token).as_slice().to_vec()).fetch_optional(&self.readers).await?;
-        Ok(row.map(|row| row.try_get(0)).transpose()?)
     }
 
     fn open_text(&self, context: &str, sealed: &[u8]) -> Result<String, StoreError> {

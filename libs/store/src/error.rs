@@ -20,6 +20,9 @@ pub enum StoreError {
     /// There is no such agent, conversation or client.
     #[error("there is no such row")]
     NotFound,
+    /// Without this token, no admin could come in any more.
+    #[error("it is the last token of an admin")]
+    LastAdmin,
     /// It was closed.
     #[error("the database is closed")]
     Closed,

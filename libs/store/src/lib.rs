@@ -11,7 +11,8 @@ mod writer;
 
 pub use controller::push::PushRecord;
 pub use controller::{
-    BrowserSession, ClientRecord, ControllerDb, Credentials, SESSION_LIFE, SessionKey,
+    AccessKey, AccessToken, BrowserSession, ClientRecord, ControllerDb, Credentials, Revoked,
+    SESSION_LIFE,
 };
 pub use error::StoreError;
 pub use manager::ManagerDb;

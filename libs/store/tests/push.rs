@@ -5,17 +5,17 @@
 
 use std::path::Path;
 
-use protocol::{NotificationKind, SubscriptionId, Timestamp, ViewerId};
-use store::{ControllerDb, PushRecord, SecretKey, SessionKey, StoreError};
+use protocol::{Clients, NotificationKind, SubscriptionId, Timestamp, ViewerId};
+use store::{AccessKey, ControllerDb, PushRecord, SecretKey, StoreError};
 
-fn session() -> SessionKey {
-    SessionKey::of("lss_ada")
+fn session() -> AccessKey {
+    AccessKey::of("lss_ada")
 }
 
 /// The same with somebody who has logged in.
 async fn with_session(directory: &Path) -> ControllerDb {
     let db = open(directory).await;
-    db.add_token("ada", "ls_ada").await.unwrap();
+    db.accept_token("ada", "ls_ada").await.unwrap();
     db.open_session("ls_ada", session(), Timestamp::now()).await.unwrap().unwrap();
     db
 }
@@ -30,6 +30,7 @@ fn record(user: &str, device: &str) -> PushRecord {
         subscription_id: SubscriptionId::random(),
         user: user.into(),
         device: device.into(),
+        clients: Clients::All,
         label: "phone".into(),
         kinds: vec![NotificationKind::NeedsYou, NotificationKind::Failed],
         private: true,
@@ -129,7 +130,7 @@ async fn a_browser_is_subscribed_once_and_a_user_not_too_often() {
 async fn a_subscription_goes_with_the_session_that_it_was_made_in() {
     let directory = tempfile::tempdir().unwrap();
     let db = with_session(directory.path()).await;
-    let other = SessionKey::of("lss_other");
+    let other = AccessKey::of("lss_other");
     db.open_session("ls_ada", other, Timestamp::now()).await.unwrap().unwrap();
     let put = async |endpoint, session| {
         db.put_subscription(&record("ada", endpoint), endpoint, session, 20).await

@@ -96,10 +96,11 @@ async fn a_token_is_known_by_its_hash() {
     let db = ControllerDb::open(&path, key).await.unwrap();
     let secret = token("ls_");
 
-    db.add_token("ada", &secret).await.unwrap();
+    db.accept_token("ada", &secret).await.unwrap();
 
-    assert_eq!(db.token_user(&secret).await.unwrap().as_deref(), Some("ada"));
-    assert_eq!(db.token_user("ls_wrong").await.unwrap(), None);
+    let now = Timestamp::now();
+    assert_eq!(db.use_token(&secret, now).await.unwrap().unwrap().name, "ada");
+    assert_eq!(db.use_token("ls_wrong", now).await.unwrap(), None);
     db.close().await;
     let file = std::fs::read(&path).unwrap();
     assert!(!file.windows(secret.len()).any(|bytes| bytes == secret.as_bytes()));

@@ -39,7 +39,7 @@ fn open(value: &Value) -> Open {
 
 fn listen(audience: &Arc<Audience>) -> (Listening, Screen) {
     let (outbox, screen) = screen();
-    (audience.listen(&ConnectionId::random(), &outbox), screen)
+    (audience.listen(&ConnectionId::random(), &outbox, &Clients::All), screen)
 }
 
 fn tell(listening: Listening) -> JoinHandle<()> {
@@ -149,7 +149,7 @@ async fn who_listens_no_more_hears_nothing() {
     let audience = Audience::new();
     let (outbox, mut screen) = screen();
     let connection = ConnectionId::random();
-    let listening = audience.listen(&connection, &outbox);
+    let listening = audience.listen(&connection, &outbox, &Clients::All);
 
     audience.client(&update(ClientAction::Created), None);
     audience.end(&connection);

@@ -59,7 +59,7 @@ fn key(record: &PushRecord) -> (String, String) {
 
 #[cfg(test)]
 mod tests {
-    use protocol::{SubscriptionId, Timestamp, ViewerId};
+    use protocol::{Clients, SubscriptionId, Timestamp, ViewerId};
 
     use super::*;
 
@@ -68,6 +68,7 @@ mod tests {
             subscription_id: SubscriptionId::random(),
             user: user.into(),
             device: String::new(),
+            clients: Clients::All,
             label: String::new(),
             kinds: Vec::new(),
             private: false,

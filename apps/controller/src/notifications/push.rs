@@ -102,10 +102,12 @@ impl Push {
         Ok(last)
     }
 
-    /// Sends an occasion to everybody who wants to know and does not look.
+    /// Sends an occasion to everybody who may know, wants to and does not look.
     pub(super) async fn tell(&self, occasion: &Occasion) -> Result<(), Error> {
         for record in self.db.subscriptions().await? {
-            if !record.kinds.contains(&occasion.kind) || self.presence.is_visible(&record) {
+            let wanted = record.kinds.contains(&occasion.kind)
+                && record.clients.include(&occasion.client_id);
+            if !wanted || self.presence.is_visible(&record) {
                 continue;
             }
             let subscription = match self.subscription(&record) {

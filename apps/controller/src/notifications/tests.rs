@@ -12,14 +12,14 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use notify::{Device, DeviceKeys};
 use protocol::agents::{ActivityState, RunActivity};
 use protocol::{
-    AgentId, ClientId, ConversationId, InteractionId, NotificationKind, RunId, Seq, SubscriptionId,
-    Timestamp,
+    AgentId, ClientId, Clients, ConversationId, InteractionId, NotificationKind, RunId, Seq,
+    SubscriptionId, Timestamp,
 };
 use ring::agreement::{ECDH_P256, EphemeralPrivateKey, UnparsedPublicKey, agree_ephemeral};
 use ring::rand::SystemRandom;
 use ring::{aead, hkdf, hmac, signature};
 use serde_json::Value;
-use store::{PushRecord, SecretKey, SessionKey};
+use store::{AccessKey, PushRecord, SecretKey};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
@@ -182,8 +182,8 @@ impl Fixture {
         let dir = TempDir::new().unwrap();
         let key = SecretKey::load_or_create(&dir.path().join("secret.key"), None).unwrap();
         let db = ControllerDb::open(&dir.path().join("controller.db"), key).await.unwrap();
-        db.add_token("ada", "ls_ada").await.unwrap();
-        let session = SessionKey::of("lss_ada");
+        db.accept_token("ada", "ls_ada").await.unwrap();
+        let session = AccessKey::of("lss_ada");
         db.open_session("ls_ada", session, Timestamp::now()).await.unwrap().unwrap();
         let mut config = Config::new(dir.path());
         (config.webhook, config.push_allow_private) = (webhook, true);
@@ -197,6 +197,7 @@ impl Fixture {
             subscription_id: SubscriptionId::random(),
             user: "ada".into(),
             device: serde_json::to_string(device).unwrap(),
+            clients: Clients::All,
             label: "phone".into(),
             kinds: NotificationKind::ALL.into(),
             private: false,
@@ -206,7 +207,7 @@ impl Fixture {
             last_error: None,
         };
         change(&mut record);
-        let session = SessionKey::of("lss_ada");
+        let session = AccessKey::of("lss_ada");
         let put = self.db.put_subscription(&record, &device.endpoint, session, 20).await.unwrap();
         assert_eq!(put.as_ref(), Some(&record.subscription_id));
         record

@@ -2,16 +2,17 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
+use axum::{Extension, Json};
 use protocol::catalogue::Namespace;
 use protocol::{ClientId, Timestamp};
 use serde::{Deserialize, Serialize};
 use store::ClientRecord;
 
 use super::answer::{Body, Failure, List};
+use crate::access::Caller;
 use crate::error::Error;
 use crate::server::Server;
 
@@ -59,8 +60,12 @@ impl Server {
     }
 }
 
-pub(super) async fn list(State(server): State<Arc<Server>>) -> Result<Json<List<Client>>, Failure> {
-    let clients = server.db.clients().await?;
+pub(super) async fn list(
+    State(server): State<Arc<Server>>,
+    Extension(caller): Extension<Caller>,
+) -> Result<Json<List<Client>>, Failure> {
+    let mut clients = server.db.clients().await?;
+    clients.retain(|client| caller.clients.include(&client.client_id));
     Ok(Json(List { items: clients.into_iter().map(|client| server.show(client)).collect() }))
 }
 

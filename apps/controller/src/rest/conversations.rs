@@ -4,11 +4,11 @@ mod markdown;
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use futures_util::stream;
 use protocol::agents::{
     ConversationInfo, Conversations, GetHistory, History, HistoryEvent, ListConversations,
@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use super::agents::{ask, client_id};
 use super::answer::{Failure, Query};
+use crate::access::Caller;
 use crate::error::Error;
 use crate::remote::Remote;
 use crate::server::Server;
@@ -75,6 +76,7 @@ pub(super) struct Export {
 /// The whole log, read page by page while it is sent.
 pub(super) async fn export(
     State(server): State<Arc<Server>>,
+    Extension(caller): Extension<Caller>,
     Path((client, agent, conversation)): Path<(String, String, String)>,
     Query(Export { format }): Query<Export>,
 ) -> Result<Response, Failure> {
@@ -82,7 +84,7 @@ pub(super) async fn export(
     let id = ConversationId::new(&conversation).map_err(|_| Error::not_found(&conversation))?;
     let remote = server.remotes.get(&client)?;
     remote.follow(&agent_id, None).await?;
-    let log = Log { remote, agent_id, id: id.clone(), read: Read::default() };
+    let log = Log { caller, remote, agent_id, id: id.clone(), read: Read::default() };
     // Before the answer begins, so that what cannot be had is an error and no empty file.
     let (first, log) = log.next().await?;
     let pages = stream::unfold(Some((Some(first), log)), async |state| {
@@ -140,6 +142,8 @@ fn lines(events: &[HistoryEvent]) -> Bytes {
 
 /// A log that is being read.
 struct Log {
+    /// By whom: as long as they may.
+    caller: Caller,
     remote: Arc<Remote>,
     agent_id: AgentId,
     id: ConversationId,
@@ -170,6 +174,9 @@ impl Read {
 
 impl Log {
     async fn next(mut self) -> Result<(History, Self), Error> {
+        if self.caller.has_ended() {
+            return Err(Error::Unauthorized);
+        }
         let wanted = GetHistory {
             agent_id: Some(self.agent_id.clone()),
             conversation_id: Some(self.id.clone()),

@@ -12,9 +12,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use store::PushRecord;
 
-use super::User;
 use super::answer::{Body, Failure, List};
-use crate::access::bearer;
+use crate::access::{Caller, bearer};
 use crate::error::Error;
 use crate::notifications::said;
 use crate::server::Server;
@@ -96,24 +95,25 @@ pub(super) async fn key(State(server): State<Arc<Server>>) -> Result<Json<Value>
 
 pub(super) async fn list(
     State(server): State<Arc<Server>>,
-    Extension(User(user)): Extension<User>,
+    Extension(caller): Extension<Caller>,
 ) -> Result<Json<List<Shown>>, Failure> {
     let all = server.db.subscriptions().await?;
-    let own = all.into_iter().filter(|record| record.user == user);
+    let own = all.into_iter().filter(|record| record.user == caller.user);
     Ok(Json(List { items: own.map(show).collect() }))
 }
 
 /// Only in a session, with which it ends: whoever logs out or is shut out is told nothing any more.
 pub(super) async fn add(
     State(server): State<Arc<Server>>,
-    Extension(User(user)): Extension<User>,
+    Extension(caller): Extension<Caller>,
     headers: HeaderMap,
     Body(new): Body<New>,
 ) -> Result<impl IntoResponse, Failure> {
     server.notifications.push.check(&new.subscription)?;
     let mut record = PushRecord {
         subscription_id: SubscriptionId::random(),
-        user,
+        user: caller.user,
+        clients: caller.clients,
         device: serde_json::to_string(&new.subscription).map_err(Error::from)?,
         label: label(new.label.as_deref().unwrap_or("Browser"))?,
         kinds: kinds(new.kinds)?,
@@ -137,11 +137,11 @@ pub(super) async fn add(
 
 pub(super) async fn change(
     State(server): State<Arc<Server>>,
-    Extension(User(user)): Extension<User>,
+    Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
     Body(changes): Body<Changes>,
 ) -> Result<Json<Shown>, Failure> {
-    let mut record = find(&server, &user, &id).await?;
+    let mut record = find(&server, &caller.user, &id).await?;
     if let Some(new) = changes.label {
         record.label = label(&new)?;
     }
@@ -156,10 +156,10 @@ pub(super) async fn change(
 /// That it is gone already is as good.
 pub(super) async fn delete(
     State(server): State<Arc<Server>>,
-    Extension(User(user)): Extension<User>,
+    Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
 ) -> Result<StatusCode, Failure> {
-    match find(&server, &user, &id).await {
+    match find(&server, &caller.user, &id).await {
         Ok(record) => server.db.delete_subscription(&record.subscription_id).await?,
         Err(Error::SubscriptionNotFound(_)) => {}
         Err(error) => return Err(error.into()),
@@ -170,10 +170,10 @@ pub(super) async fn delete(
 /// Sends one now, and answers with what the push service said.
 pub(super) async fn test(
     State(server): State<Arc<Server>>,
-    Extension(User(user)): Extension<User>,
+    Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
 ) -> Result<Json<Tested>, Failure> {
-    let record = find(&server, &user, &id).await?;
+    let record = find(&server, &caller.user, &id).await?;
     let last = server.notifications.push.test(&record).await?;
     Ok(Json(Tested {
         delivered: Verdict::of(&last) == Verdict::Taken,
@@ -185,11 +185,11 @@ pub(super) async fn test(
 /// A page of this browser is visible for the next 45 s, or not any more.
 pub(super) async fn presence(
     State(server): State<Arc<Server>>,
-    Extension(User(user)): Extension<User>,
+    Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
     Body(Visibility { visible, page }): Body<Visibility>,
 ) -> Result<StatusCode, Failure> {
-    let record = find(&server, &user, &id).await?;
+    let record = find(&server, &caller.user, &id).await?;
     if page.len() > PAGE {
         return Err(Error::Invalid(format!("a page is at most {PAGE} bytes")).into());
     }

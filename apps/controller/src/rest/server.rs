@@ -3,8 +3,8 @@
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use axum::Json;
 use axum::extract::State;
+use axum::{Extension, Json};
 use futures_util::future::join_all;
 use protocol::agents::{Agents, ListAgents};
 use protocol::names::agents::LIST_AGENTS;
@@ -15,6 +15,7 @@ use tokio::time::timeout;
 
 use super::agents::ask;
 use super::answer::Failure;
+use crate::access::Caller;
 use crate::remote::Status;
 use crate::server::Server;
 use crate::usage::memory;
@@ -53,18 +54,22 @@ struct Client {
     agents: Option<usize>,
 }
 
-pub(super) async fn get(State(server): State<Arc<Server>>) -> Result<Json<Overview>, Failure> {
+pub(super) async fn get(
+    State(server): State<Arc<Server>>,
+    Extension(caller): Extension<Caller>,
+) -> Result<Json<Overview>, Failure> {
     let now = Timestamp::now();
-    let clients = server.db.clients().await?;
+    let mut clients = server.db.clients().await?;
+    clients.retain(|client| caller.clients.include(&client.client_id));
     let clients = join_all(clients.into_iter().map(|client| look(&server, client))).await;
-    let (connections, viewers) = server.audience.count();
+    let (connections, viewers) = server.audience.count(caller.only());
     Ok(Json(Overview {
         version: env!("CARGO_PKG_VERSION"),
         started_at: server.started_at,
         uptime_secs: now.as_millis().saturating_sub(server.started_at.as_millis()) / 1_000,
         connections,
         viewers,
-        sessions: server.db.count_sessions(now).await?,
+        sessions: server.db.count_sessions(caller.only(), now).await?,
         memory_bytes: memory(),
         cpu_percent: server.meter.lock().unwrap_or_else(PoisonError::into_inner).percent(),
         clients,

@@ -6,12 +6,12 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use protocol::Timestamp;
+use protocol::{Clients, Role, Timestamp, TokenId};
 use serde::{Deserialize, Serialize};
-use store::{SESSION_LIFE, SessionKey};
+use store::{AccessKey, AccessToken, SESSION_LIFE};
 
 use super::answer::{Body, Failure};
-use crate::access::{bearer, cookie_name, is_own_page, is_secure};
+use crate::access::{Caller, bearer, cookie_name, is_own_page, is_secure};
 use crate::error::Error;
 use crate::server::Server;
 
@@ -27,9 +27,22 @@ pub(super) struct Login {
 #[serde(rename_all = "camelCase")]
 struct Session {
     user: String,
+    /// What they may do.
+    role: Role,
+    /// Which clients they may see; absent for all.
+    #[serde(skip_serializing_if = "Clients::are_all")]
+    clients: Clients,
+    token_id: TokenId,
     /// When it ends, if it is not used until then; absent for one who shows a token.
     #[serde(skip_serializing_if = "Option::is_none")]
     expires_at: Option<Timestamp>,
+}
+
+impl Session {
+    fn new(token: AccessToken, expires_at: Option<Timestamp>) -> Self {
+        let AccessToken { token_id, name: user, role, clients, .. } = token;
+        Self { user, role, clients, token_id, expires_at }
+    }
 }
 
 pub(super) async fn open(
@@ -45,10 +58,10 @@ pub(super) async fn open(
         return Err(Error::OtherOrigin.into());
     }
     let secret = store::token("lss_");
-    let key = SessionKey::of(&secret);
+    let key = AccessKey::of(&secret);
     let session = server.db.open_session(&login.token, key, Timestamp::now()).await?;
     let session = session.ok_or(Error::Unauthorized)?;
-    let shown = Session { user: session.user, expires_at: Some(session.expires_at) };
+    let shown = Session::new(session.token, Some(session.expires_at));
     Ok(answer(Json(shown), cookie(&headers, &secret, SESSION_LIFE.as_secs())))
 }
 
@@ -60,8 +73,8 @@ pub(super) async fn get(
     let caller = server.admit(bearer(&headers), &headers).await?;
     let secret = if caller.session.is_some() { server.secret_of(&headers).await } else { None };
     let renewed = secret.and_then(|secret| cookie(&headers, secret, SESSION_LIFE.as_secs()));
-    let expires_at = caller.session.map(|session| session.expires_at);
-    Ok(answer(Json(Session { user: caller.user, expires_at }), renewed))
+    let Caller { user, role, clients, token_id, session, .. } = caller;
+    Ok(answer(Json(Session { user, role, clients, token_id, expires_at: session }), renewed))
 }
 
 /// Ends the session and its connections. That there is none is as good; that somebody else's page asks is not.
@@ -74,7 +87,7 @@ pub(super) async fn close(
     }
     if let Some(key) = server.session_of(&headers).await {
         server.db.close_session(key).await?;
-        server.sessions.end(key);
+        server.seats.end(key);
     }
     Ok(answer(StatusCode::NO_CONTENT, cookie(&headers, "", 0)))
 }

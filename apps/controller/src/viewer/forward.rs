@@ -55,6 +55,10 @@ impl Viewer {
             Ok(forward) => forward,
             Err(error) => return command.reply.err(error),
         };
+        let wanted = catalogue::wants(Namespace::Agents, &forward.event);
+        if let Err(error) = self.identity.caller.may(wanted) {
+            return command.reply.err(error.into());
+        }
         let Some((watching, _)) = &self.selected else {
             return command.reply.err(Error::NoClient.into());
         };
@@ -87,7 +91,8 @@ impl Viewer {
         Origin {
             viewer_id: Some(self.identity.viewer.clone()),
             connection_id: Some(self.connection.clone()),
-            user: Some(self.identity.user.clone()),
+            user: Some(self.identity.caller.user.clone()),
+            role: Some(self.identity.caller.role),
             ..Origin::default()
         }
     }

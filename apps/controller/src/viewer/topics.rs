@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::Viewer;
+use crate::access::Caller;
 use crate::error::Error;
 use crate::server::Server;
 use crate::usage::{Meter, memory};
@@ -29,13 +30,18 @@ impl Viewer {
         command.reply.ok(&chosen);
         let has = |topic| chosen.topics.contains(&topic);
         if has(ViewerTopic::Activity) {
-            let listening = self.server.remotes.listen(&self.connection, &self.outbox);
+            let listening = self.server.remotes.listen(
+                &self.connection,
+                &self.outbox,
+                &self.identity.caller.clients,
+            );
             self.topics.spawn(async move { listening.tell().await });
         }
         let (heartbeat, stats) = (has(ViewerTopic::Heartbeat), has(ViewerTopic::Stats));
         if heartbeat || stats {
-            let clock =
-                Clock { every: Duration::from_millis(chosen.interval_ms), heartbeat, stats };
+            let every = Duration::from_millis(chosen.interval_ms);
+            let caller = self.identity.caller.clone();
+            let clock = Clock { every, heartbeat, stats, caller };
             self.topics.spawn(clock.run(Arc::clone(&self.server), self.outbox.clone()));
         }
     }
@@ -63,6 +69,8 @@ struct Clock {
     every: Duration,
     heartbeat: bool,
     stats: bool,
+    /// Who may see some clients only is told nothing of what is not theirs.
+    caller: Caller,
 }
 
 impl Clock {
@@ -82,8 +90,8 @@ impl Clock {
                 let stats = ServerStats {
                     cpu: meter.percent(),
                     memory: memory(),
-                    connections: server.audience.count().0 as u64,
-                    runs: server.remotes.open_conversations() as u64,
+                    connections: server.audience.count(self.caller.only()).0 as u64,
+                    runs: server.remotes.open_conversations(&self.caller.clients) as u64,
                     timestamp: Timestamp::now(),
                 };
                 outbox.event(SERVER_STATS, &stats);

@@ -30,7 +30,6 @@ pub(super) fn run(connection: &Connection, call: Call) {
 
 fn prepare(connection: &Connection, call: &Call) -> Result<(Reserved, Place), Error> {
     let payload: CreateTerminal = call.payload()?;
-    call.may_change()?;
     let agent = connection.agent(call)?;
     let place = agent.place_of(payload.conversation_id.as_ref())?;
     let size = size(payload.cols.unwrap_or(80), payload.rows.unwrap_or(24))?;

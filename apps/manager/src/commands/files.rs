@@ -183,7 +183,6 @@ struct Teller {
 impl Teller {
     /// Whether changes may be made, and not too fast.
     fn prepare(connection: &Connection, call: &Call) -> Result<Self, Error> {
-        call.may_change()?;
         let agent = connection.agent(call)?;
         agent.changes.take().map_err(|retry_after| Error::TooManyChanges { retry_after })?;
         let direct = call.is_direct().then(|| connection.id().clone());

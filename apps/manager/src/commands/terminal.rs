@@ -53,7 +53,6 @@ pub(super) fn leave(connection: &Connection, call: Call) {
 
 pub(super) fn input(connection: &Connection, call: Call) {
     let typed = call.payload::<TerminalInput>().and_then(|payload| {
-        call.may_change()?;
         if payload.data.len() > MAX_INPUT {
             return Err(Error::PayloadTooLarge("data has 64 KiB at most".to_owned()));
         }
@@ -65,7 +64,6 @@ pub(super) fn input(connection: &Connection, call: Call) {
 
 pub(super) fn resize(connection: &Connection, call: Call) {
     let resized = call.payload::<ResizeTerminal>().and_then(|payload| {
-        call.may_change()?;
         let size = size(payload.cols, payload.rows)?;
         find(connection, &call, &payload.session_id)?.resize(size);
         Ok(Done {})
@@ -76,7 +74,6 @@ pub(super) fn resize(connection: &Connection, call: Call) {
 /// Its end follows by itself.
 pub(super) fn close(connection: &Connection, call: Call) {
     let closed = call.payload::<ForTerminal>().and_then(|payload| {
-        call.may_change()?;
         find(connection, &call, &payload.session_id)?.close(TerminalEnd::Closed);
         Ok(Done {})
     });

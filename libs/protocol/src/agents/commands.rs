@@ -45,9 +45,9 @@ pub struct Origin {
     /// The terminal that a `createTerminal` makes whose payload names none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session_id: Option<SessionId>,
-    /// The viewer may look at terminals and files and not touch them.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub read_only: bool,
+    /// What the user may do; without it, everything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<crate::access::Role>,
     /// Names this command: when it comes again, because the connection was lost before it was acknowledged, it is not
     /// done again and gets the same answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -1,6 +1,7 @@
 //! Namespace `/agents`.
 
 use super::{ForwardLogin, Message, Namespace};
+use crate::access::Role;
 use crate::agents::{
     AgentChanged, AgentCheck, AgentCreated, AgentEvent, AgentUpdate, Agents, CancelRun,
     ChangeEnvironment, Chat, ChatAccepted, ChatEnhanceResult, ChatEvent, ChatMessage, Cleared,
@@ -42,7 +43,7 @@ const WRITING: &[ErrorCode] = &[
 ];
 
 pub(super) const MESSAGES: &[Message] = &[
-    HERE.command::<Login, LoggedIn>(names::LOGIN, "Log in to an agent and follow a conversation of it")
+    HERE.command::<Login, LoggedIn>(Role::ReadOnly, names::LOGIN, "Log in to an agent and follow a conversation of it")
         .about(
             "Answered with `loginSuccess`, then the entries asked for as the events that they were, then `historyEnd`, \
              then live events; a refusal is also told by `loginError`. With `afterSeq` and `epoch` the replay begins \
@@ -53,10 +54,10 @@ pub(super) const MESSAGES: &[Message] = &[
         )
         .refused_with(&[ErrorCode::InvalidCredentials, ErrorCode::ConversationNotFound])
         .forwarded_as::<ForwardLogin, LoginSuccess>(),
-    HERE.command::<ForAgent, LogoutSuccess>(names::LOGOUT, "Stop following an agent")
+    HERE.command::<ForAgent, LogoutSuccess>(Role::ReadOnly, names::LOGOUT, "Stop following an agent")
         .about("`logoutSuccess` is sent besides the acknowledgement. Runs go on.")
         .refused_with(&[ErrorCode::Unauthorized]),
-    HERE.command::<Chat, ChatAccepted>(names::CHAT, "Say something to an agent")
+    HERE.command::<Chat, ChatAccepted>(Role::User, names::CHAT, "Say something to an agent")
         .about(
             "Acknowledged when the message is on disk, before the agent has answered. The answer comes as events of the \
              run: deltas while it is written, then one `chatMessage` with the whole, then one terminal `runEvent`. \
@@ -77,7 +78,7 @@ pub(super) const MESSAGES: &[Message] = &[
             ErrorCode::StoreUnavailable,
             ErrorCode::ServerStopping,
         ]),
-    HERE.command::<StartRun, ChatAccepted>(names::START_RUN, "Start a run in parallel to others")
+    HERE.command::<StartRun, ChatAccepted>(Role::User, names::START_RUN, "Start a run in parallel to others")
         .about(
             "The run has a session of the agent of its own. When the agent has as many such runs as it may, it waits; where \
              the conversation is followed, its events are as those of `chat`.",
@@ -94,13 +95,13 @@ pub(super) const MESSAGES: &[Message] = &[
             ErrorCode::StoreUnavailable,
             ErrorCode::ServerStopping,
         ]),
-    HERE.command::<CancelRun, RunCancelled>(names::CANCEL_RUN, "End a run that waits or runs")
+    HERE.command::<CancelRun, RunCancelled>(Role::User, names::CANCEL_RUN, "End a run that waits or runs")
         .about("The run's terminal `runEvent` follows.")
         .refused_with(&[ErrorCode::Unauthorized, ErrorCode::RunNotFound]),
-    HERE.command::<PromoteRun, RunPromoted>(names::PROMOTE_RUN, "Let a run that waits be the next")
+    HERE.command::<PromoteRun, RunPromoted>(Role::User, names::PROMOTE_RUN, "Let a run that waits be the next")
         .about("Of a run that the agent has already, the position is 0.")
         .refused_with(&[ErrorCode::Unauthorized, ErrorCode::RunNotFound]),
-    HERE.command::<RespondInteraction, InteractionEnded>(names::RESPOND_INTERACTION, "Answer a question of an agent")
+    HERE.command::<RespondInteraction, InteractionEnded>(Role::User, names::RESPOND_INTERACTION, "Answer a question of an agent")
         .about(
             "The first answer counts, and is told to everybody by an `interactionUpdate`. An answer that the interaction \
              does not want, such as none of its choices, is refused and the interaction stays open.",
@@ -111,19 +112,19 @@ pub(super) const MESSAGES: &[Message] = &[
             ErrorCode::AlreadyAnswered,
             ErrorCode::StoreUnavailable,
         ]),
-    HERE.command::<JoinConversation, Joined>(names::JOIN_CONVERSATION, "Be present in a conversation and follow it")
+    HERE.command::<JoinConversation, Joined>(Role::ReadOnly, names::JOIN_CONVERSATION, "Be present in a conversation and follow it")
         .about(
             "Several may be joined on one connection. The acknowledgement comes first, then the replay as with `login`, then \
              an `assistantSnapshot` of each answer that is being written, then live events.",
         )
         .refused_with(&[ErrorCode::Unauthorized, ErrorCode::ConversationNotFound, ErrorCode::AlreadyJoined]),
-    HERE.command::<ForConversation, Done>(names::LEAVE_CONVERSATION, "Be no longer present in a conversation")
+    HERE.command::<ForConversation, Done>(Role::ReadOnly, names::LEAVE_CONVERSATION, "Be no longer present in a conversation")
         .refused_with(&[ErrorCode::Unauthorized, ErrorCode::NotJoined]),
-    HERE.command::<CreateConversation, ConversationInfo>(names::CREATE_CONVERSATION, "Make a conversation")
+    HERE.command::<CreateConversation, ConversationInfo>(Role::User, names::CREATE_CONVERSATION, "Make a conversation")
         .refused_with(&[ErrorCode::Unauthorized, ErrorCode::NameTaken, ErrorCode::StoreUnavailable]),
-    HERE.command::<ListConversations, Conversations>(names::LIST_CONVERSATIONS, "List conversations")
+    HERE.command::<ListConversations, Conversations>(Role::ReadOnly, names::LIST_CONVERSATIONS, "List conversations")
         .refused_with(&[ErrorCode::Unauthorized]),
-    HERE.command::<RenameConversation, ConversationInfo>(names::RENAME_CONVERSATION, "Give a conversation another name")
+    HERE.command::<RenameConversation, ConversationInfo>(Role::User, names::RENAME_CONVERSATION, "Give a conversation another name")
         .refused_with(&[
             ErrorCode::Unauthorized,
             ErrorCode::ConversationNotFound,
@@ -131,7 +132,7 @@ pub(super) const MESSAGES: &[Message] = &[
             ErrorCode::Forbidden,
             ErrorCode::StoreUnavailable,
         ]),
-    HERE.command::<ForConversation, Done>(names::DELETE_CONVERSATION, "Remove a conversation with all that is in it")
+    HERE.command::<ForConversation, Done>(Role::User, names::DELETE_CONVERSATION, "Remove a conversation with all that is in it")
         .about("Its open runs are ended first. The one called `default` cannot be deleted, only cleared.")
         .refused_with(&[
             ErrorCode::Unauthorized,
@@ -139,17 +140,17 @@ pub(super) const MESSAGES: &[Message] = &[
             ErrorCode::Forbidden,
             ErrorCode::StoreUnavailable,
         ]),
-    HERE.command::<SearchConversations, Found>(names::SEARCH_CONVERSATIONS, "Search names and what was said")
+    HERE.command::<SearchConversations, Found>(Role::ReadOnly, names::SEARCH_CONVERSATIONS, "Search names and what was said")
         .refused_with(&[ErrorCode::Unauthorized, ErrorCode::StoreUnavailable]),
-    HERE.command::<GetHistory, History>(names::GET_HISTORY, "Read a page of a conversation")
+    HERE.command::<GetHistory, History>(Role::ReadOnly, names::GET_HISTORY, "Read a page of a conversation")
         .refused_with(&[ErrorCode::Unauthorized, ErrorCode::ConversationNotFound, ErrorCode::StoreUnavailable]),
-    HERE.command::<ForConversation, Cleared>(names::CLEAR_HISTORY, "Begin a conversation's log anew")
+    HERE.command::<ForConversation, Cleared>(Role::User, names::CLEAR_HISTORY, "Begin a conversation's log anew")
         .about(
             "The log gets a new epoch, and what is open, runs and interactions, is carried over as its first entries. \
              Followers are told and start over.",
         )
         .refused_with(&[ErrorCode::Unauthorized, ErrorCode::ConversationNotFound, ErrorCode::StoreUnavailable]),
-    HERE.command::<InsertHistory, Inserted>(names::INSERT_HISTORY, "Append messages that were said elsewhere")
+    HERE.command::<InsertHistory, Inserted>(Role::User, names::INSERT_HISTORY, "Append messages that were said elsewhere")
         .about("All or none. The agent is not told. A read-only conversation takes them too: that is how one is filled.")
         .refused_with(&[
             ErrorCode::Unauthorized,
@@ -157,7 +158,7 @@ pub(super) const MESSAGES: &[Message] = &[
             ErrorCode::PayloadTooLarge,
             ErrorCode::StoreUnavailable,
         ]),
-    HERE.command::<EnhanceChat, HelperAccepted>(names::ENHANCE_CHAT, "Have the agent word a message better")
+    HERE.command::<EnhanceChat, HelperAccepted>(Role::User, names::ENHANCE_CHAT, "Have the agent word a message better")
         .about("In a session of its own; nothing is stored. `chatEnhanceResult` goes to the connection that asked.")
         .refused_with(&[
             ErrorCode::Unauthorized,
@@ -168,7 +169,7 @@ pub(super) const MESSAGES: &[Message] = &[
             ErrorCode::ServerStopping,
         ]),
     HERE.command::<GenerateTicketBody, HelperAccepted>(
-        names::GENERATE_TICKET_BODY,
+        Role::User, names::GENERATE_TICKET_BODY,
         "Have the agent write the text of a ticket",
     )
     .about("In a session of its own; nothing is stored. `ticketBodyResult` goes to the connection that asked.")
@@ -180,7 +181,7 @@ pub(super) const MESSAGES: &[Message] = &[
         ErrorCode::AgentUnavailable,
         ErrorCode::ServerStopping,
     ]),
-    HERE.command::<CreateTerminal, TerminalInfo>(names::CREATE_TERMINAL, "Start a shell in the agent's environment")
+    HERE.command::<CreateTerminal, TerminalInfo>(Role::User, names::CREATE_TERMINAL, "Start a shell in the agent's environment")
         .about(
             "Everybody who is logged in to the agent is told by `terminalCreated`. Who made it watches it: its output comes as \
              `terminalOutput`, its end as `terminalClosed`. It outlives those who watch it by 30 s. In a container it ends with \
@@ -195,15 +196,15 @@ pub(super) const MESSAGES: &[Message] = &[
             ErrorCode::AgentUnavailable,
             ErrorCode::ServerStopping,
         ]),
-    HERE.command::<JoinTerminal, TerminalInfo>(names::JOIN_TERMINAL, "Watch a terminal")
+    HERE.command::<JoinTerminal, TerminalInfo>(Role::ReadOnly, names::JOIN_TERMINAL, "Watch a terminal")
         .about(
             "The newest 256 KiB of its output come first, or what of them is after `offset`, then what is new. Again on the same \
              connection: begin again.",
         )
         .refused_with(&[ErrorCode::Unauthorized, ErrorCode::TerminalNotFound]),
-    HERE.command::<ForTerminal, Done>(names::LEAVE_TERMINAL, "Watch a terminal no more")
+    HERE.command::<ForTerminal, Done>(Role::ReadOnly, names::LEAVE_TERMINAL, "Watch a terminal no more")
         .refused_with(&[ErrorCode::Unauthorized, ErrorCode::TerminalNotFound]),
-    HERE.command::<TerminalInput, Done>(names::TERMINAL_INPUT, "Type into a terminal that one watches")
+    HERE.command::<TerminalInput, Done>(Role::User, names::TERMINAL_INPUT, "Type into a terminal that one watches")
         .about("Acknowledged when it waits for the program to read it. `RATE_LIMITED` when too much waits already.")
         .refused_with(&[
             ErrorCode::Unauthorized,
@@ -211,33 +212,33 @@ pub(super) const MESSAGES: &[Message] = &[
             ErrorCode::TerminalNotFound,
             ErrorCode::PayloadTooLarge,
         ]),
-    HERE.command::<ResizeTerminal, Done>(names::RESIZE_TERMINAL, "Give a terminal that one watches another size")
+    HERE.command::<ResizeTerminal, Done>(Role::User, names::RESIZE_TERMINAL, "Give a terminal that one watches another size")
         .refused_with(&[ErrorCode::Unauthorized, ErrorCode::Forbidden, ErrorCode::TerminalNotFound]),
-    HERE.command::<ForTerminal, Done>(names::CLOSE_TERMINAL, "End a terminal that one watches, with all that runs in it")
+    HERE.command::<ForTerminal, Done>(Role::User, names::CLOSE_TERMINAL, "End a terminal that one watches, with all that runs in it")
         .about("`terminalClosed` follows.")
         .refused_with(&[ErrorCode::Unauthorized, ErrorCode::Forbidden, ErrorCode::TerminalNotFound]),
-    HERE.command::<ListTerminals, Terminals>(names::LIST_TERMINALS, "List an agent's terminals")
+    HERE.command::<ListTerminals, Terminals>(Role::ReadOnly, names::LIST_TERMINALS, "List an agent's terminals")
         .refused_with(&[ErrorCode::Unauthorized]),
-    HERE.command::<ListFiles, Files>(names::LIST_FILES, "List a directory of the agent's workspace")
+    HERE.command::<ListFiles, Files>(Role::ReadOnly, names::LIST_FILES, "List a directory of the agent's workspace")
         .refused_with(READING),
-    HERE.command::<ReadFile, FileContent>(names::READ_FILE, "Read a part of a file of the agent's workspace")
+    HERE.command::<ReadFile, FileContent>(Role::ReadOnly, names::READ_FILE, "Read a part of a file of the agent's workspace")
         .refused_with(READING),
-    HERE.command::<WriteFile, FileWritten>(names::WRITE_FILE, "Write a file of the agent's workspace")
+    HERE.command::<WriteFile, FileWritten>(Role::User, names::WRITE_FILE, "Write a file of the agent's workspace")
         .about("Others are told by `fileUpdateNotification`, as of everything that changes files by way of longshore.")
         .refused_with(WRITING),
-    HERE.command::<CreateFile, FileWritten>(names::CREATE_FILE, "Make a file in the agent's workspace")
+    HERE.command::<CreateFile, FileWritten>(Role::User, names::CREATE_FILE, "Make a file in the agent's workspace")
         .refused_with(WRITING),
-    HERE.command::<CreateDirectory, Done>(names::CREATE_DIRECTORY, "Make a directory in the agent's workspace")
+    HERE.command::<CreateDirectory, Done>(Role::User, names::CREATE_DIRECTORY, "Make a directory in the agent's workspace")
         .refused_with(WRITING),
-    HERE.command::<DeleteFile, Done>(names::DELETE_FILE, "Remove a file or directory from the agent's workspace")
+    HERE.command::<DeleteFile, Done>(Role::User, names::DELETE_FILE, "Remove a file or directory from the agent's workspace")
         .about("A link is removed, and not what it leads to.")
         .refused_with(WRITING),
-    HERE.command::<MoveFile, Done>(names::MOVE_FILE, "Move a file or directory within the agent's workspace")
+    HERE.command::<MoveFile, Done>(Role::User, names::MOVE_FILE, "Move a file or directory within the agent's workspace")
         .refused_with(WRITING),
-    HERE.command::<FileUpdate, Done>(names::FILE_UPDATE, "Say that a file has changed")
+    HERE.command::<FileUpdate, Done>(Role::User, names::FILE_UPDATE, "Say that a file has changed")
         .about("Everybody else who is logged in to the agent is told by `fileUpdateNotification`.")
         .refused_with(&[ErrorCode::Unauthorized, ErrorCode::Forbidden]),
-    HERE.command::<Subscribe, Subscribed>(names::SUBSCRIBE, "Choose what to be told about an agent, or about all")
+    HERE.command::<Subscribe, Subscribed>(Role::ReadOnly, names::SUBSCRIBE, "Choose what to be told about an agent, or about all")
         .about(
             "`containerStats` is of one agent that the connection is logged in to; it comes at once and then every 5 s. Nothing is measured \
              while nobody wants to know.\n\n\
@@ -247,28 +248,28 @@ pub(super) const MESSAGES: &[Message] = &[
              `agentId` replaces the connection's choice of `activity` and no other.",
         )
         .refused_with(&[ErrorCode::Unauthorized, ErrorCode::Unsupported]),
-    HERE.command::<ListAgents, Agents>(names::LIST_AGENTS, "List the manager's agents"),
-    HERE.command::<CreateAgent, AgentCreated>(names::CREATE_AGENT, "Add an agent")
+    HERE.command::<ListAgents, Agents>(Role::ReadOnly, names::LIST_AGENTS, "List the manager's agents"),
+    HERE.command::<CreateAgent, AgentCreated>(Role::Admin, names::CREATE_AGENT, "Add an agent")
         .about("The password is in the acknowledgement and nowhere else: the manager keeps a hash.")
         .refused_with(&[ErrorCode::NameTaken, ErrorCode::StoreUnavailable])
         .for_controllers(),
-    HERE.command::<ForAgent, Done>(names::DELETE_AGENT, "Remove an agent with its conversations")
+    HERE.command::<ForAgent, Done>(Role::Admin, names::DELETE_AGENT, "Remove an agent with its conversations")
         .refused_with(&[ErrorCode::AgentNotFound, ErrorCode::StoreUnavailable])
         .for_controllers(),
-    HERE.command::<ForAgent, Done>(names::START_AGENT, "Let a stopped agent take messages again")
+    HERE.command::<ForAgent, Done>(Role::Admin, names::START_AGENT, "Let a stopped agent take messages again")
         .refused_with(&[ErrorCode::AgentNotFound, ErrorCode::StoreUnavailable])
         .for_controllers(),
-    HERE.command::<ForAgent, Done>(names::STOP_AGENT, "End an agent's runs and take no more")
+    HERE.command::<ForAgent, Done>(Role::Admin, names::STOP_AGENT, "End an agent's runs and take no more")
         .refused_with(&[ErrorCode::AgentNotFound, ErrorCode::StoreUnavailable])
         .for_controllers(),
-    HERE.command::<ForAgent, Done>(names::RESTART_AGENT, "End an agent's runs and its program, and start anew")
+    HERE.command::<ForAgent, Done>(Role::Admin, names::RESTART_AGENT, "End an agent's runs and its program, and start anew")
         .refused_with(&[ErrorCode::AgentNotFound, ErrorCode::StoreUnavailable])
         .for_controllers(),
-    HERE.command::<ForAgent, AgentCheck>(names::CHECK_AGENT, "Look whether an agent can be used")
+    HERE.command::<ForAgent, AgentCheck>(Role::Admin, names::CHECK_AGENT, "Look whether an agent can be used")
         .about("Its program is started beside those that run, has to answer as one of its codec does, and is ended. Nothing is said to it.")
         .refused_with(&[ErrorCode::AgentNotFound])
         .for_controllers(),
-    HERE.command::<ChangeEnvironment, Environment>(names::CHANGE_ENVIRONMENT, "Set and remove variables of an agent's environment")
+    HERE.command::<ChangeEnvironment, Environment>(Role::Admin, names::CHANGE_ENVIRONMENT, "Set and remove variables of an agent's environment")
         .about(
             "They are sealed in the manager's store; values are never given back. What the agent starts from then on has them, \
              so `restartAgent` applies them.",
@@ -281,7 +282,7 @@ pub(super) const MESSAGES: &[Message] = &[
             ErrorCode::StoreUnavailable,
         ])
         .for_controllers(),
-    HERE.command::<Presence, Done>(names::PRESENCE, "Say who is present by way of a controller")
+    HERE.command::<Presence, Done>(Role::Admin, names::PRESENCE, "Say who is present by way of a controller")
         .refused_with(&[ErrorCode::Unauthorized, ErrorCode::ConversationNotFound])
         .for_controllers(),
     HERE.event::<LoginSuccess>(names::LOGIN_SUCCESS, "Logged in; the replay follows"),

@@ -2,6 +2,7 @@
 
 use super::relayed::ForwardAnswer;
 use super::{Message, Namespace};
+use crate::access::Role;
 use crate::clients::{
     ClientEvent, ClientSet, ClientUpdate, Connected, Forward, ForwardedEvent, Heartbeat, Remote,
     RemoteReconnectError, RemoteReconnecting, ServerStats, SetClient, SubscribeTopics,
@@ -13,13 +14,13 @@ use crate::names::clients as names;
 const HERE: Namespace = Namespace::Clients;
 
 pub(super) const MESSAGES: &[Message] = &[
-    HERE.command::<SetClient, ClientSet>(names::SET_CLIENT, "Select the manager that `forward` goes to")
+    HERE.command::<SetClient, ClientSet>(Role::ReadOnly, names::SET_CLIENT, "Select the manager that `forward` goes to")
         .about(
             "Ends the subscriptions to agents of the client selected before. `clientSet` is sent besides the \
              acknowledgement.",
         )
         .refused_with(&[ErrorCode::ClientNotFound, ErrorCode::Forbidden]),
-    HERE.command::<Forward, ForwardAnswer>(names::FORWARD, "Send a command to the selected manager")
+    HERE.command::<Forward, ForwardAnswer>(Role::ReadOnly, names::FORWARD, "Send a command to the selected manager")
         .about(
             "The payload reaches the manager as the bytes that came, and the acknowledgement is the manager's own. \
              With `agentId`, the controller logs in to that agent first, with the password that it keeps. \
@@ -34,7 +35,7 @@ pub(super) const MESSAGES: &[Message] = &[
             ErrorCode::RemoteUnavailable,
             ErrorCode::PayloadTooLarge,
         ]),
-    HERE.command::<SubscribeTopics, SubscribedTopics>(names::SUBSCRIBE, "Choose what to be told besides")
+    HERE.command::<SubscribeTopics, SubscribedTopics>(Role::ReadOnly, names::SUBSCRIBE, "Choose what to be told besides")
         .about(
             "Replaces the connection's choice, and has nothing to do with `setClient`. With `heartbeat`, `heartbeat` comes every \
              interval; with `stats`, `serverStats` comes at once and every interval.\n\n\

@@ -169,7 +169,7 @@ fn operation(message: &Message) -> Value {
     });
     let fields = operation.as_object_mut().expect("an object");
     if message.is_command() {
-        fields.insert("description".into(), refusals(message.errors).into());
+        fields.insert("description".into(), refusals(message).into());
     }
     fields.insert("tags".into(), tags(message));
     fields.insert(
@@ -186,10 +186,11 @@ fn operation(message: &Message) -> Value {
     operation
 }
 
-fn refusals(errors: &[ErrorCode]) -> String {
+fn refusals(message: &Message) -> String {
     let code = |code: &ErrorCode| format!("`{}`", json!(code).as_str().unwrap_or_default());
-    let codes: Vec<String> = errors.iter().chain(&Message::ALWAYS_POSSIBLE).map(code).collect();
-    format!("May be refused with {}.", codes.join(", "))
+    let codes = message.errors.iter().chain(&Message::ALWAYS_POSSIBLE).map(code);
+    let role = message.wants.map(|role| format!("Takes the role `{role}`. ")).unwrap_or_default();
+    format!("{role}May be refused with {}.", codes.collect::<Vec<_>>().join(", "))
 }
 
 fn operation_id(message: &Message) -> String {

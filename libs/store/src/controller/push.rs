@@ -1,24 +1,23 @@
 //! Browsers that are pushed to, and the key pair that they know the controller by.
 
-use protocol::{NotificationKind, SubscriptionId, Timestamp, ViewerId};
+use protocol::{Clients, NotificationKind, SubscriptionId, Timestamp, ViewerId};
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
-use super::sessions::SessionKey;
+use super::sessions::AccessKey;
+use super::tokens::clients_of;
 use crate::secret::hash_token;
 use crate::writer::millis;
 use crate::{ControllerDb, StoreError};
 
 /// What the key pair is sealed for.
 const KEY_CONTEXT: &str = "push_key";
-/// All subscriptions; the columns are in the order of [`ControllerDb::subscription_of`].
-const ALL: &str =
-    "SELECT subscription_id, user, device, label, kinds, private, viewer_id, created_at,
-    last_delivered_at, last_error FROM push_subscriptions ORDER BY created_at, subscription_id";
-/// The same of one.
-const ONE: &str =
-    "SELECT subscription_id, user, device, label, kinds, private, viewer_id, created_at,
-    last_delivered_at, last_error FROM push_subscriptions WHERE subscription_id = ?";
+/// Subscriptions of those who may come in at this moment; the columns are in the order of [`ControllerDb::subscription_of`].
+const SOME: &str = "SELECT subscription_id, user, device, label, kinds, private, viewer_id,
+    push_subscriptions.created_at, last_delivered_at, last_error, clients FROM push_subscriptions
+    JOIN sessions ON sessions.hash = session_hash
+    JOIN access_tokens ON access_tokens.hash = token_hash
+    WHERE coalesce(access_tokens.expires_at > ?, 1)";
 
 /// A browser that is pushed to.
 #[derive(Clone)]
@@ -29,6 +28,8 @@ pub struct PushRecord {
     pub user: String,
     /// How it is reached and what to encrypt with; kept sealed.
     pub device: String,
+    /// Which clients its user may see, as the access token says: not kept here.
+    pub clients: Clients,
     /// What its user calls it.
     pub label: String,
     /// What it is told of.
@@ -86,7 +87,7 @@ impl ControllerDb {
         &self,
         record: &PushRecord,
         endpoint: &str,
-        session: SessionKey,
+        session: AccessKey,
         most: u32,
     ) -> Result<Option<SubscriptionId>, StoreError> {
         let endpoint = hash_token(endpoint);
@@ -137,7 +138,11 @@ impl ControllerDb {
     /// # Errors
     /// The database cannot be read.
     pub async fn subscriptions(&self) -> Result<Vec<PushRecord>, StoreError> {
-        let rows = sqlx::query(ALL).fetch_all(&self.readers).await?;
+        let all = sqlx::query(sqlx::AssertSqlSafe(format!(
+            "{SOME} ORDER BY push_subscriptions.created_at, subscription_id"
+        )))
+        .bind(millis(Timestamp::now()));
+        let rows = all.fetch_all(&self.readers).await?;
         let read = |row: &SqliteRow| {
             self.subscription_of(row)
                 .inspect_err(|error| tracing::warn!(%error, "a subscription cannot be read"))
@@ -154,8 +159,9 @@ impl ControllerDb {
         &self,
         id: &SubscriptionId,
     ) -> Result<Option<PushRecord>, StoreError> {
-        let query = sqlx::query(ONE).bind(id.as_str());
-        let row = query.fetch_optional(&self.readers).await?;
+        let query = format!("{SOME} AND subscription_id = ?");
+        let query = sqlx::query(sqlx::AssertSqlSafe(query)).bind(millis(Timestamp::now()));
+        let row = query.bind(id.as_str()).fetch_optional(&self.readers).await?;
         row.as_ref().map(|row| self.subscription_of(row)).transpose()
     }
 
@@ -166,6 +172,7 @@ impl ControllerDb {
         Ok(PushRecord {
             user: row.try_get(1)?,
             device: self.open_text(&device_context(&subscription_id), row.try_get(2)?)?,
+            clients: clients_of(row.try_get(10)?).map_err(|_| StoreError::NotFound)?,
             label: row.try_get(3)?,
             kinds: serde_json::from_str(row.try_get(4)?).unwrap_or_default(),
             private: row.try_get(5)?,

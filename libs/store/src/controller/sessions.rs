@@ -3,10 +3,11 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use protocol::Timestamp;
+use protocol::{Timestamp, TokenId};
 use sqlx::Row;
 
 use super::ControllerDb;
+use super::tokens::{AccessToken, COLUMNS, token_of};
 use crate::StoreError;
 use crate::secret::hash_token;
 use crate::writer::millis;
@@ -18,23 +19,27 @@ const USE: Duration = Duration::from_hours(1);
 /// Sessions of one token. With more, the least recently used one goes.
 const SESSIONS: i64 = 100;
 
-/// Names a session without letting anybody in: the hash of its secret.
+/// Names a session or an access token without letting anybody in: the hash of its secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct SessionKey(pub(super) [u8; 32]);
+pub struct AccessKey(pub(super) [u8; 32]);
 
-impl SessionKey {
-    /// That of the session with this secret, if there is one.
+impl AccessKey {
+    /// That of the session or the token with this secret, if there is one.
     #[must_use]
     pub fn of(secret: &str) -> Self {
         Self(hash_token(secret))
+    }
+
+    pub(super) fn from_hash(hash: &[u8]) -> Result<Self, StoreError> {
+        hash.try_into().map(Self).map_err(|_| StoreError::NotFound)
     }
 }
 
 /// A session that lets its owner in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BrowserSession {
-    /// The name that its access token was given.
-    pub user: String,
+    /// The access token that it stands in for.
+    pub token: AccessToken,
     /// When it ends, if it is not used until then.
     pub expires_at: Timestamp,
 }
@@ -47,10 +52,10 @@ impl ControllerDb {
     pub async fn open_session(
         &self,
         token: &str,
-        session: SessionKey,
+        session: AccessKey,
         now: Timestamp,
     ) -> Result<Option<BrowserSession>, StoreError> {
-        let Some(user) = self.token_user(token).await? else { return Ok(None) };
+        let Some(shown) = self.use_token(token, now).await? else { return Ok(None) };
         let token = hash_token(token);
         let expires_at = after(now, SESSION_LIFE);
         let mut transaction = self.writer.begin().await?;
@@ -75,7 +80,7 @@ impl ControllerDb {
         .execute(&mut *transaction)
         .await?;
         transaction.commit().await?;
-        Ok(Some(BrowserSession { user, expires_at }))
+        Ok(Some(BrowserSession { token: shown, expires_at }))
     }
 
     /// A session that is in use at this moment, which makes it last. One that has expired is removed.
@@ -85,28 +90,27 @@ impl ControllerDb {
     /// locked out by a full disk.
     pub async fn use_session(
         &self,
-        session: SessionKey,
+        session: AccessKey,
         now: Timestamp,
     ) -> Result<Option<BrowserSession>, StoreError> {
-        let row = sqlx::query(
-            "SELECT name, expires_at, last_used_at FROM sessions
-             JOIN access_tokens ON access_tokens.hash = token_hash WHERE sessions.hash = ?",
-        )
-        .bind(session.0.as_slice())
-        .fetch_optional(&self.readers)
-        .await?;
-        let Some(row) = row else { return Ok(None) };
+        let query = format!(
+            "SELECT {COLUMNS}, sessions.expires_at, sessions.last_used_at FROM sessions
+             JOIN access_tokens ON access_tokens.hash = token_hash WHERE sessions.hash = ?"
+        );
+        let query = sqlx::query(sqlx::AssertSqlSafe(query)).bind(session.0.as_slice());
+        let Some(row) = query.fetch_optional(&self.readers).await? else { return Ok(None) };
         let time = |at: usize| Ok::<_, StoreError>(row.try_get::<i64, _>(at)?.unsigned_abs());
-        let expires_at = Timestamp::from_millis(time(1)?);
-        if expires_at <= now {
+        let (token, expires_at) = (token_of(&row)?, Timestamp::from_millis(time(7)?));
+        if expires_at <= now || !token.is_good(now) {
             // It has ended whether that is written down or not.
             if let Err(error) = self.close_session(session).await {
                 tracing::warn!(%error, "an expired session was not removed");
             }
             return Ok(None);
         }
-        let used = BrowserSession { user: row.try_get(0)?, expires_at };
-        if after(Timestamp::from_millis(time(2)?), USE) > now {
+        self.note_use(&token, now).await;
+        let used = BrowserSession { token, expires_at };
+        if after(Timestamp::from_millis(time(8)?), USE) > now {
             return Ok(Some(used));
         }
         let extended = BrowserSession { expires_at: after(now, SESSION_LIFE), ..used.clone() };
@@ -132,7 +136,7 @@ impl ControllerDb {
     ///
     /// # Errors
     /// The database cannot be written.
-    pub async fn close_session(&self, session: SessionKey) -> Result<(), StoreError> {
+    pub async fn close_session(&self, session: AccessKey) -> Result<(), StoreError> {
         let query = sqlx::query("DELETE FROM sessions WHERE hash = ?").bind(session.0.as_slice());
         query.execute(&self.writer).await?;
         Ok(())
@@ -142,39 +146,54 @@ impl ControllerDb {
     ///
     /// # Errors
     /// The database cannot be read.
-    pub async fn has_session(&self, session: SessionKey) -> Result<bool, StoreError> {
+    pub async fn has_session(&self, session: AccessKey) -> Result<bool, StoreError> {
         let query = sqlx::query("SELECT 1 FROM sessions WHERE hash = ?");
         let found = query.bind(session.0.as_slice()).fetch_optional(&self.readers).await?;
         Ok(found.is_some())
     }
 
-    /// How many sessions have not expired.
+    /// How many sessions have not expired; of one token only, where it is named.
     ///
     /// # Errors
     /// The database cannot be read.
-    pub async fn count_sessions(&self, now: Timestamp) -> Result<u64, StoreError> {
-        let count = sqlx::query("SELECT count(*) FROM sessions WHERE expires_at > ?");
-        let row = count.bind(millis(now)).fetch_one(&self.readers).await?;
-        Ok(row.try_get::<i64, _>(0)?.unsigned_abs())
+    pub async fn count_sessions(
+        &self,
+        of: Option<&TokenId>,
+        now: Timestamp,
+    ) -> Result<u64, StoreError> {
+        let count = sqlx::query(
+            "SELECT count(*) FROM sessions JOIN access_tokens ON access_tokens.hash = token_hash
+             WHERE sessions.expires_at > ?1 AND (?2 IS NULL OR token_id = ?2)",
+        );
+        let count = count.bind(millis(now)).bind(of.map(TokenId::as_str));
+        Ok(count.fetch_one(&self.readers).await?.try_get::<i64, _>(0)?.unsigned_abs())
     }
 
-    /// All sessions but those that have expired, which are removed as far as the database can be written.
+    /// The keys of all sessions and tokens but those that have expired, which are removed as far as the database can be
+    /// written.
     ///
     /// # Errors
     /// The database cannot be read.
-    pub async fn open_sessions(&self, now: Timestamp) -> Result<HashSet<SessionKey>, StoreError> {
-        let expired = sqlx::query("DELETE FROM sessions WHERE expires_at <= ?").bind(millis(now));
-        if let Err(error) = expired.execute(&self.writer).await {
+    pub async fn open_keys(&self, now: Timestamp) -> Result<HashSet<AccessKey>, StoreError> {
+        let expired = sqlx::query(
+            "DELETE FROM sessions WHERE expires_at <= ?1 OR token_hash IN
+             (SELECT hash FROM access_tokens WHERE expires_at <= ?1)",
+        );
+        if let Err(error) = expired.bind(millis(now)).execute(&self.writer).await {
             tracing::warn!(%error, "expired sessions were not removed");
         }
-        let open = sqlx::query("SELECT hash FROM sessions WHERE expires_at > ?").bind(millis(now));
-        let rows = open.fetch_all(&self.readers).await?;
-        let key = |hash: &[u8]| hash.try_into().map(SessionKey).map_err(|_| StoreError::NotFound);
-        rows.iter().map(|row| key(row.try_get(0)?)).collect()
+        self.forget_tokens(now).await;
+        let open = sqlx::query(
+            "SELECT sessions.hash FROM sessions JOIN access_tokens ON access_tokens.hash = token_hash
+             WHERE sessions.expires_at > ?1 AND coalesce(access_tokens.expires_at > ?1, 1)
+             UNION ALL SELECT hash FROM access_tokens WHERE coalesce(expires_at > ?1, 1)",
+        );
+        let rows = open.bind(millis(now)).fetch_all(&self.readers).await?;
+        rows.iter().map(|row| AccessKey::from_hash(row.try_get(0)?)).collect()
     }
 }
 
-fn after(time: Timestamp, span: Duration) -> Timestamp {
+pub(super) fn after(time: Timestamp, span: Duration) -> Timestamp {
     let span = u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
     Timestamp::from_millis(time.as_millis().saturating_add(span))
 }
@@ -190,7 +209,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let key = SecretKey::load_or_create(&directory.path().join("secret.key"), None).unwrap();
         let db = ControllerDb::open(&directory.path().join("controller.db"), key).await.unwrap();
-        db.add_token("ann", "ls_ann").await.unwrap();
+        db.accept_token("ann", "ls_ann").await.unwrap();
         (directory, db)
     }
 
@@ -201,17 +220,17 @@ mod tests {
     #[tokio::test]
     async fn a_session_lasts_thirty_days_from_its_last_use() {
         let (_directory, db) = open().await;
-        let session = SessionKey::of(&token("lss_"));
+        let session = AccessKey::of(&token("lss_"));
 
         let opened = db.open_session("ls_ann", session, at(0)).await.unwrap().unwrap();
-        assert_eq!(opened, BrowserSession { user: "ann".into(), expires_at: at(30) });
+        assert_eq!((opened.token.name.as_str(), opened.expires_at), ("ann", at(30)));
         assert_eq!(db.open_session("ls_bob", session, at(0)).await.unwrap(), None);
 
         let soon = after(at(0), USE.checked_sub(Duration::from_millis(1)).unwrap());
         assert_eq!(db.use_session(session, soon).await.unwrap().unwrap().expires_at, at(30));
         assert_eq!(db.use_session(session, at(20)).await.unwrap().unwrap().expires_at, at(50));
         assert!(db.use_session(session, after(at(49), DAY / 2)).await.unwrap().is_some());
-        assert!(db.open_sessions(at(50)).await.unwrap().contains(&session));
+        assert!(db.open_keys(at(50)).await.unwrap().contains(&session));
         assert_eq!(db.use_session(session, at(80)).await.unwrap(), None);
         assert_eq!(db.use_session(session, at(50)).await.unwrap(), None, "it was removed");
     }
@@ -219,7 +238,7 @@ mod tests {
     #[tokio::test]
     async fn what_has_expired_is_removed_and_what_was_closed_is_gone() {
         let (_directory, db) = open().await;
-        let [old, closed, new] = [(); 3].map(|()| SessionKey::of(&token("lss_")));
+        let [old, closed, new] = [(); 3].map(|()| AccessKey::of(&token("lss_")));
         for (session, day) in [(old, 0), (closed, 20), (new, 20)] {
             db.open_session("ls_ann", session, at(day)).await.unwrap();
         }
@@ -228,15 +247,16 @@ mod tests {
         db.close_session(closed).await.unwrap();
 
         assert_eq!(db.use_session(closed, at(20)).await.unwrap(), None);
-        assert_eq!(db.count_sessions(at(30)).await.unwrap(), 1);
+        assert_eq!(db.count_sessions(None, at(30)).await.unwrap(), 1);
         assert!(db.has_session(new).await.unwrap() && !db.has_session(closed).await.unwrap());
-        assert_eq!(db.open_sessions(at(30)).await.unwrap(), HashSet::from([new]));
+        let open = db.open_keys(at(30)).await.unwrap();
+        assert_eq!(open, HashSet::from([new, AccessKey::of("ls_ann")]));
     }
 
     #[tokio::test]
     async fn of_too_many_sessions_the_least_recently_used_goes() {
         let (_directory, db) = open().await;
-        let sessions: Vec<_> = (0..=SESSIONS).map(|n| SessionKey::of(&n.to_string())).collect();
+        let sessions: Vec<_> = (0..=SESSIONS).map(|n| AccessKey::of(&n.to_string())).collect();
         let (last, first) = sessions.split_last().unwrap();
         for (session, hour) in first.iter().zip(0..) {
             let now = after(at(0), USE * hour);
@@ -246,7 +266,7 @@ mod tests {
 
         db.open_session("ls_ann", *last, at(0)).await.unwrap();
 
-        let open = db.open_sessions(at(5)).await.unwrap();
+        let open = db.open_keys(at(5)).await.unwrap();
         let gone: Vec<_> = sessions.iter().filter(|session| !open.contains(session)).collect();
         assert_eq!(gone, [&sessions[1]]);
     }
@@ -254,11 +274,11 @@ mod tests {
     #[tokio::test]
     async fn sessions_outlive_a_token_that_is_given_again() {
         let (_directory, db) = open().await;
-        let session = SessionKey::of("lss_x");
+        let session = AccessKey::of("lss_x");
         db.open_session("ls_ann", session, at(0)).await.unwrap();
 
-        db.add_token("anna", "ls_ann").await.unwrap();
+        db.accept_token("anna", "ls_ann").await.unwrap();
 
-        assert_eq!(db.use_session(session, at(0)).await.unwrap().unwrap().user, "anna");
+        assert_eq!(db.use_session(session, at(0)).await.unwrap().unwrap().token.name, "anna");
     }
 }

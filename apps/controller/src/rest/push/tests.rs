@@ -1,7 +1,7 @@
 use axum::Router;
 use axum::body::Body as Bytes;
 use axum::http::{Method, Request};
-use store::{ControllerDb, SecretKey, SessionKey};
+use store::{AccessKey, ControllerDb, SecretKey};
 use tempfile::TempDir;
 use tower::ServiceExt;
 
@@ -21,8 +21,8 @@ impl Api {
         let key = SecretKey::load_or_create(&dir.path().join("secret.key"), None).unwrap();
         let db = ControllerDb::open(&dir.path().join("controller.db"), key).await.unwrap();
         for user in ["ada", "bob"] {
-            db.add_token(user, user).await.unwrap();
-            let session = SessionKey::of(&format!("lss_{user}"));
+            db.accept_token(user, user).await.unwrap();
+            let session = AccessKey::of(&format!("lss_{user}"));
             db.open_session(user, session, Timestamp::now()).await.unwrap().unwrap();
         }
         let server = Server::new(&Config::new(dir.path()), db).unwrap();

@@ -1,6 +1,7 @@
 //! Samples of namespace `/clients`.
 
 use super::{agent, at, id, raw};
+use crate::access::Role;
 use crate::agents::{Chat, ChatAccepted, ChatMessage, LiveEvent};
 use crate::catalogue::relayed::{ForwardAnswer, ForwardLogin};
 use crate::catalogue::shape::Sampled;
@@ -75,6 +76,8 @@ impl Sampled for Connected {
         let connected = Self {
             connection_id: super::connection(),
             viewer_id: super::viewer(),
+            user: "ada".into(),
+            role: Role::User,
             server_version: env!("CARGO_PKG_VERSION").into(),
             server_time: at(0),
         };

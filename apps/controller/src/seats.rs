@@ -1,34 +1,34 @@
-//! Sessions of browsers that are in use now, and how their connections learn that they have ended.
+//! Access tokens and sessions of browsers that are in use now, and how their connections learn that they have ended.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use protocol::Timestamp;
-use store::{ControllerDb, SessionKey};
+use store::{AccessKey, ControllerDb};
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
-/// How often sessions that have expired are looked for: so long a connection may outlive its session.
+/// How often what has expired is looked for: so long a connection may outlive its session.
 const SWEEP: Duration = Duration::from_secs(30);
 
-/// The sessions in use. Behind a lock that is held to look one up.
+/// What is in use, by its key. Behind a lock that is held to look one up.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Sessions(Arc<Mutex<HashMap<SessionKey, Weak<Shared>>>>);
+pub(crate) struct Seats(Arc<Mutex<HashMap<AccessKey, Weak<Shared>>>>);
 
-/// A place in a session. It is in use for as long as there is one.
+/// A place of whoever came in with a token or in a session. That is in use for as long as there is one.
 #[derive(Debug, Clone)]
 pub(crate) struct Seat(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    key: SessionKey,
+    key: AccessKey,
     ended: CancellationToken,
-    sessions: Sessions,
+    seats: Seats,
 }
 
 impl Seat {
-    /// Resolves when the session has ended.
+    /// Resolves when it has ended.
     pub(crate) async fn ended(&self) {
         self.0.ended.cancelled().await;
     }
@@ -40,7 +40,7 @@ impl Seat {
 
 impl Drop for Shared {
     fn drop(&mut self) {
-        let mut in_use = self.sessions.lock();
+        let mut in_use = self.seats.lock();
         // Another may have come meanwhile.
         if in_use.get(&self.key).is_some_and(|shared| shared.strong_count() == 0) {
             in_use.remove(&self.key);
@@ -48,21 +48,21 @@ impl Drop for Shared {
     }
 }
 
-impl Sessions {
-    /// Takes a place in a session, whether there is one or not.
-    pub(crate) fn enter(&self, key: SessionKey) -> Seat {
+impl Seats {
+    /// Takes a place, whether there is such a token or session or not.
+    pub(crate) fn enter(&self, key: AccessKey) -> Seat {
         let mut in_use = self.lock();
         if let Some(shared) = in_use.get(&key).and_then(Weak::upgrade) {
             return Seat(shared);
         }
         let ended = CancellationToken::new();
-        let shared = Arc::new(Shared { key, ended, sessions: self.clone() });
+        let shared = Arc::new(Shared { key, ended, seats: self.clone() });
         in_use.insert(key, Arc::downgrade(&shared));
         Seat(shared)
     }
 
-    /// Tells all who are in a session that it has ended.
-    pub(crate) fn end(&self, key: SessionKey) {
+    /// Tells all who have a place there that it has ended.
+    pub(crate) fn end(&self, key: AccessKey) {
         // Bound to a name: the lock must be free when the last place is given up.
         let shared = self.lock().remove(&key);
         if let Some(shared) = shared.and_then(|shared| shared.upgrade()) {
@@ -70,7 +70,7 @@ impl Sessions {
         }
     }
 
-    /// Ends sessions that have expired, now and again, for as long as it is polled.
+    /// Ends what has expired, now and again, for as long as it is polled.
     pub(crate) async fn watch_over(&self, db: &ControllerDb) {
         let mut sweep = interval(SWEEP);
         sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -83,14 +83,16 @@ impl Sessions {
     /// Ends those in use that are no more.
     async fn sweep(&self, db: &ControllerDb, now: Timestamp) {
         // Before the database is asked: one that is opened meanwhile is none of these.
-        let in_use: HashSet<SessionKey> = self.lock().keys().copied().collect();
-        match db.open_sessions(now).await {
+        let in_use: HashSet<AccessKey> = self.lock().keys().copied().collect();
+        match db.open_keys(now).await {
             Ok(open) => in_use.difference(&open).for_each(|key| self.end(*key)),
-            Err(error) => tracing::error!(%error, "expired sessions could not be looked for"),
+            Err(error) => {
+                tracing::error!(%error, "expired tokens and sessions could not be looked for")
+            }
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<SessionKey, Weak<Shared>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<AccessKey, Weak<Shared>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -103,8 +105,8 @@ mod tests {
 
     #[test]
     fn a_session_ends_for_all_who_are_in_it_and_for_nobody_else() {
-        let sessions = Sessions::default();
-        let (ours, theirs) = (SessionKey::of("a"), SessionKey::of("b"));
+        let sessions = Seats::default();
+        let (ours, theirs) = (AccessKey::of("a"), AccessKey::of("b"));
         let seats = [sessions.enter(ours), sessions.enter(ours)];
         let other = sessions.enter(theirs);
 
@@ -126,8 +128,8 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let key = SecretKey::load_or_create(&directory.path().join("secret.key"), None).unwrap();
         let db = ControllerDb::open(&directory.path().join("controller.db"), key).await.unwrap();
-        db.add_token("ann", "ls_ann").await.unwrap();
-        let (sessions, [early, late]) = (Sessions::default(), ["a", "b"].map(SessionKey::of));
+        db.accept_token("ann", "ls_ann").await.unwrap();
+        let (sessions, [early, late]) = (Seats::default(), ["a", "b"].map(AccessKey::of));
         let life = u64::try_from(SESSION_LIFE.as_millis()).unwrap();
         let seats = [early, late].map(|session| sessions.enter(session));
         for (session, at) in [(early, 0), (late, 5)] {
