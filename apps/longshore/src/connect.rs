@@ -61,13 +61,15 @@ pub async fn connect(args: cli::Connect, directories: Directories) -> anyhow::Re
         stays,
         memory: (!args.memory).then_some(memory),
     };
-    let ended = Session::new(line, target, output).run(stop).await;
+    let mut session = Session::new(line, target, output);
+    let ended = session.run(stop).await;
     if args.memory {
         let deleted = tokio::time::timeout(GOODBYE, shelf.delete(&id)).await;
         if !matches!(deleted, Ok(Ok(()))) {
             tracing::warn!("the conversation is left to the manager to delete");
         }
     }
+    session.leave().await;
     if ended? { Ok(()) } else { Err(Status(1).into()) }
 }
 

@@ -139,7 +139,7 @@ impl Line {
                     _ => break,
                 }
             }
-            if line.state == State::There {
+            if line.state == State::There && line.viewer.is_some() {
                 line.news.clear();
                 return Ok(line);
             }
@@ -151,7 +151,7 @@ impl Line {
         self.caller.clone()
     }
 
-    /// Who we are to others, once the controller has said so.
+    /// Who we are to others.
     pub(crate) fn viewer(&self) -> Option<&ViewerId> {
         self.viewer.as_ref()
     }

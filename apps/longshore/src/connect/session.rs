@@ -22,7 +22,7 @@ use super::keys::Keys;
 use super::output::Output;
 use super::remembered::{Last, Memory};
 use super::screen::{Kind, Screen};
-use super::transcript::{Shown, Transcript};
+use super::transcript::{Runs, Shown, Transcript};
 use crate::choose::DEFAULT_CONVERSATION;
 use crate::conversations::Shelf;
 use crate::line::{Line, News};
@@ -112,7 +112,7 @@ impl Session {
     }
 
     /// Until the input has ended and been answered, or the user leaves. Whether all that a script said was answered.
-    pub(super) async fn run(mut self, stop: CancellationToken) -> anyhow::Result<bool> {
+    pub(super) async fn run(&mut self, stop: CancellationToken) -> anyhow::Result<bool> {
         let (agent, id) = (&self.to.agent.agent_id, &self.to.conversation.conversation_id);
         self.line.follow(agent.clone(), id.clone(), self.to.history);
         if self.output.is_edited() {
@@ -141,6 +141,11 @@ impl Session {
         self.draw().await.ok();
         self.output.close();
         result.map(|()| self.all_well)
+    }
+
+    /// Ends the connection, which is kept until then for what there is to tidy up.
+    pub(super) async fn leave(&self) {
+        self.line.close().await;
     }
 
     /// Whether the next line of a script or a pipe may be said.
@@ -253,6 +258,7 @@ impl Session {
         if joined.read_only {
             self.note("this conversation takes no messages").await?;
         }
+        self.transcript.runs = Runs::of(&joined.queue);
         (self.queue, self.open) = (joined.queue, joined.interactions);
         Ok(())
     }

@@ -52,7 +52,7 @@ impl Session {
         at: std::time::Instant,
     ) -> anyhow::Result<Next> {
         self.asking = None;
-        let is_running = !self.queue.running.is_empty();
+        let is_running = self.transcript.runs.is_running();
         match self.keys.press(key, had_text, is_running, at) {
             Act::Nothing => {}
             Act::Leave => return Ok(Next::End),
@@ -104,7 +104,7 @@ impl Session {
             Slash::Agents(wanted) => {
                 self.jobs.spawn(self.here().agents(wanted));
             }
-            Slash::Cancel if self.queue.running.is_empty() => self.note("nothing runs").await?,
+            Slash::Cancel if !self.transcript.runs.is_running() => self.note("nothing runs").await?,
             Slash::Cancel => self.cancel(false),
             Slash::Decline => match self.transcript.asked.first().cloned() {
                 Some(id) => self.respond(id, None),
@@ -140,9 +140,9 @@ impl Session {
         Ok(())
     }
 
+    /// Those that wait first, or one of them would begin.
     fn cancel(&mut self, all: bool) {
-        let queued = self.queue.queued.iter().filter(|_| all);
-        let runs: Vec<_> = queued.chain(&self.queue.running).map(|run| run.run_id.clone()).collect();
+        let runs = if all { self.transcript.runs.all() } else { self.transcript.runs.running() };
         runs.into_iter().for_each(|run| self.cancel_run(run));
     }
 
