@@ -34,7 +34,9 @@ impl Keys {
     /// A key is pressed. What was typed has been cleared by it, if there was anything.
     pub(super) fn press(&mut self, key: Key, had_text: bool, is_running: bool, now: Instant) -> Act {
         let before = self.0.replace((key, now));
-        let twice = before.is_some_and(|(last, at)| last == key && now.duration_since(at) < TWICE);
+        let is_soon = |(last, at)| last == key && now.duration_since(at) < TWICE;
+        // Who has typed between the two means the first again.
+        let twice = !had_text && before.is_some_and(is_soon);
         match (key, twice) {
             (Key::Interrupt, true) => Act::Leave,
             (Key::Escape, true) => {
@@ -81,6 +83,13 @@ mod tests {
         assert_eq!(twice(Key::Interrupt, 999), Act::Leave);
         assert_eq!(twice(Key::Escape, 1000), Act::Cancel);
         assert_eq!(twice(Key::Interrupt, 1000), Act::Cancel);
+    }
+
+    #[test]
+    fn what_is_typed_between_is_only_cleared() {
+        let keys = [(Key::Interrupt, false, true, 0), (Key::Interrupt, true, false, 10)];
+
+        assert_eq!(press(&keys), [Act::Cancel, Act::Nothing]);
     }
 
     #[test]

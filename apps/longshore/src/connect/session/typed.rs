@@ -1,6 +1,6 @@
 //! What is typed: keys, commands, answers, messages.
 
-use protocol::RunId;
+use protocol::{ErrorCode, RunId};
 use protocol::agents::{CancelRun, InteractionEnded, RespondInteraction, RunCancelled};
 use protocol::names::agents;
 use serde_json::Value;
@@ -13,6 +13,7 @@ use crate::connect::keys::{Act, Key};
 use crate::connect::screen::Kind;
 use crate::connect::slash::{self, HELP, Queue, Slash};
 use crate::conversations::is_yes;
+use crate::line::Failed;
 
 /// Home, and what is on the screen and above it is gone.
 const CLEAR: &str = "\x1b[H\x1b[2J\x1b[3J";
@@ -126,7 +127,7 @@ impl Session {
         match command {
             Queue::List => self.print(commands::queue(&self.queue)).await?,
             Queue::Cancel(wanted) => match commands::run_of(&self.queue, &wanted) {
-                Ok(run) => self.cancel_run(run),
+                Ok(run) => self.cancel_runs(vec![run]),
                 Err(error) => self.note(&error.to_string()).await?,
             },
             Queue::Promote(wanted) => match commands::run_of(&self.queue, &wanted) {
@@ -143,15 +144,21 @@ impl Session {
     /// Those that wait first, or one of them would begin.
     fn cancel(&mut self, all: bool) {
         let runs = if all { self.transcript.runs.all() } else { self.transcript.runs.running() };
-        runs.into_iter().for_each(|run| self.cancel_run(run));
+        self.cancel_runs(runs);
     }
 
-    fn cancel_run(&mut self, run_id: RunId) {
-        let caller = self.line.caller();
-        let cancel = CancelRun { run_id, agent_id: Some(self.to.agent.agent_id.clone()) };
+    /// One after the other, in this order. One that has ended meanwhile is as good.
+    fn cancel_runs(&mut self, runs: Vec<RunId>) {
+        let (caller, agent_id) = (self.line.caller(), Some(self.to.agent.agent_id.clone()));
         self.jobs.spawn(async move {
-            let agent = cancel.agent_id.clone();
-            caller.insist::<RunCancelled>(agent.as_ref(), agents::CANCEL_RUN, &cancel).await?;
+            for run_id in runs {
+                let cancel = CancelRun { run_id, agent_id: agent_id.clone() };
+                let agent = agent_id.as_ref();
+                match caller.insist::<RunCancelled>(agent, agents::CANCEL_RUN, &cancel).await {
+                    Err(Failed::Refused(error)) if error.code == ErrorCode::RunNotFound => {}
+                    cancelled => drop(cancelled?),
+                }
+            }
             Ok(Vec::<Effect>::new())
         });
     }
