@@ -7,8 +7,10 @@ use std::ffi::OsString;
 use std::time::Duration;
 
 use futures_util::FutureExt;
+use gateway::Stop;
 use longshore::cli::Command;
 use longshore::directories::Directories;
+use longshore::life::Life;
 use longshore::settings;
 use longshore::up::{Both, First};
 use rust_socketio::asynchronous::{Client, ClientBuilder};
@@ -16,19 +18,20 @@ use rust_socketio::{Payload, TransportType};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
-use tokio_util::sync::CancellationToken;
 
 /// Longest wait for anything.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Both tiers in this process, on free ports.
-async fn both() -> (Both, tempfile::TempDir) {
+async fn both() -> (Both, Stop, tempfile::TempDir) {
     let dir = tempfile::tempdir().unwrap();
     let args = ["longshore", "up", "--controller-port=0", "--manager-port=0"].map(OsString::from);
     let invocation = settings::read(args).unwrap();
     let Command::Up(up) = invocation.cli.command else { panic!("up") };
     let directories = Directories::find(Some(dir.path())).unwrap();
-    (Both::open(&up, Vec::new(), &directories).await.unwrap(), dir)
+    let stop = Stop::new(Duration::ZERO);
+    let mut life = Life::begin(&up.server.life, stop.clone()).unwrap();
+    (Both::open(&up, Vec::new(), &directories, &mut life).await.unwrap(), stop, dir)
 }
 
 type Event = (String, Value);
@@ -92,10 +95,9 @@ async fn call(client: &Client, event: &str, payload: Value) -> Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn rust_socketio_holds_a_conversation() {
-    let (both, _dir) = both().await;
+    let (both, stop, _dir) = both().await;
     let first = both.first.clone();
-    let shutdown = CancellationToken::new();
-    let serving = tokio::spawn(both.serve(shutdown.clone()));
+    let serving = tokio::spawn(both.serve());
     first.connected().await;
     let agent = first.agents[0].agent_id.as_str();
 
@@ -128,6 +130,6 @@ async fn rust_socketio_holds_a_conversation() {
     assert_eq!(run[2]["response"], json!({ "type": "text", "result": "hello from Rust" }));
 
     client.disconnect().await.unwrap();
-    shutdown.cancel();
+    stop.order(None, false);
     timeout(PATIENCE, serving).await.expect("it stops in time").unwrap().unwrap();
 }

@@ -1454,6 +1454,12 @@ export type Forward =
     event: "listAgents";
     payload?: ListAgents;
     agentId?: AgentId;
+  }
+  /** Stop the manager, and start it again if asked to */
+  | {
+    event: "shutdown";
+    payload?: Shutdown;
+    agentId?: AgentId;
   };
 
 /** What the forwarded command answers. */
@@ -1493,7 +1499,8 @@ export type ForwardAnswer =
   | Done
   | Done
   | Subscribed
-  | Agents;
+  | Agents
+  | Stopping;
 
 /** `login` inside `forward`: follow a conversation. The controller adds what proves that it may. */
 export interface ForwardLogin {
@@ -1635,6 +1642,11 @@ export type ForwardedEvent =
   | {
     event: "historyEnd";
     payload: HistoryEnd;
+  }
+  /** What the manager has to say to everybody */
+  | {
+    event: "serverNotice";
+    payload: ServerNotice;
   }
   /** A command without acknowledgement was refused */
   | {
@@ -2220,6 +2232,15 @@ export type NameCollision =
   /** Put a number behind it: `Name (2)`. */
   | "appendNumber";
 
+/** How bad something is. */
+export type NoticeLevel =
+  /** Good to know. */
+  | "info"
+  /** Something is going to change. */
+  | "warning"
+  /** Something does not work. */
+  | "error";
+
 /** Programs whose lines are known. */
 export type OneshotFormat =
   /** `codex exec --json` */
@@ -2667,6 +2688,26 @@ export interface SearchConversations {
 /** Position of an entry in its conversation's log: 1, 2, 3 … without holes. 0 stands before the first. */
 export type Seq = number;
 
+/**
+ * `serverNotice`: what a server has to say to everybody who is connected, or that it is no longer so.
+ *
+ * A notice holds until it is dismissed or the connection ends. One with the `id` of an earlier one takes its place.
+ */
+export interface ServerNotice {
+  /** What it is about: `stopping`, `restarting`, `store`. Others may be added. */
+  id: string;
+  /** How bad it is. With `dismiss`, this and the rest is left out. */
+  level?: NoticeLevel;
+  /** A few words. */
+  title?: string;
+  /** A sentence or two, English, for people. */
+  message?: string;
+  /** Of `stopping` and `restarting`: when what still runs is cancelled. */
+  until?: Timestamp;
+  /** It is no longer so. */
+  dismiss?: boolean;
+}
+
 /** `serverStats`: what the controller uses and serves. */
 export interface ServerStats {
   /**
@@ -2691,6 +2732,17 @@ export type SessionId = string;
 export interface SetClient {
   /** A registered client. */
   clientId: ClientId;
+}
+
+/** `shutdown`: stop, and begin again if asked to. */
+export interface Shutdown {
+  /**
+   * How long open runs may go on, up to an hour, in milliseconds; as the server is configured without. 0 cancels them
+   * at once.
+   */
+  deadlineMs?: number;
+  /** Start again in the same place, with the same settings. */
+  restart?: boolean;
 }
 
 /** A part of a message that has what was searched for. */
@@ -2725,6 +2777,14 @@ export interface Stats {
   memoryLimitBytes?: number;
   /** How many processes there are; in containers, processes and threads. */
   processes: number;
+}
+
+/** Acknowledgement of `shutdown`. Of several, the nearest deadline counts, and one without `restart`. */
+export interface Stopping {
+  /** How long open runs may go on from now, in milliseconds. */
+  deadlineMs: number;
+  /** Whether the server starts again. */
+  restart: boolean;
 }
 
 /**
@@ -2943,6 +3003,8 @@ export interface ClientsServerToClientEvents {
   heartbeat: (payload: Heartbeat) => void;
   /** What the controller uses and serves. */
   serverStats: (payload: ServerStats) => void;
+  /** What the controller has to say to everybody. */
+  serverNotice: (payload: ServerNotice) => void;
   /** A client with its agents, as it is now. */
   clientUpdate: (payload: ClientUpdate) => void;
   /** What an agent of any client is doing. */
@@ -2967,6 +3029,8 @@ export interface ClientsCommandMap {
   forward: { payload: Forward; data: ForwardAnswer };
   /** Choose what to be told besides. */
   subscribe: { payload: SubscribeTopics; data: SubscribedTopics };
+  /** Stop the controller, and start it again if asked to. */
+  shutdown: { payload: Shutdown; data: Stopping };
 }
 
 /** The same as functions, for `Socket`. */
@@ -3027,6 +3091,8 @@ export interface AgentsServerToClientEvents {
   ticketBodyResult: (payload: TicketBodyResult) => void;
   /** The replay is over, what follows is live. */
   historyEnd: (payload: HistoryEnd) => void;
+  /** What the manager has to say to everybody. */
+  serverNotice: (payload: ServerNotice) => void;
   /** A command without acknowledgement was refused. */
   error: (payload: WireError) => void;
 }
@@ -3121,6 +3187,8 @@ export interface AgentsCommandMap {
   changeEnvironment: { payload: ChangeEnvironment; data: Environment };
   /** Say who is present by way of a controller. */
   presence: { payload: Presence; data: Done };
+  /** Stop the manager, and start it again if asked to. */
+  shutdown: { payload: Shutdown; data: Stopping };
 }
 
 /** The same as functions, for `Socket`. */
@@ -3205,4 +3273,6 @@ export interface ForwardCommandMap {
   subscribe: { payload: Subscribe; data: Subscribed };
   /** List the manager's agents. */
   listAgents: { payload: ListAgents; data: Agents };
+  /** Stop the manager, and start it again if asked to. */
+  shutdown: { payload: Shutdown; data: Stopping };
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use gateway::Stop;
 use protocol::NotificationKind;
 
 /// Where push services' people reach the operator, if that was not said. A service that wants an address takes no message
@@ -26,6 +27,8 @@ pub struct Config {
     pub push_contact: String,
     /// Push to any address, by `http`, too. For tests: whoever may subscribe could reach this machine's network.
     pub push_allow_private: bool,
+    /// The order to stop. Whoever keeps a clone can give it.
+    pub stop: Stop,
 }
 
 /// A webhook.
@@ -51,6 +54,8 @@ impl Config {
             webhook: None,
             push_contact: NOBODY.to_owned(),
             push_allow_private: false,
+            // A controller has no runs of its own that could go on.
+            stop: Stop::new(Duration::ZERO),
         }
     }
 }
@@ -65,6 +70,7 @@ impl std::fmt::Debug for Config {
             .field("webhook", &self.webhook)
             .field("push_contact", &self.push_contact)
             .field("push_allow_private", &self.push_allow_private)
+            .field("stop", &self.stop)
             .finish()
     }
 }

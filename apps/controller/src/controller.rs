@@ -6,10 +6,9 @@ use std::time::Duration;
 use anyhow::Context;
 use gateway::server::{self as http_server, socket_io};
 use protocol::catalogue::Namespace;
-use protocol::{AgentId, ClientId, Timestamp};
+use protocol::{AgentId, ClientId, Clients, Timestamp};
 use store::{ClientRecord, ControllerDb, SecretKey, token};
 use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
@@ -27,16 +26,12 @@ pub struct Controller {
     grace: Duration,
 }
 
-/// Opens a controller and serves on `listener` until `shutdown`.
+/// Opens a controller and serves on `listener` until it is told to stop.
 ///
 /// # Errors
 /// It could not be opened, or the listener failed.
-pub async fn serve(
-    config: Config,
-    listener: TcpListener,
-    shutdown: CancellationToken,
-) -> anyhow::Result<()> {
-    Controller::open(config).await?.serve(listener, shutdown).await
+pub async fn serve(config: Config, listener: TcpListener) -> anyhow::Result<()> {
+    Controller::open(config).await?.serve(listener, std::future::ready(())).await
 }
 
 impl Controller {
@@ -120,14 +115,21 @@ impl Controller {
         Ok(self.server.db.accept_token(name, token).await?)
     }
 
-    /// Connects to every registered manager and serves until `shutdown`. Returns when connections and links have ended.
+    /// Says whether it is in use.
+    #[must_use]
+    pub fn usage(&self) -> Usage {
+        Usage(Arc::clone(&self.server))
+    }
+
+    /// Connects to every registered manager and serves until it is told to stop; then it tells everybody, and goes on until
+    /// `last`: with a manager that stops as well, viewers see how its runs end. Returns when connections and links have ended.
     ///
     /// # Errors
     /// The listener failed.
     pub async fn serve(
         self,
         listener: TcpListener,
-        shutdown: CancellationToken,
+        last: impl Future<Output = ()>,
     ) -> anyhow::Result<()> {
         for client in self.server.db.clients().await? {
             if let Err(error) = self.server.remotes.open(&client).await {
@@ -142,7 +144,9 @@ impl Controller {
             .layer(rest::cors(&self.server.origins));
         let stopping = self.server.stopping.clone();
         let hang_up = async {
-            shutdown.cancelled().await;
+            let order = self.server.stop.wait().await;
+            self.server.notices.tell(order.notice("controller"));
+            last.await;
             stopping.cancel();
         };
         let served = http_server::serve(
@@ -164,5 +168,29 @@ impl Controller {
         self.server.notifications.close().await;
         self.server.db.close().await;
         served.context("serve")
+    }
+}
+
+/// Whether a controller is in use.
+#[derive(Debug, Clone)]
+pub struct Usage(Arc<Server>);
+
+impl Usage {
+    /// Connections of viewers.
+    #[must_use]
+    pub fn viewers(&self) -> usize {
+        self.0.notices.connections()
+    }
+
+    /// Connections so far.
+    #[must_use]
+    pub fn visits(&self) -> u64 {
+        self.0.notices.visits()
+    }
+
+    /// Whether a run is open at any of its managers.
+    #[must_use]
+    pub fn is_at_work(&self) -> bool {
+        self.0.remotes.open_conversations(&Clients::All) > 0
     }
 }

@@ -27,4 +27,4 @@ mod usage;
 mod viewer;
 
 pub use config::{Config, WebhookConfig};
-pub use controller::{Controller, serve};
+pub use controller::{Controller, Usage, serve};

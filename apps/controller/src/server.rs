@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use anyhow::Context;
-use gateway::{BoxFuture, Connection, Envelope, Handshake, Service};
+use gateway::{BoxFuture, Connection, Envelope, Handshake, Notices, Service, Stop};
 use protocol::{Timestamp, ViewerId, WireError};
 use store::ControllerDb;
 use tokio_util::sync::CancellationToken;
@@ -29,6 +29,10 @@ pub(crate) struct Server {
     pub(crate) meter: Mutex<Meter>,
     pub(crate) started_at: Timestamp,
     pub(crate) notifications: Arc<Notifications>,
+    /// The order to stop.
+    pub(crate) stop: Stop,
+    pub(crate) notices: Notices,
+    /// What follows from it: connections end.
     pub(crate) stopping: CancellationToken,
 }
 
@@ -51,6 +55,8 @@ impl Server {
             origins: config.origins.clone(),
             meter: Mutex::new(Meter::start()),
             started_at: Timestamp::now(),
+            stop: config.stop.clone(),
+            notices: Notices::default(),
             stopping: CancellationToken::new(),
         })
     }

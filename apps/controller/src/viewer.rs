@@ -14,7 +14,9 @@ use link::CallError;
 use protocol::agents::JoinConversation;
 use protocol::catalogue::{self, Namespace};
 use protocol::clients::{ClientSet, Connected, SetClient};
-use protocol::names::clients::{CLIENT_SET, CONNECTED, ERROR, FORWARD, SET_CLIENT, SUBSCRIBE};
+use protocol::names::clients::{
+    CLIENT_SET, CONNECTED, ERROR, FORWARD, SET_CLIENT, SHUTDOWN, SUBSCRIBE,
+};
 use protocol::{Ack, AgentId, ConnectionId, ConversationId, ErrorCode, Timestamp, WireError};
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
@@ -80,6 +82,7 @@ impl Viewer {
                 server_time: Timestamp::now(),
             },
         );
+        let _hearing = server.notices.hear(&id, &outbox);
         let under_way = FuturesUnordered::new();
         let mut viewer = Self {
             server,
@@ -137,8 +140,20 @@ impl Viewer {
             SET_CLIENT => self.set_client(command),
             FORWARD => self.forward(command).await,
             SUBSCRIBE => self.choose(command),
+            SHUTDOWN => self.shut_down(command),
             _ => command.reply.err(Error::UnknownCommand.into()),
         }
+    }
+
+    /// Stops the controller, and what is in its process. What follows is the server's affair.
+    fn shut_down(&self, command: Command) {
+        let result = self.identity.caller.admin().map_err(Into::into).and_then(|()| {
+            let stopping = self.server.stop.command(command.payload()?)?;
+            let user = &self.identity.caller.user;
+            tracing::info!(%user, restart = stopping.restart, "shutdown asked for");
+            Ok(stopping)
+        });
+        command.reply.result(result);
     }
 
     /// Selects a manager. What was followed at the one before ends; a refused command changes nothing.

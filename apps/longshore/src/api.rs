@@ -169,6 +169,15 @@ impl Api {
         Ok(response.into_body().into_reader())
     }
 
+    /// `GET`.
+    ///
+    /// # Errors
+    /// The controller's, or that it cannot be reached.
+    pub fn get<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
+        let request = self.agent.get(self.url(path)).header("authorization", self.bearer());
+        self.answer(request.call())
+    }
+
     fn list<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<Vec<T>> {
         let mut items = Vec::new();
         let mut page = path.to_owned();

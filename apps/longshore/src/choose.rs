@@ -1,19 +1,24 @@
 //! Whom the command line talks to: which controller, which manager, which agent, which conversation.
 
+use std::time::Duration;
+
 use anyhow::{Context, bail};
 use protocol::ClientId;
 use protocol::agents::{AgentInfo, ConversationInfo};
 
 use crate::agents;
 use crate::api::{Api, Controller};
-use crate::cli::{OfAgent, OfClient, Spawn};
+use crate::cli::{OfAgent, OfClient};
 use crate::conversations::{Shelf, nearest};
 use crate::directories::Directories;
 use crate::hint::Advise;
 use crate::line::Line;
+use crate::spawn;
 
 /// The agent for which nobody needs to ask.
 const DEFAULT_AGENT: &str = "echo";
+/// How long a server that was started for one command goes on when nobody is connected.
+pub(crate) const BRIEFLY: Duration = Duration::from_secs(600);
 /// The conversation that the command line talks in unless it is told otherwise.
 pub(crate) const DEFAULT_CONVERSATION: &str = "CLI";
 
@@ -36,20 +41,20 @@ impl Chosen {
     }
 }
 
-/// The controller that the flags mean.
-#[expect(clippy::unused_async, reason = "a server may have to be started here")]
+/// The controller that the flags mean; one is started where none runs, if that is wanted.
 pub(crate) async fn controller(
     of: &OfClient,
-    _spawn: Option<&Spawn>,
+    spawn: Option<spawn::Options>,
     directories: &Directories,
 ) -> anyhow::Result<Controller> {
-    Controller::find(&of.target, directories)
+    let never = spawn::Options { forbidden: true, ..spawn::Options::default() };
+    spawn::ensure(&of.target, spawn.unwrap_or(never), directories).await
 }
 
-/// The agent that the flags mean; `command` is what the user could have said better.
+/// The agent that the flags mean.
 pub(crate) async fn agent(
     whom: &OfAgent,
-    spawn: Option<&Spawn>,
+    spawn: Option<spawn::Options>,
     directories: &Directories,
 ) -> anyhow::Result<Chosen> {
     let controller = controller(&whom.of, spawn, directories).await?;
@@ -109,7 +114,9 @@ pub(crate) async fn conversation(
         "No conversation named or matching \"{wanted}\" found{}",
         near.unwrap_or_default()
     );
-    Err(error).hint("`longshore conversations list` shows them, `longshore conversations create` makes one")
+    Err(error).hint(
+        "`longshore conversations list` shows them, `longshore conversations create` makes one",
+    )
 }
 
 /// The one with that id, or with that name whatever the case.
@@ -119,14 +126,16 @@ pub(crate) fn by_name<'a>(
 ) -> Option<&'a ConversationInfo> {
     let wanted = wanted.trim();
     let is_named = |info: &&ConversationInfo| info.name.to_lowercase() == wanted.to_lowercase();
-    all.iter().find(|info| info.conversation_id.as_str() == wanted).or_else(|| all.iter().find(is_named))
+    all.iter()
+        .find(|info| info.conversation_id.as_str() == wanted)
+        .or_else(|| all.iter().find(is_named))
 }
 
 /// The text of words on a command line: `-` or none is standard input, when that is no terminal.
 pub(crate) fn text(words: &[String]) -> anyhow::Result<String> {
     use std::io::{IsTerminal, Read};
 
-    let from_stdin = matches!(words, [] ) || matches!(words, [dash] if dash == "-");
+    let from_stdin = matches!(words, []) || matches!(words, [dash] if dash == "-");
     if !from_stdin {
         return Ok(words.join(" "));
     }

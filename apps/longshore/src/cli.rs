@@ -4,6 +4,7 @@ mod agents;
 mod connect;
 mod conversations;
 mod run;
+mod server;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -18,6 +19,7 @@ pub use self::agents::{Agent, AgentAdd, OfClient};
 pub use self::connect::{Connect, OfAgent, Spawn};
 pub use self::conversations::{Conversations, Format, Listing};
 pub use self::run::{Replay, Run, Runs, Watching};
+pub use self::server::{Life, Server as ServerCommand, Start};
 use crate::secret::Secret;
 
 const EXAMPLES: &str = "\
@@ -66,6 +68,9 @@ pub enum Command {
     Controller(Controller),
     /// Start the tier that runs agents on this machine
     Manager(Manager),
+    /// The server in the background: start, status, stop, restart, logs
+    #[command(subcommand)]
+    Server(ServerCommand),
     /// Managers that a controller knows: add, list, remove
     #[command(subcommand)]
     Client(Client),
@@ -92,6 +97,19 @@ pub enum Command {
     },
 }
 
+impl Command {
+    /// Of a server: how it ends, and where it logs.
+    #[must_use]
+    pub fn life(&self) -> Option<&Life> {
+        match self {
+            Self::Up(up) => Some(&up.server.life),
+            Self::Controller(controller) => Some(&controller.server.life),
+            Self::Manager(manager) => Some(&manager.server.life),
+            _ => None,
+        }
+    }
+}
+
 /// Settings of every server.
 #[derive(Debug, Clone, Args)]
 pub struct Server {
@@ -101,9 +119,9 @@ pub struct Server {
     /// Print one JSON object as the first line, for scripts
     #[arg(long, env = "LONGSHORE_JSON")]
     pub json: bool,
-    /// Seconds that a stop may take before what still runs is cut off
-    #[arg(long, env = "LONGSHORE_GRACE", default_value = "10", value_name = "SECONDS", value_parser = seconds)]
-    pub grace: Duration,
+    /// How it ends, and where it logs.
+    #[command(flatten)]
+    pub life: Life,
     /// Key that seals stored secrets, base64url [default: made at the first start, in secret.key]
     #[arg(long, env = "LONGSHORE_SECRET_KEY", hide_env_values = true, value_name = "KEY")]
     pub secret_key: Option<Secret>,

@@ -77,8 +77,8 @@ pub async fn connect(args: cli::Connect, directories: Directories) -> anyhow::Re
 fn script(args: &cli::Connect) -> anyhow::Result<VecDeque<String>> {
     let mut script: VecDeque<_> = args.request.clone().into_iter().collect();
     if let Some(path) = &args.input {
-        let text = std::fs::read_to_string(path)
-            .with_context(|| format!("read {}", path.display()))?;
+        let text =
+            std::fs::read_to_string(path).with_context(|| format!("read {}", path.display()))?;
         script.extend(text.lines().filter(|line| !line.trim().is_empty()).map(str::to_owned));
     }
     Ok(script)
@@ -90,17 +90,18 @@ async fn choose(
     last: Option<&Last>,
     directories: &Directories,
 ) -> anyhow::Result<Chosen> {
+    let spawn = || Some(args.spawn.options(Duration::ZERO));
     let mut whom = args.whom.clone();
     whom.agent = whom.agent.or_else(|| args.positional.clone());
     if let (Some(last), None) = (last, &whom.agent) {
         let mut there = whom.clone();
         there.agent = Some(last.agent_id.to_string());
         there.of.client.get_or_insert_with(|| last.client_id.to_string());
-        if let Ok(chosen) = choose::agent(&there, Some(&args.spawn), directories).await {
+        if let Ok(chosen) = choose::agent(&there, spawn(), directories).await {
             return Ok(chosen);
         }
     }
-    choose::agent(&whom, Some(&args.spawn), directories).await
+    choose::agent(&whom, spawn(), directories).await
 }
 
 async fn conversation(

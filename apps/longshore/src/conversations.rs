@@ -18,8 +18,8 @@ use crate::cli::{Conversations, Format, Listing, OfAgent};
 use crate::directories::Directories;
 use crate::line::Line;
 use crate::paint::brief;
-pub(crate) use shelf::{Shelf, nearest};
 pub(crate) use import::Pair;
+pub(crate) use shelf::{Shelf, nearest};
 pub(crate) use table::{columns, table};
 
 /// Does what is asked for.

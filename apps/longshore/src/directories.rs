@@ -14,6 +14,8 @@ pub struct Directories {
     pub data: PathBuf,
     /// What exists only while a server runs.
     pub run: PathBuf,
+    /// What servers in the background have logged.
+    pub logs: PathBuf,
 }
 
 impl Directories {
@@ -23,29 +25,49 @@ impl Directories {
     /// Neither `data_dir` nor a home directory is known.
     pub fn find(data_dir: Option<&Path>) -> anyhow::Result<Self> {
         if let Some(data) = data_dir {
-            return Ok(Self { data: data.to_owned(), run: data.join("run") });
+            return Ok(Self {
+                data: data.to_owned(),
+                run: data.join("run"),
+                logs: data.join("logs"),
+            });
         }
         let data = xdg("XDG_DATA_HOME", ".local/share")
             .context("no home directory: set --data-dir, XDG_DATA_HOME or HOME")?;
         let run = absolute("XDG_RUNTIME_DIR")
             .map_or_else(|| data.join("run"), |dir| dir.join("longshore"));
-        Ok(Self { data, run })
+        Ok(Self { logs: data.join("logs"), data, run })
     }
 
-    /// Creates both, readable by their owner only.
+    /// The log file of a server in the background.
+    #[must_use]
+    pub fn log(&self) -> PathBuf {
+        self.logs.join("server.log")
+    }
+
+    /// Creates those for data and run files, readable by their owner only.
     ///
     /// # Errors
     /// The file system's.
     pub fn create(&self) -> anyhow::Result<()> {
-        for dir in [&self.data, &self.run] {
-            DirBuilder::new()
-                .recursive(true)
-                .mode(0o700)
-                .create(dir)
-                .with_context(|| format!("create directory {}", dir.display()))?;
-        }
-        Ok(())
+        [&self.data, &self.run].into_iter().try_for_each(|dir| create(dir))
     }
+
+    /// Creates the one for logs, too.
+    ///
+    /// # Errors
+    /// The file system's.
+    pub fn create_all(&self) -> anyhow::Result<()> {
+        self.create()?;
+        create(&self.logs)
+    }
+}
+
+fn create(dir: &Path) -> anyhow::Result<()> {
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(dir)
+        .with_context(|| format!("create directory {}", dir.display()))
 }
 
 /// The configuration directory, when a home is known.
@@ -72,7 +94,10 @@ mod tests {
     fn a_data_directory_moves_run_files_too() {
         let found = Directories::find(Some(Path::new("/d"))).unwrap();
 
-        assert_eq!(found, Directories { data: "/d".into(), run: "/d/run".into() });
+        let expected =
+            Directories { data: "/d".into(), run: "/d/run".into(), logs: "/d/logs".into() };
+        assert_eq!(found, expected);
+        assert_eq!(found.log(), Path::new("/d/logs/server.log"));
     }
 
     #[test]

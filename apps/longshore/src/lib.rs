@@ -1,8 +1,9 @@
 //! The `longshore` program: starts the tiers, and talks to a controller from the command line.
 //!
 //! [`cli`] and [`settings`] say what can be asked for, [`up`] starts both tiers in one process, [`tiers`] each
-//! alone; [`connect`], [`run`], [`replay`], [`runs`] and [`conversations`] talk to agents over a controller's Socket.IO
-//! namespace, [`clients`] and [`agents`] use its REST interface ([`api`]).
+//! alone; [`life`] is what they have in common, [`server`] and [`spawn`] start and stop them in the background. [`connect`], [`run`],
+//! [`replay`], [`runs`] and [`conversations`] talk to agents over a controller's Socket.IO namespace, [`clients`] and [`agents`] use its
+//! REST interface ([`api`]).
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -19,21 +20,29 @@ pub mod conversations;
 pub mod directories;
 pub mod health;
 pub mod hint;
+pub mod idle;
+pub mod life;
 mod line;
+pub mod log_file;
 mod paint;
 pub mod presets;
+pub mod process;
 pub mod progress;
 pub mod replay;
+pub mod restart;
 pub mod run;
 pub mod run_file;
 pub mod runs;
 pub mod secret;
+pub mod server;
 pub mod settings;
+pub mod spawn;
 pub mod stop;
 pub mod tiers;
 pub mod up;
 
 use cli::Command;
+use log_file::LogFile;
 use settings::{Invocation, Refused};
 
 /// Exit status for a wrong command line or configuration, as by convention.
@@ -61,21 +70,33 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn execute(Invocation { cli, agents: specs }: Invocation) -> anyhow::Result<()> {
     let directories = directories::Directories::find(cli.global.data_dir.as_deref())?;
     match cli.command {
-        Command::Up(up) => block_on(up::up(up, specs, directories)),
-        Command::Controller(controller) => block_on(tiers::controller(controller, directories)),
-        Command::Manager(manager) => block_on(tiers::manager(manager, specs, directories)),
+        Command::Up(up) => block_on(up::up(up, specs, directories))?.go(),
+        Command::Controller(args) => block_on(tiers::controller(args, directories))?.go(),
+        Command::Manager(args) => block_on(tiers::manager(args, specs, directories))?.go(),
+        Command::Server(command) => {
+            block_on(server::execute(command, cli.global.config, directories))
+        }
         Command::Client(command) => clients::execute(command, &directories),
         Command::Agent(command) => agents::execute(command, &directories),
-        Command::Connect(connect) => block_on(connect::connect(connect, directories)),
-        Command::Run(run) => block_on(run::run(run, directories)),
-        Command::Replay(replay) => block_on(replay::replay(replay, directories)),
+        Command::Connect(mut connect) => {
+            connect.spawn.config = cli.global.config;
+            block_on(connect::connect(connect, directories))
+        }
+        Command::Run(mut run) => {
+            run.spawn.config = cli.global.config;
+            block_on(run::run(run, directories))
+        }
+        Command::Replay(mut replay) => {
+            replay.spawn.config = cli.global.config;
+            block_on(replay::replay(replay, directories))
+        }
         Command::Runs(command) => block_on(runs::execute(command, directories)),
         Command::Conversations(command) => block_on(conversations::execute(command, directories)),
         Command::Health { url } => health::execute(url.as_deref()),
     }
 }
 
-fn block_on(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let result = runtime.block_on(work);
     // A read of stdin cannot be interrupted; waiting for it would hold the exit until Enter is pressed.
@@ -83,11 +104,19 @@ fn block_on(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()
     result
 }
 
-/// Logs go to stderr, so that stdout is what was asked for.
+/// Logs go to a file, or to stderr, so that stdout is what was asked for.
 fn log(cli: &cli::Cli) -> anyhow::Result<()> {
+    let life = cli.command.life();
+    let file = life.and_then(|life| life.log_file.as_deref().map(|path| (path, life.background)));
     let servers = matches!(cli.command, Command::Controller(_) | Command::Manager(_));
-    let default = if servers { "info" } else { "warn" };
+    let default = if servers || file.is_some() { "info" } else { "warn" };
     let filter = EnvFilter::try_new(cli.global.log.as_deref().unwrap_or(default))?;
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let builder = tracing_subscriber::fmt().with_env_filter(filter);
+    match file {
+        Some((path, is_stderr)) => {
+            builder.with_ansi(false).with_writer(LogFile::open(path, is_stderr)?).init();
+        }
+        None => builder.with_writer(std::io::stderr).init(),
+    }
     Ok(())
 }

@@ -167,10 +167,14 @@ impl Line {
         let mut place = Place::new(agent, conversation, limit);
         if self.state == State::There {
             place.hold();
-            let (caller, join, id) = (self.caller.clone(), place.join(), place.conversation.clone());
+            let (caller, join, id) =
+                (self.caller.clone(), place.join(), place.conversation.clone());
             let agent = place.agent.clone();
             self.tasks.spawn(async move {
-                Done::Joined(id, caller.forward(Some(&agent), agents::JOIN_CONVERSATION, &join).await)
+                Done::Joined(
+                    id,
+                    caller.forward(Some(&agent), agents::JOIN_CONVERSATION, &join).await,
+                )
             });
         }
         self.coming = Some(place);
@@ -254,7 +258,9 @@ impl Line {
     fn on_event(&mut self, name: String, payload: Box<RawValue>) {
         match name.as_str() {
             clients::FORWARDED_EVENT => {
-                let Ok(event) = serde_json::from_str::<ForwardedEvent>(payload.get()) else { return };
+                let Ok(event) = serde_json::from_str::<ForwardedEvent>(payload.get()) else {
+                    return;
+                };
                 let waits = [&mut self.place, &mut self.coming]
                     .into_iter()
                     .flatten()
@@ -398,7 +404,10 @@ impl Line {
             let (caller, join) = (self.caller.clone(), place.join());
             let (agent, id) = (place.agent.clone(), place.conversation.clone());
             self.tasks.spawn(async move {
-                Done::Joined(id, caller.forward(Some(&agent), agents::JOIN_CONVERSATION, &join).await)
+                Done::Joined(
+                    id,
+                    caller.forward(Some(&agent), agents::JOIN_CONVERSATION, &join).await,
+                )
             });
         }
     }
@@ -415,7 +424,8 @@ impl Line {
     /// Sends the next thing to be said, when nothing is on its way. Not before we are where it is to be said, or the beginning of the
     /// answer could be missed.
     fn post(&mut self) {
-        let is_on_the_way = self.coming.is_some() || self.place.as_ref().is_some_and(Place::is_held);
+        let is_on_the_way =
+            self.coming.is_some() || self.place.as_ref().is_some_and(Place::is_held);
         if self.state != State::There || is_on_the_way {
             return;
         }

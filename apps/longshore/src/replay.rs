@@ -13,7 +13,7 @@ use protocol::{AgentId, ConversationId, RunId};
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
-use crate::choose;
+use crate::choose::{self, BRIEFLY};
 use crate::cli;
 use crate::conversations::Pair;
 use crate::directories::Directories;
@@ -44,7 +44,7 @@ struct Answered {
 pub async fn replay(args: cli::Replay, directories: Directories) -> anyhow::Result<()> {
     let stop = stop::on_signal()?;
     let pairs = read(&args.file)?;
-    let chosen = choose::agent(&args.whom, Some(&args.spawn), &directories).await?;
+    let chosen = choose::agent(&args.whom, Some(args.spawn.options(BRIEFLY)), &directories).await?;
     let mut line = chosen.line().await?;
     let shelf = chosen.shelf(&line);
     let made = shelf.create(&format!("cli-replay-{}", uuid()), true, false).await?;
@@ -75,8 +75,7 @@ async fn say_all(
         let (run, began) = (RunId::random(), Instant::now());
         let message = chat(user.clone(), conversation.clone(), run.clone());
         line.say(Chat { agent_id: Some(agent.clone()), ..message });
-        let (outcome, assistant) =
-            Watch::silent(line, run, timeout, stop.clone()).answer().await?;
+        let (outcome, assistant) = Watch::silent(line, run, timeout, stop.clone()).answer().await?;
         let duration_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
         answers.push(Answered { user, assistant, expected, duration_ms, state: outcome.as_str() });
         progress.at(answers.len() as u64, total);
@@ -102,7 +101,9 @@ fn read(path: &Path) -> anyhow::Result<Vec<Pair>> {
     let value: serde_json::Value = serde_json::from_str(&text)
         .map_err(|error| anyhow::anyhow!("Failed to parse history file: {error}"))?;
     serde_json::from_value(value).map_err(|error| {
-        anyhow::anyhow!("Invalid history file format: an array of {{user, assistant}} is wanted: {error}")
+        anyhow::anyhow!(
+            "Invalid history file format: an array of {{user, assistant}} is wanted: {error}"
+        )
     })
 }
 

@@ -8,7 +8,7 @@ mod watch;
 use protocol::agents::Chat;
 use protocol::{ConversationId, MessageId, RunId};
 
-use crate::choose;
+use crate::choose::{self, BRIEFLY};
 use crate::cli;
 use crate::directories::Directories;
 use crate::stop;
@@ -23,7 +23,7 @@ pub async fn run(args: cli::Run, directories: Directories) -> anyhow::Result<()>
     let stop = stop::on_signal()?;
     let message = message(&args.words)?;
     let files = attach::read(&args.attachments)?;
-    let chosen = choose::agent(&args.whom, Some(&args.spawn), &directories).await?;
+    let chosen = choose::agent(&args.whom, Some(args.spawn.options(BRIEFLY)), &directories).await?;
     let mut line = chosen.line().await?;
     let shelf = chosen.shelf(&line);
     let conversation = choose::conversation(&shelf, args.conversation.as_deref()).await?;

@@ -49,7 +49,8 @@ pub async fn execute(command: Runs, directories: Directories) -> anyhow::Result<
         Runs::Watch { run, how, of } => {
             let stop = stop::on_signal()?;
             let (mut line, agents) = everywhere(&of, None, &directories).await?;
-            let Some(found) = open(&line, &agents).await?.into_iter().find(|open| open.run.run_id == run)
+            let Some(found) =
+                open(&line, &agents).await?.into_iter().find(|open| open.run.run_id == run)
             else {
                 return Err(anyhow::anyhow!("no run {run} is open"))
                     .hint("`longshore runs list` shows those that are");
@@ -102,7 +103,10 @@ impl Start {
             accepted.await?;
             if how.json {
                 let id = conversation.conversation_id;
-                println!("{}", json!({ "runId": self.run, "conversationId": id, "agentId": agent }));
+                println!(
+                    "{}",
+                    json!({ "runId": self.run, "conversationId": id, "agentId": agent })
+                );
             } else {
                 println!("{}", self.run);
             }
@@ -199,8 +203,7 @@ async fn look(
         }
         joined => joined?,
     };
-    let leave =
-        ForConversation { agent_id: agent.cloned(), conversation_id: conversation.clone() };
+    let leave = ForConversation { agent_id: agent.cloned(), conversation_id: conversation.clone() };
     let left = caller.forward::<serde::de::IgnoredAny>(agent, agents::LEAVE_CONVERSATION, &leave);
     left.await?;
     Ok(Some(joined))
@@ -210,8 +213,7 @@ fn table(open: &[Open]) -> String {
     if open.is_empty() {
         return "No open runs.".to_owned();
     }
-    let mut rows =
-        vec![["RUN ID", "AGENT", "CONVERSATION", "STATE", "MESSAGE"].map(str::to_owned)];
+    let mut rows = vec![["RUN ID", "AGENT", "CONVERSATION", "STATE", "MESSAGE"].map(str::to_owned)];
     rows.extend(open.iter().map(|open| {
         [
             open.run.run_id.to_string(),

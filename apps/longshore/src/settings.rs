@@ -202,7 +202,7 @@ mod tests {
 
         assert_eq!((up.controller_port, up.manager_port), (9001, 9003));
         assert_eq!(up.agents.agents[0].0.name, "calc");
-        assert_eq!(up.server.grace.as_secs(), 10);
+        assert_eq!(up.server.life.grace.as_secs(), 10);
     }
 
     #[test]

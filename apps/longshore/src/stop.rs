@@ -1,6 +1,10 @@
 //! Ctrl-C and SIGTERM: the first asks for a clean stop, the second ends the process at once.
 
+use std::io::{IsTerminal, stderr};
+use std::time::Duration;
+
 use anyhow::Context;
+use gateway::Stop;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -25,6 +29,24 @@ pub fn on_signal() -> anyhow::Result<CancellationToken> {
         std::process::exit(KILLED);
     });
     Ok(token)
+}
+
+/// The order to stop a server, which the first signal gives. Open runs may go on for `drain` then.
+///
+/// # Errors
+/// The signals cannot be caught.
+pub fn server(drain: Duration) -> anyhow::Result<Stop> {
+    let (stop, signal) = (Stop::new(drain), on_signal()?);
+    let ordered = stop.clone();
+    // As above.
+    tokio::spawn(async move {
+        signal.cancelled().await;
+        if stderr().is_terminal() {
+            eprintln!("stopping, once what runs has ended; Ctrl-C ends it at once");
+        }
+        ordered.order(None, false);
+    });
+    Ok(stop)
 }
 
 async fn either(interrupt: &mut Signal, terminate: &mut Signal) {

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
+use std::time::Duration;
 
 use ::controller::{Controller, WebhookConfig};
 use ::manager::Manager;
@@ -10,11 +11,12 @@ use anyhow::{Context, ensure};
 use protocol::spec::AgentSpec;
 use protocol::{AgentId, NotificationKind};
 use serde::Serialize;
-use tokio::net::TcpListener;
 
 use crate::cli;
 use crate::directories::Directories;
-use crate::run_file::RunFile;
+use crate::idle::Use;
+use crate::life::{Life, Next};
+use crate::run_file::{self, Kind, RunFile};
 use crate::secret::Secret;
 use crate::stop;
 
@@ -40,7 +42,7 @@ pub struct Ready {
 ///
 /// # Errors
 /// What kept it from starting, or from ending well.
-pub async fn controller(args: cli::Controller, directories: Directories) -> anyhow::Result<()> {
+pub async fn controller(args: cli::Controller, directories: Directories) -> anyhow::Result<Next> {
     #[derive(Serialize)]
     struct First<'a> {
         url: String,
@@ -48,17 +50,22 @@ pub async fn controller(args: cli::Controller, directories: Directories) -> anyh
         controller: &'a str,
     }
 
-    let shutdown = stop::on_signal()?;
+    // It has no runs of its own that could go on.
+    let mut life = Life::begin(&args.server.life, stop::server(Duration::ZERO)?)?;
     directories.create()?;
-    let controller =
-        Controller::open(controller_config(&args.server, &args.notify, &args.pages, &directories)?)
-            .await?;
+    let mut config = controller_config(&args.server, &args.notify, &args.pages, &directories)?;
+    config.stop = life.stop().clone();
+    let opened = Controller::open(config).await;
+    let controller = opened.map_err(|error| run_file::occupied(error, &directories))?;
     introduce(&controller, &args).await?;
-    let (listener, url) = listen(args.server.host, args.controller_port).await?;
+    let (listener, url) = life.listen(args.server.host, args.controller_port).await?;
     let token = token(&controller, args.token_file.as_deref()).await?;
-    let run_file = RunFile { url: url.clone(), token: token.clone(), client_id: None };
-    let written = run_file.write(&directories.run)?;
-    if args.server.json {
+    let run_file =
+        RunFile { url: url.clone(), token: token.clone(), client_id: None, running: None };
+    life.announce(Kind::Controller, run_file, None, &directories)?;
+    if life.is_restart() {
+        // Whoever started it has read this.
+    } else if args.server.json {
         first_line(&First { url: login_url(&url, &token), token: &token, controller: &url })?;
     } else {
         // A token that has a file of its own need not get into logs.
@@ -72,9 +79,9 @@ pub async fn controller(args: cli::Controller, directories: Directories) -> anyh
             );
         }
     }
-    controller.serve(listener, shutdown).await?;
-    drop(written);
-    Ok(())
+    let usage = controller.usage();
+    let look = || Use { now: usage.viewers() > 0 || usage.is_at_work(), visits: usage.visits() };
+    life.serve(controller.serve(listener, std::future::ready(())), look).await
 }
 
 /// Makes the manager known that the settings name.
@@ -110,7 +117,7 @@ pub async fn manager(
     args: cli::Manager,
     specs: Vec<AgentSpec>,
     directories: Directories,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Next> {
     #[derive(Serialize)]
     #[serde(rename_all = "camelCase")]
     struct First<'a> {
@@ -119,15 +126,22 @@ pub async fn manager(
         agents: &'a [Ready],
     }
 
-    let shutdown = stop::on_signal()?;
+    let mut life = Life::begin(&args.server.life, stop::server(args.server.life.drain)?)?;
     directories.create()?;
     let mut config = manager_config(&args.server, &args.times, &args.containers, &directories)?;
     config.api_key = Secret::either(args.api_key.as_ref(), args.api_key_file.as_deref())?;
     let is_given = config.api_key.is_some();
-    let manager = Manager::open(config).await?;
+    config.stop = life.stop().clone();
+    let opened = Manager::open(config).await;
+    let manager = opened.map_err(|error| run_file::occupied(error, &directories))?;
     let agents = ensure(&manager, specs.into_iter().chain(given(&args.agents))).await?;
-    let (listener, url) = listen(args.server.host, args.manager_port).await?;
-    if args.server.json {
+    let (listener, url) = life.listen(args.server.host, args.manager_port).await?;
+    let token = manager.api_key().to_owned();
+    let run_file = RunFile { url: url.clone(), token, client_id: None, running: None };
+    life.announce(Kind::Manager, run_file, None, &directories)?;
+    if life.is_restart() {
+        // As above.
+    } else if args.server.json {
         first_line(&First { manager: &url, api_key: manager.api_key(), agents: &agents })?;
     } else {
         println!("manager  {url}");
@@ -142,7 +156,9 @@ pub async fn manager(
             println!("agent    {}{}", agent.name, password.unwrap_or_default());
         }
     }
-    manager.serve(listener, shutdown).await
+    let usage = manager.usage();
+    let look = || Use { now: usage.links() > 0 || usage.is_at_work(), visits: usage.visits() };
+    life.serve(manager.serve(listener), look).await
 }
 
 /// The settings of a controller.
@@ -154,7 +170,7 @@ pub(crate) fn controller_config(
 ) -> anyhow::Result<::controller::Config> {
     let mut config = ::controller::Config::new(&directories.data);
     config.secret = secret_key(server)?;
-    config.grace = server.grace;
+    config.grace = server.life.grace;
     config.origins.clone_from(&pages.origins);
     config.webhook = webhook(notify)?;
     if let Some(contact) = &notify.push_contact {
@@ -189,7 +205,7 @@ pub(crate) fn manager_config(
 ) -> anyhow::Result<::manager::Config> {
     let mut config = ::manager::Config::new(&directories.data);
     config.secret = secret_key(server)?;
-    config.grace = server.grace;
+    config.grace = server.life.grace;
     config.run_timeout = times.run_timeout;
     config.viewer_grace = times.viewer_grace;
     config.idle_eviction = times.idle_eviction;
@@ -221,17 +237,8 @@ pub(crate) async fn ensure(
     Ok(agents)
 }
 
-/// Binds the address; gives also the URL under which this machine reaches it.
-pub(crate) async fn listen(host: IpAddr, port: u16) -> anyhow::Result<(TcpListener, String)> {
-    let address = SocketAddr::new(host, port);
-    let listener =
-        TcpListener::bind(address).await.with_context(|| format!("listen on {address}"))?;
-    let url = url(listener.local_addr().context("read the port that was chosen")?);
-    Ok((listener, url))
-}
-
 /// A server that listens everywhere is reached here by way of loopback.
-fn url(address: SocketAddr) -> String {
+pub(crate) fn url(address: SocketAddr) -> String {
     let host = match address.ip() {
         ip if !ip.is_unspecified() => ip,
         IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),

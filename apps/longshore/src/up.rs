@@ -1,11 +1,11 @@
 //! `longshore up`: both tiers in one process, talking over a socket like any two others.
 
 use std::io::Write;
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use controller::Controller;
+use gateway::Stop;
 use manager::Manager;
 use protocol::ClientId;
 use protocol::spec::AgentSpec;
@@ -16,8 +16,10 @@ use tokio_util::sync::CancellationToken;
 use crate::api::{self, Api};
 use crate::cli;
 use crate::directories::Directories;
+use crate::idle::Use;
+use crate::life::{Life, Next};
 use crate::presets;
-use crate::run_file::{RunFile, Written};
+use crate::run_file::{self, Kind, RunFile};
 use crate::stop;
 use crate::tiers::{self, Ready};
 
@@ -67,7 +69,7 @@ pub struct Both {
     pub first: First,
     controller: (Controller, TcpListener),
     manager: (Manager, TcpListener),
-    run_file: Written,
+    stop: Stop,
 }
 
 /// `longshore up`
@@ -78,21 +80,30 @@ pub async fn up(
     args: cli::Up,
     specs: Vec<AgentSpec>,
     directories: Directories,
-) -> anyhow::Result<()> {
-    let shutdown = stop::on_signal()?;
-    let both = Both::open(&args, specs, &directories).await?;
-    let first = both.first.clone();
-    let mut serving = pin!(both.serve(shutdown));
+) -> anyhow::Result<Next> {
+    let mut life = Life::begin(&args.server.life, stop::server(args.server.life.drain)?)?;
+    let both = Both::open(&args, specs, &directories, &mut life).await?;
+    let (first, look) = (both.first.clone(), both.look());
+    let mut serving = Box::pin(both.serve());
     tokio::select! {
-        ended = &mut serving => return ended,
+        ended = &mut serving => return ended.map(|()| Next::End),
         () = first.connected() => {}
     }
-    if args.server.json {
+    let run_file = RunFile {
+        url: first.controller.clone(),
+        token: first.token.clone(),
+        client_id: Some(first.client_id.clone()),
+        running: None,
+    };
+    life.announce(Kind::Up, run_file, Some(&first.manager), &directories)?;
+    if life.is_restart() {
+        // Whoever started it has read this.
+    } else if args.server.json {
         tiers::first_line(&first)?;
     } else {
         print_for_people(&first);
     }
-    serving.await
+    life.serve(serving, look).await
 }
 
 impl First {
@@ -131,26 +142,16 @@ impl Both {
         args: &cli::Up,
         specs: Vec<AgentSpec>,
         directories: &Directories,
+        life: &mut Life,
     ) -> anyhow::Result<Self> {
         directories.create()?;
-        let manager = Manager::open(tiers::manager_config(
-            &args.server,
-            &args.times,
-            &args.containers,
-            directories,
-        )?)
-        .await?;
-        let controller = Controller::open(tiers::controller_config(
-            &args.server,
-            &args.notify,
-            &args.pages,
-            directories,
-        )?)
-        .await?;
-        let (manager_listener, manager_url) =
-            tiers::listen(args.server.host, args.manager_port).await?;
+        let (manager, controller) = Self::databases(args, directories, life.stop())
+            .await
+            .map_err(|error| run_file::occupied(error, directories))?;
         let (controller_listener, url) =
-            tiers::listen(args.server.host, args.controller_port).await?;
+            life.listen(args.server.host, args.controller_port).await?;
+        let (manager_listener, manager_url) =
+            life.listen(args.server.host, args.manager_port).await?;
 
         let client_id = controller.ensure_client(LOCAL, &manager_url, manager.api_key()).await?;
         let path = std::env::var_os("PATH").filter(|_| !args.no_detect);
@@ -166,10 +167,7 @@ impl Both {
             }
         }
         let token = controller.create_token(tiers::TOKEN_NAME).await?;
-        let run_file =
-            RunFile { url: url.clone(), token: token.clone(), client_id: Some(client_id.clone()) };
         Ok(Self {
-            run_file: run_file.write(&directories.run)?,
             first: First {
                 url: tiers::login_url(&url, &token),
                 token,
@@ -180,7 +178,28 @@ impl Both {
             },
             controller: (controller, controller_listener),
             manager: (manager, manager_listener),
+            stop: life.stop().clone(),
         })
+    }
+
+    async fn databases(
+        args: &cli::Up,
+        directories: &Directories,
+        stop: &Stop,
+    ) -> anyhow::Result<(Manager, Controller)> {
+        let (server, times) = (&args.server, &args.times);
+        let mut config = tiers::manager_config(server, times, &args.containers, directories)?;
+        config.stop = stop.clone();
+        let manager = Manager::open(config).await?;
+        let mut config = tiers::controller_config(server, &args.notify, &args.pages, directories)?;
+        config.stop = stop.clone();
+        Ok((manager, Controller::open(config).await?))
+    }
+
+    /// Shows whether it is in use: by viewers, or by what still runs. The manager's one link is its own controller's.
+    pub fn look(&self) -> impl Fn() -> Use + use<> {
+        let (viewers, work) = (self.controller.0.usage(), self.manager.0.usage());
+        move || Use { now: viewers.viewers() > 0 || work.is_at_work(), visits: viewers.visits() }
     }
 
     /// Serves until told to stop.
@@ -189,24 +208,28 @@ impl Both {
     ///
     /// # Errors
     /// What kept either from ending well.
-    pub async fn serve(self, shutdown: CancellationToken) -> anyhow::Result<()> {
+    pub async fn serve(self) -> anyhow::Result<()> {
+        // Either may have ended for a reason of its own; neither is of use without the other.
+        let end = || {
+            if self.stop.ordered().is_none() {
+                self.stop.order(None, false);
+            }
+        };
+        let manager_ended = CancellationToken::new();
         let (manager, listener) = self.manager;
-        let controller_shutdown = CancellationToken::new();
-        let last = controller_shutdown.clone().drop_guard();
         let managing = async {
-            let result = manager.serve(listener, shutdown.clone()).await;
-            drop(last);
+            let _last = manager_ended.clone().drop_guard();
+            let result = manager.serve(listener).await;
+            end();
             result
         };
         let (controller, listener) = self.controller;
         let controlling = async {
-            let result = controller.serve(listener, controller_shutdown).await;
-            // It may have ended for a reason of its own; neither is of use without the other.
-            shutdown.cancel();
+            let result = controller.serve(listener, manager_ended.cancelled()).await;
+            end();
             result
         };
         let (managed, controlled) = tokio::join!(managing, controlling);
-        drop(self.run_file);
         managed.and(controlled)
     }
 }
@@ -217,7 +240,7 @@ fn print_for_people(first: &First) {
     // Nobody may be reading; the servers run all the same.
     let _ = writeln!(
         out,
-        "longshore {version} is up\n\n  open    {url}\n  chat    longshore chat [{names}]\n\nCtrl-C stops it.",
+        "longshore {version} is up\n\n  open    {url}\n  talk    longshore connect [{names}]\n\nCtrl-C stops it.",
         version = env!("CARGO_PKG_VERSION"),
         url = first.url,
         names = names.join(" | "),

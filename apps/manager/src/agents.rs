@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Component, Path, PathBuf};
+use std::pin::pin;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 use std::time::Duration;
@@ -14,7 +15,6 @@ use runtime::{Containers, Fate, Unsupported};
 use store::{AgentRecord, ManagerDb, OpenInteraction, SecretKey, StoreError};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -56,8 +56,10 @@ pub(crate) struct Agents {
     /// Seals the values of agents' environments.
     key: SecretKey,
     expired: mpsc::UnboundedSender<(AgentId, ConversationId)>,
-    /// The server goes down: runs beside conversations end.
+    /// The server goes down: nothing new is begun.
     stopping: CancellationToken,
+    /// What still runs then is out of time.
+    cut: CancellationToken,
     /// Itself, for conversations to find other agents.
     me: Weak<Self>,
 }
@@ -112,6 +114,7 @@ impl Agents {
             key,
             expired,
             stopping: CancellationToken::new(),
+            cut: CancellationToken::new(),
             me: me.clone(),
         });
         for mut record in agents.db.agents().await? {
@@ -174,6 +177,11 @@ impl Agents {
     /// Cancelled when the server goes down.
     pub(crate) fn stopping(&self) -> &CancellationToken {
         &self.stopping
+    }
+
+    /// Cancelled when what still runs while the server goes down is out of time.
+    pub(crate) fn cut(&self) -> &CancellationToken {
+        &self.cut
     }
 
     pub(crate) fn terminals(&self) -> &Arc<Terminals> {
@@ -377,20 +385,48 @@ impl Agents {
         }
     }
 
-    /// Ends all conversations: refuses new runs at once, cancels what still runs at `deadline`, and ends the
-    /// agents' processes. Returns when that is done.
-    pub(crate) async fn shutdown(&self, deadline: Instant) {
+    /// Ends all conversations: refuses new runs at once, cancels what still runs at the `deadline`, and ends the
+    /// agents' processes and terminals. Returns when that is done.
+    pub(crate) async fn shutdown(&self, deadline: impl Future<Output = ()>) {
         self.stopping.cancel();
-        let mut endings = JoinSet::new();
-        for agent in self.all() {
-            endings.spawn(async move {
-                agent.conversations.control(Control::Shutdown { deadline }).await
-            });
+        let running = async {
+            self.all_conversations(Control::Shutdown).await;
+            self.isolated_runs().await;
+        };
+        let mut running = pin!(running);
+        tokio::select! {
+            () = &mut running => {}
+            () = deadline => {
+                self.cut.cancel();
+                self.all_conversations(Control::Cut).await;
+                running.await;
+            }
         }
         self.terminals.close(None, TerminalEnd::ServerStopping).await;
-        while endings.join_next().await.is_some() {}
         self.tasks.close();
         self.tasks.wait().await;
+    }
+
+    /// Has all conversations of all agents do the same. Those that have ended need not.
+    async fn all_conversations(&self, control: Control) {
+        let mut controlled = JoinSet::new();
+        for agent in self.all() {
+            controlled.spawn(async move { agent.conversations.control(control).await });
+        }
+        while controlled.join_next().await.is_some() {}
+    }
+
+    /// Waits for the runs that are beside conversations.
+    async fn isolated_runs(&self) {
+        for agent in self.all() {
+            // Each run has one, and no more is begun.
+            agent.isolated.acquire_many(MAX_QUEUED_RUNS as u32).await.ok();
+        }
+    }
+
+    /// Whether anything goes on that a stop would end: a run, a question that waits, a terminal.
+    pub(crate) fn are_at_work(&self) -> bool {
+        self.runs.are_there() || self.interactions.are_there() || self.terminals.are_there()
     }
 
     /// Stops the containers that no session has: those that a manager before has left, and those that ended too late.

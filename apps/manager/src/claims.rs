@@ -43,6 +43,11 @@ impl<K: Hash + Eq + Clone, V: Clone> Claims<K, V> {
         }
     }
 
+    /// Whether any id is in use.
+    pub(crate) fn are_there(&self) -> bool {
+        !self.lock().is_empty()
+    }
+
     /// Where what has the id is.
     pub(crate) fn find(&self, id: &K) -> Option<V> {
         self.lock().get(id).cloned()

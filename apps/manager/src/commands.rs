@@ -20,6 +20,7 @@ mod logout;
 mod respond_interaction;
 mod restart_agent;
 mod search_conversations;
+mod shutdown;
 mod start_agent;
 mod stop_agent;
 mod subscribe;
@@ -83,6 +84,7 @@ pub(crate) fn run(connection: &mut Connection, call: Call) {
         names::STOP_AGENT => stop_agent::run(connection, call),
         names::CHECK_AGENT => check_agent::run(connection, call),
         names::RESTART_AGENT => restart_agent::run(connection, call),
+        names::SHUTDOWN => shutdown::run(connection, call),
         _ => custom::run(connection, call),
     }
 }

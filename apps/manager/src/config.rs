@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use gateway::Stop;
 use protocol::spec::AgentSpec;
 
 /// Settings of a manager.
@@ -24,7 +25,8 @@ pub struct Config {
     pub mounts: Vec<PathBuf>,
     /// Whether containers may share the network of this machine.
     pub host_network: bool,
-    /// How long stopping may take. Running turns may go on for the first half of it, then they are cancelled.
+    /// How long ending may take once runs that were open at a stop have ended or are out of time: cancelling those, ending
+    /// agents, closing connections.
     pub grace: Duration,
     /// How long a run may take.
     pub run_timeout: Duration,
@@ -33,7 +35,12 @@ pub struct Config {
     pub viewer_grace: Duration,
     /// How long a conversation that nobody uses stays in memory. 0: for ever.
     pub idle_eviction: Duration,
+    /// The order to stop, which has how long open runs may go on then. Whoever keeps a clone can give it.
+    pub stop: Stop,
 }
+
+/// How long runs that are open when a server is told to stop may go on, if nothing else is said.
+const DRAIN: Duration = Duration::from_secs(30);
 
 impl Config {
     /// The defaults, for that data directory.
@@ -52,6 +59,7 @@ impl Config {
             run_timeout: Duration::from_secs(60 * 60),
             viewer_grace: Duration::from_secs(30),
             idle_eviction: Duration::from_secs(300),
+            stop: Stop::new(DRAIN),
         }
     }
 }
@@ -71,6 +79,7 @@ impl std::fmt::Debug for Config {
             .field("run_timeout", &self.run_timeout)
             .field("viewer_grace", &self.viewer_grace)
             .field("idle_eviction", &self.idle_eviction)
+            .field("stop", &self.stop)
             .finish()
     }
 }

@@ -351,7 +351,7 @@ impl Conversations {
         match control {
             Control::Start | Control::Restart => self.stopped.store(false, Ordering::Relaxed),
             Control::Stop(_) | Control::Delete => self.stopped.store(true, Ordering::Relaxed),
-            Control::Shutdown { .. } => self.closed.store(true, Ordering::Relaxed),
+            Control::Shutdown | Control::Cut => self.closed.store(true, Ordering::Relaxed),
         }
         let all = self.live();
         let controlled = all.iter().map(|conversation| conversation.control(control));

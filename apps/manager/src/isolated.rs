@@ -80,7 +80,7 @@ pub(crate) fn prepare(
         target: agent.target.clone(),
         permits: agent.permits.clone(),
         cancel,
-        stopping: agents.stopping().clone(),
+        cut: agents.cut().clone(),
         halted,
         outbox: outbox.clone(),
         _claim: claim.ok_or(Error::RunExists)?,
@@ -100,7 +100,7 @@ struct Task {
     target: Target,
     permits: Arc<Semaphore>,
     cancel: CancellationToken,
-    stopping: CancellationToken,
+    cut: CancellationToken,
     halted: CancellationToken,
     outbox: Outbox,
     _claim: RunClaim,
@@ -129,7 +129,7 @@ impl Task {
     async fn interrupted(&self, deadline: Instant) -> RunReason {
         tokio::select! {
             () = self.cancel.cancelled() => RunReason::User,
-            () = self.stopping.cancelled() => RunReason::ServerStopping,
+            () = self.cut.cancelled() => RunReason::ServerStopping,
             () = self.halted.cancelled() => RunReason::AgentStopped,
             () = self.outbox.closed() => RunReason::Disconnect,
             () = tokio::time::sleep_until(deadline) => RunReason::Timeout,

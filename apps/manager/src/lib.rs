@@ -36,4 +36,4 @@ mod terminals;
 mod watchers;
 
 pub use config::Config;
-pub use manager::{Manager, serve};
+pub use manager::{Manager, Usage, serve};

@@ -8,6 +8,7 @@ use anyhow::Context;
 use gateway::server::{self as http_server, socket_io};
 use protocol::AgentId;
 use protocol::catalogue::Namespace;
+use protocol::lifecycle::{NoticeLevel, ServerNotice};
 use protocol::spec::AgentSpec;
 use runtime::{ContainerRules, Containers};
 use store::{ManagerDb, SecretKey};
@@ -26,6 +27,9 @@ use crate::server::Server;
 
 /// Packets in the buffer of a socket: a controller has one for all its viewers.
 const BUFFER: usize = 1_024;
+
+/// Id of the notice about the store.
+const STORE: &str = "store";
 
 /// What the secret is used for here; another use gets another key.
 const RESUME: &str = "resume";
@@ -48,16 +52,12 @@ pub struct Manager {
     grace: Duration,
 }
 
-/// Opens a manager and serves on `listener` until `shutdown`.
+/// Opens a manager and serves on `listener` until it is told to stop.
 ///
 /// # Errors
 /// It could not be opened, or the listener failed.
-pub async fn serve(
-    config: Config,
-    listener: TcpListener,
-    shutdown: CancellationToken,
-) -> anyhow::Result<()> {
-    Manager::open(config).await?.serve(listener, shutdown).await
+pub async fn serve(config: Config, listener: TcpListener) -> anyhow::Result<()> {
+    Manager::open(config).await?.serve(listener).await
 }
 
 impl Manager {
@@ -91,8 +91,15 @@ impl Manager {
         .context("take up the agents")?;
         let mut working_directories = config.working_directories;
         working_directories.push(directory);
-        let server =
-            Server::new(db, agents, passwords, resume_tokens, working_directories, api_key);
+        let server = Server::new(
+            db,
+            agents,
+            passwords,
+            resume_tokens,
+            working_directories,
+            api_key,
+            config.stop,
+        );
         let manager = Self { server: Arc::new(server), grace: config.grace };
         for spec in config.agents {
             manager.ensure_agent(spec).await?;
@@ -115,16 +122,18 @@ impl Manager {
         self.server.agents.ensure(spec).await.with_context(|| format!("agent \"{name}\""))
     }
 
-    /// Serves until `shutdown`, then stops: refuses new runs, lets running turns go on for half the grace period,
+    /// Says whether it is in use.
+    #[must_use]
+    pub fn usage(&self) -> Usage {
+        Usage(Arc::clone(&self.server))
+    }
+
+    /// Serves until it is told to stop; then it tells everybody, refuses new runs, lets open ones go on until the deadline,
     /// cancels them, ends the agents' processes, and closes connections and store. Returns when all is done.
     ///
     /// # Errors
     /// The listener failed.
-    pub async fn serve(
-        self,
-        listener: TcpListener,
-        shutdown: CancellationToken,
-    ) -> anyhow::Result<()> {
+    pub async fn serve(self, listener: TcpListener) -> anyhow::Result<()> {
         let (layer, io) = socket_io(BUFFER);
         let connections = TaskTracker::new();
         gateway::mount(&io, Namespace::Agents.path(), self.server.clone(), &connections);
@@ -134,28 +143,79 @@ impl Manager {
         let listening =
             http_server::serve(listener, router, io, connections, hang_up.clone(), GOODBYE);
         let stopping = async {
-            shutdown.cancelled().await;
+            let order = self.server.stop.wait().await;
+            self.server.notices.tell(order.notice("manager"));
             self.stop_agents().await;
             hang_up.cancel();
         };
-        let (served, ()) = tokio::join!(listening, stopping);
+        let watching = async {
+            tokio::select! {
+                () = self.watch_store() => {}
+                () = hang_up.cancelled() => {}
+            }
+        };
+        let (served, (), ()) = tokio::join!(listening, stopping, watching);
         self.server.db.close().await;
         served.context("serve")
     }
 
-    /// The second half of the grace period is for agents that must be killed.
-    async fn stop_agents(&self) {
-        tracing::info!("stopping");
-        let now = Instant::now();
-        let ended = self.server.agents.shutdown(now + self.grace / 2);
-        if tokio::time::timeout_at(now + self.grace, ended).await.is_err() {
-            tracing::warn!("agents were left at the end of the grace period");
+    /// Tells everybody when nothing can be stored, and when that is over.
+    async fn watch_store(&self) {
+        let mut works = self.server.db.works();
+        while works.changed().await.is_ok() {
+            let notice = if *works.borrow_and_update() {
+                ServerNotice::dismissal(STORE)
+            } else {
+                let message = "The disk may be full or broken. Messages are refused until that is over; nothing that was \
+                    acknowledged is lost.";
+                ServerNotice::new(STORE, NoticeLevel::Error, "Nothing can be stored", message)
+            };
+            self.server.notices.tell(notice);
         }
-        let left = (now + self.grace).saturating_duration_since(Instant::now());
+    }
+
+    /// Open runs have until the deadline; the grace period behind it is for agents that must be killed.
+    async fn stop_agents(&self) {
+        let stop = &self.server.stop;
+        tracing::info!("stopping");
+        let late = async {
+            stop.deadline().await;
+            tokio::time::sleep(self.grace).await;
+        };
+        tokio::select! {
+            () = self.server.agents.shutdown(stop.deadline()) => {}
+            () = late => tracing::warn!("agents were left at the end of the grace period"),
+        }
+        let deadline = stop.wait().await.deadline.max(Instant::now());
+        let left = (deadline + self.grace).saturating_duration_since(Instant::now());
         let stopped = self.server.agents.stop_containers(left);
         if tokio::time::timeout(left + LAST_CONTAINERS, stopped).await.is_err() {
             tracing::warn!("containers may have been left");
         }
+    }
+}
+
+/// Whether a manager is in use.
+#[derive(Debug, Clone)]
+pub struct Usage(Arc<Server>);
+
+impl Usage {
+    /// Connections of controllers, and of whoever else has the API key.
+    #[must_use]
+    pub fn links(&self) -> usize {
+        self.0.notices.connections()
+    }
+
+    /// Connections so far.
+    #[must_use]
+    pub fn visits(&self) -> u64 {
+        self.0.notices.visits()
+    }
+
+    /// Whether anything goes on that a stop would end: a run, a question that waits for its answer, a terminal.
+    #[must_use]
+    pub fn is_at_work(&self) -> bool {
+        self.0.agents.are_at_work()
     }
 }
 

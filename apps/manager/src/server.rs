@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use gateway::{BoxFuture, Connection, Envelope, Handshake, History, Reply, Service};
+use gateway::{BoxFuture, Connection, Envelope, Handshake, History, Notices, Reply, Service, Stop};
 use protocol::AgentId;
 use store::ManagerDb;
 
@@ -28,6 +28,8 @@ pub(crate) struct Server {
     pub(crate) working_directories: Vec<PathBuf>,
     pub(crate) api_key: ApiKey,
     pub(crate) memory: Memory<Reply>,
+    pub(crate) stop: Stop,
+    pub(crate) notices: Notices,
     /// Behind a lock that is held to count and never across an await.
     attempts: Mutex<Attempts<(IpAddr, AgentId)>>,
 }
@@ -40,6 +42,7 @@ impl Server {
         resume_tokens: ResumeTokens,
         working_directories: Vec<PathBuf>,
         api_key: ApiKey,
+        stop: Stop,
     ) -> Self {
         let attempts = Mutex::new(Attempts::new());
         let memory = Memory::default();
@@ -51,6 +54,8 @@ impl Server {
             working_directories,
             api_key,
             memory,
+            stop,
+            notices: Notices::default(),
             attempts,
         }
     }
@@ -78,6 +83,7 @@ impl Service for Server {
         let peer = connection.peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip());
         Box::pin(async move {
             let id = connection.id.clone();
+            let _hearing = self.notices.hear(&id, &connection.outbox);
             tracing::debug!(conn = %id, %peer, "connected");
             connection::Connection::new(self, connection.id, peer, connection.outbox)
                 .run(connection.commands)

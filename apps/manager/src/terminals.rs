@@ -231,6 +231,11 @@ impl Terminals {
             .ok_or_else(|| Error::TerminalNotFound(id.clone()))
     }
 
+    /// Whether any is open.
+    pub(crate) fn are_there(&self) -> bool {
+        !self.lock().open.is_empty()
+    }
+
     /// The agent's terminals, the oldest first.
     pub(crate) fn list(&self, agent: &AgentId) -> Vec<TerminalInfo> {
         let inner = self.lock();

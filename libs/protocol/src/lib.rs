@@ -1,7 +1,7 @@
 //! Every event, id and error of longshore, once. No I/O.
 //!
 //! [`names`], [`ids`], [`time`], [`access`] and [`error`] are the vocabulary; [`agents`] holds the payloads of namespace
-//! `/agents` and [`clients`] those of `/clients`; [`catalogue`] lists every message, and
+//! `/agents`, [`clients`] those of `/clients` and [`lifecycle`] those of both; [`catalogue`] lists every message, and
 //! [`document`] writes `asyncapi.yaml` and the TypeScript types from it.
 
 pub mod access;
@@ -11,6 +11,7 @@ pub mod clients;
 pub mod document;
 pub mod error;
 pub mod ids;
+pub mod lifecycle;
 pub mod limits;
 pub mod names;
 pub mod notifications;

@@ -60,3 +60,5 @@ pub const USUAL_INTERVAL_MS: u64 = 5_000;
 pub const LONGEST_INTERVAL_MS: u64 = 60_000;
 /// Beginning of a message that `runActivity` has, in characters.
 pub const MAX_EXCERPT: usize = 200;
+/// Longest time that open runs may go on once a server has been told to stop, in milliseconds.
+pub const LONGEST_DRAIN_MS: u64 = 3_600_000;

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use protocol::AgentId;
 use sqlx::{Row, SqlitePool};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::StoreError;
@@ -27,6 +27,7 @@ pub struct ManagerDb {
     readers: SqlitePool,
     /// One connection for all searches: however long they take, pages are read beside them.
     searcher: SqlitePool,
+    works: watch::Receiver<bool>,
     /// The writer's task; taken by whoever closes first.
     task: Arc<Mutex<Option<JoinHandle<()>>>>,
 }
@@ -39,9 +40,9 @@ impl ManagerDb {
     pub async fn open(path: &Path) -> Result<Self, StoreError> {
         let database = Database::open(path, &sqlx::migrate!("../../migrations/manager")).await?;
         let (readers, searcher) = (database.readers, database.searcher);
-        let (jobs, task) =
+        let (jobs, works, task) =
             writer::spawn(database.writer, database.options, readers.clone(), database.lock);
-        Ok(Self { jobs, readers, searcher, task: Arc::new(Mutex::new(Some(task))) })
+        Ok(Self { jobs, readers, searcher, works, task: Arc::new(Mutex::new(Some(task))) })
     }
 
     /// Writes what waits, closes the file and gives back its lock. Later calls get [`StoreError::Closed`].
@@ -52,6 +53,12 @@ impl ManagerDb {
         if let Some(task) = task {
             task.await.ok();
         }
+    }
+
+    /// Whether the last write could be made, as far as that was up to the disk. Told when it changes.
+    #[must_use]
+    pub fn works(&self) -> watch::Receiver<bool> {
+        self.works.clone()
     }
 
     /// Whether it can be read.

@@ -9,7 +9,7 @@ use std::fs::File;
 use protocol::{AgentId, ConversationId, Epoch, Seq, Timestamp};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, SqliteConnection, SqlitePool};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::record::{AgentRecord, Appended, ConversationRecord, Keep, NewEntry, SealedEnvironment};
@@ -73,15 +73,16 @@ pub(crate) fn spawn(
     options: SqliteConnectOptions,
     readers: SqlitePool,
     lock: File,
-) -> (mpsc::Sender<Job>, JoinHandle<()>) {
+) -> (mpsc::Sender<Job>, watch::Receiver<bool>, JoinHandle<()>) {
     let (sender, jobs) = mpsc::channel(QUEUE);
-    let writer = Writer { connection: Some(connection), options, heads: Heads::default() };
+    let (works, told) = watch::channel(true);
+    let writer = Writer { connection: Some(connection), options, heads: Heads::default(), works };
     let task = tokio::spawn(async move {
         let connection = writer.run(jobs).await;
         file::close(connection, &readers).await;
         drop(lock);
     });
-    (sender, task)
+    (sender, told, task)
 }
 
 struct Writer {
@@ -89,6 +90,8 @@ struct Writer {
     connection: Option<SqliteConnection>,
     options: SqliteConnectOptions,
     heads: Heads,
+    /// Whether the last write could be made.
+    works: watch::Sender<bool>,
 }
 
 impl Writer {
@@ -118,8 +121,19 @@ impl Writer {
     async fn take(&mut self) -> Result<SqliteConnection, StoreError> {
         match self.connection.take() {
             Some(connection) => Ok(connection),
-            None => Ok(self.options.connect().await?),
+            None => {
+                let opened = self.options.connect().await;
+                if opened.is_err() {
+                    self.note(false);
+                }
+                Ok(opened?)
+            }
         }
+    }
+
+    /// Whether writing works: told when it changes. A connection that could be opened again does not say so yet.
+    fn note(&self, works: bool) {
+        self.works.send_if_modified(|before| std::mem::replace(before, works) != works);
     }
 
     /// Keeps the connection for the next job, unless the disk has failed. SQLite ends a transaction by itself then, and
@@ -127,10 +141,12 @@ impl Writer {
     ///
     /// <https://sqlite.org/lang_transaction.html#response_to_errors_within_a_transaction>
     fn keep<T>(&mut self, connection: SqliteConnection, result: &Result<T, StoreError>) {
-        if matches!(result, Err(StoreError::Unavailable(_))) {
-            self.heads = Heads::default();
-        } else {
+        let works = !matches!(result, Err(StoreError::Unavailable(_)));
+        self.note(works);
+        if works {
             self.connection = Some(connection);
+        } else {
+            self.heads = Heads::default();
         }
     }
 

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use gateway::{Message, Outbox};
 use protocol::clients::{self, RemoteReconnectError, RemoteReconnecting};
+use protocol::lifecycle::ServerNotice;
+use protocol::names::agents::SERVER_NOTICE;
 use protocol::names::clients::{
     REMOTE_DISCONNECTED, REMOTE_RECONNECT_ERROR, REMOTE_RECONNECTED, REMOTE_RECONNECTING,
 };
@@ -31,6 +33,8 @@ struct Inner {
     /// An attempt was told about and none has succeeded since.
     lost: bool,
     connections: HashMap<ConnectionId, Outbox>,
+    /// What the manager has to say to everybody, as its bytes: the oldest first, each id once.
+    notices: Vec<(String, Arc<RawValue>)>,
 }
 
 /// A connection that is told; dropping it ends that.
@@ -62,6 +66,9 @@ impl Watchers {
         if inner.lost {
             outbox.event(REMOTE_DISCONNECTED, &self.client());
         }
+        for (_, payload) in &inner.notices {
+            outbox.send(Message::Relayed(SERVER_NOTICE.into(), Arc::clone(payload)));
+        }
         inner.connections.insert(connection.clone(), outbox.clone());
         Watching { remote, connection: connection.clone() }
     }
@@ -70,6 +77,18 @@ impl Watchers {
     pub(super) fn tell_one(&self, connection: &str, event: &str, payload: Arc<RawValue>) {
         if let Some(outbox) = self.lock().connections.get(connection) {
             outbox.send(Message::Relayed(event.into(), payload));
+        }
+    }
+
+    /// Passes on what the manager has to say to everybody.
+    pub(super) fn notice(&self, notice: ServerNotice, payload: &Arc<RawValue>) {
+        let mut inner = self.lock();
+        for outbox in inner.connections.values() {
+            outbox.send(Message::Relayed(SERVER_NOTICE.into(), Arc::clone(payload)));
+        }
+        inner.notices.retain(|(id, _)| *id != notice.id);
+        if !notice.dismiss {
+            inner.notices.push((notice.id, Arc::clone(payload)));
         }
     }
 
@@ -154,6 +173,8 @@ impl Watchers {
 impl Inner {
     fn away(&mut self, client: &clients::Remote) {
         self.lost = true;
+        // Those who know them know that they end with the connection.
+        self.notices.clear();
         self.tell(REMOTE_DISCONNECTED, client);
     }
 

@@ -18,7 +18,8 @@ use protocol::agents::{
 use protocol::names::agents::{
     AGENT_UPDATE, CONTAINER_STATS, CONVERSATION_ACTIVITY, CONVERSATION_UPDATE, ERROR,
     FILE_UPDATE_NOTIFICATION, HISTORY_END, LEAVE_CONVERSATION, LOGIN_ERROR, LOGIN_SUCCESS,
-    LOGOUT_SUCCESS, RUN_ACTIVITY, TERMINAL_CLOSED, TERMINAL_CREATED, TERMINAL_OUTPUT,
+    LOGOUT_SUCCESS, RUN_ACTIVITY, SERVER_NOTICE, TERMINAL_CLOSED, TERMINAL_CREATED,
+    TERMINAL_OUTPUT,
 };
 use protocol::{AgentId, ClientId, ConnectionId, ConversationId, Seq};
 use serde_json::value::RawValue;
@@ -179,6 +180,11 @@ impl Worker {
             }
             AGENT_UPDATE | CONVERSATION_ACTIVITY | RUN_ACTIVITY => {
                 remote.overview.told(&name, &payload.into());
+            }
+            SERVER_NOTICE => {
+                if let Ok(notice) = serde_json::from_str(payload.get()) {
+                    remote.watchers.notice(notice, &payload.into());
+                }
             }
             // Acknowledgements have told.
             LOGIN_ERROR | LOGOUT_SUCCESS => {}

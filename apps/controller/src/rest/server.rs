@@ -35,6 +35,8 @@ pub(super) struct Overview {
     viewers: usize,
     /// Browsers that are logged in, here now or not.
     sessions: u64,
+    /// Conversations of all clients in which a run is open.
+    runs: usize,
     /// What the process uses: resident memory, and of one processor since somebody asked before.
     memory_bytes: u64,
     cpu_percent: f64,
@@ -69,6 +71,7 @@ pub(super) async fn get(
         uptime_secs: now.as_millis().saturating_sub(server.started_at.as_millis()) / 1_000,
         connections,
         viewers,
+        runs: server.remotes.open_conversations(&caller.clients),
         sessions: server.db.count_sessions(caller.only(), now).await?,
         memory_bytes: memory(),
         cpu_percent: server.meter.lock().unwrap_or_else(PoisonError::into_inner).percent(),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::{OfClient, seconds};
+use crate::spawn;
 
 /// Which agent, of which manager.
 #[derive(Debug, Clone, Args)]
@@ -72,4 +73,23 @@ pub struct Spawn {
     /// Seconds without anybody after which a server that was started stops; 0 for never [default: 0, 600 for `run` and `replay`]
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub idle_timeout: Option<Duration>,
+    /// Start no server when none runs here
+    #[arg(long, env = "LONGSHORE_NO_SPAWN")]
+    pub no_spawn: bool,
+    /// The configuration file that was named.
+    #[arg(skip)]
+    pub config: Option<PathBuf>,
+}
+
+impl Spawn {
+    /// How a server is started, which goes on for so long when nobody is connected unless the flags say otherwise.
+    #[must_use]
+    pub fn options(&self, idle_timeout: Duration) -> spawn::Options {
+        spawn::Options {
+            hidden: self.hidden,
+            idle_timeout: self.idle_timeout.unwrap_or(idle_timeout),
+            forbidden: self.no_spawn,
+            config: self.config.clone(),
+        }
+    }
 }

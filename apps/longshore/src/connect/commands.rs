@@ -65,7 +65,8 @@ impl Here {
         match command {
             Conversation::New(name) => {
                 let made = shelf.create(&name, false, false).await?;
-                let said = format!("Created conversation '{}' ({})\n", made.name, made.conversation_id);
+                let said =
+                    format!("Created conversation '{}' ({})\n", made.name, made.conversation_id);
                 let question = format!("Switch to \"{}\" now? (y/N)", made.name);
                 let asked = Box::new(Asked::Go(made));
                 return Ok(vec![Effect::Show(said), Effect::Ask(question, asked)]);
@@ -191,7 +192,11 @@ impl Here {
                 self.shelf().delete(&info.conversation_id).await?;
                 Effect::Show(format!("Deleted conversation {}\n", info.conversation_id))
             }
-            Asked::Shutdown => bail!("this server cannot be stopped from here"),
+            // The notice that everybody gets says the rest.
+            Asked::Shutdown => {
+                self.caller.shutdown().await?;
+                return Ok(Vec::new());
+            }
         }])
     }
 
@@ -251,10 +256,7 @@ fn missing(name: &str) -> String {
 }
 
 /// Which conversation gets which name: the first word may say which, where it is one's name.
-fn renaming<'a>(
-    all: &'a [ConversationInfo],
-    text: &str,
-) -> (Option<&'a ConversationInfo>, String) {
+fn renaming<'a>(all: &'a [ConversationInfo], text: &str) -> (Option<&'a ConversationInfo>, String) {
     let whole = (None, text.trim_matches('"').to_owned());
     match shlex::split(text).as_deref() {
         Some([of, name @ ..]) if !name.is_empty() => match by_name(all, of) {
@@ -271,9 +273,10 @@ pub(super) fn queue(queue: &Queue) -> String {
         let who = run.user.clone().unwrap_or_default();
         [state.to_owned(), run.run_id.to_string(), who, brief(&run.text, 60)]
     };
-    let running = queue.running.iter().map(|run| {
-        row(if run.blocked { "▶ blocked:" } else { "▶ running:" }, run)
-    });
+    let running = queue
+        .running
+        .iter()
+        .map(|run| row(if run.blocked { "▶ blocked:" } else { "▶ running:" }, run));
     let queued = queue.queued.iter().enumerate().map(|(n, run)| row(&format!("{}.", n + 1), run));
     let rows: Vec<_> = running.chain(queued).collect();
     if rows.is_empty() { "Nothing runs.\n".to_owned() } else { columns(&rows) + "\n" }
@@ -285,7 +288,8 @@ pub(super) fn run_of(queue: &Queue, wanted: &str) -> anyhow::Result<RunId> {
     anyhow::ensure!(wanted.len() >= 4, "say four characters of the run's id at least");
     let all = queue.running.iter().chain(&queue.queued).map(|run| &run.run_id);
     let begins = |id: &&RunId| {
-        id.as_str().starts_with(wanted) || id.as_str().trim_start_matches("run_").starts_with(wanted)
+        id.as_str().starts_with(wanted)
+            || id.as_str().trim_start_matches("run_").starts_with(wanted)
     };
     match all.filter(begins).collect::<Vec<_>>().as_slice() {
         [] => bail!("no open run begins with {wanted}"),
@@ -307,7 +311,11 @@ mod tests {
             viewer_id: None,
             user: None,
         };
-        Queue { version: 1, running: ids.iter().take(1).map(run).collect(), queued: ids.iter().skip(1).map(run).collect() }
+        Queue {
+            version: 1,
+            running: ids.iter().take(1).map(run).collect(),
+            queued: ids.iter().skip(1).map(run).collect(),
+        }
     }
 
     #[test]

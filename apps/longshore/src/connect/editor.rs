@@ -150,7 +150,10 @@ fn edit(
         let pressed = Pressed { key, typed: typed.clone() };
         line.bind_sequence(KeyEvent(code, modifiers), EventHandler::Conditional(Box::new(pressed)));
     }
-    line.bind_sequence(KeyEvent(KeyCode::Enter, Modifiers::ALT), EventHandler::Simple(Cmd::Newline));
+    line.bind_sequence(
+        KeyEvent(KeyCode::Enter, Modifiers::ALT),
+        EventHandler::Simple(Cmd::Newline),
+    );
     for control in ['L', 'Z'] {
         let moves = Moves(Arc::clone(moved));
         let key = KeyEvent(KeyCode::Char(control), Modifiers::CTRL);

@@ -32,7 +32,13 @@ pub(super) struct Keys(Option<(Key, Instant)>);
 
 impl Keys {
     /// A key is pressed. What was typed has been cleared by it, if there was anything.
-    pub(super) fn press(&mut self, key: Key, had_text: bool, is_running: bool, now: Instant) -> Act {
+    pub(super) fn press(
+        &mut self,
+        key: Key,
+        had_text: bool,
+        is_running: bool,
+        now: Instant,
+    ) -> Act {
         let before = self.0.replace((key, now));
         let is_soon = |(last, at)| last == key && now.duration_since(at) < TWICE;
         // Who has typed between the two means the first again.

@@ -41,14 +41,7 @@ pub(super) struct Screen {
 
 impl Screen {
     pub(super) fn new(kind: Kind, paint: Paint, zone: TimeZone) -> Self {
-        Self {
-            kind,
-            paint,
-            zone,
-            streamed: HashMap::new(),
-            current: None,
-            tail: Tail::default(),
-        }
+        Self { kind, paint, zone, streamed: HashMap::new(), current: None, tail: Tail::default() }
     }
 
     /// The row above the prompt is not the one that was printed last.
@@ -96,7 +89,9 @@ impl Screen {
                 self.cut();
                 lines([self.paint.dim("─── now ───")])
             }
-            Shown::Deleted => self.show(&Shown::Note("the conversation was deleted".into()), columns),
+            Shown::Deleted => {
+                self.show(&Shown::Note("the conversation was deleted".into()), columns)
+            }
             Shown::Delta { .. } | Shown::SoFar { .. } | Shown::HistoryEnd(_) => String::new(),
         }
     }
@@ -111,7 +106,8 @@ impl Screen {
     ) -> String {
         let streamed = run.and_then(|run| self.streamed.remove(run));
         let follows = self.current.is_some() && self.current.as_ref() == run;
-        if let Some(rest) = streamed.as_ref().and_then(|so_far| text.strip_prefix(so_far.as_str())) {
+        if let Some(rest) = streamed.as_ref().and_then(|so_far| text.strip_prefix(so_far.as_str()))
+        {
             let printed = match (follows, rest) {
                 (_, "") => String::new(),
                 (true, _) => self.tail.write(&visible(rest), columns),
@@ -166,7 +162,8 @@ impl Screen {
     fn aside(&mut self, text: &str) -> String {
         self.cut();
         let text = self.visible(text);
-        let (mut shown, all): (Vec<_>, _) = (text.lines().take(ASIDE).collect(), text.lines().count());
+        let (mut shown, all): (Vec<_>, _) =
+            (text.lines().take(ASIDE).collect(), text.lines().count());
         let more = format!("… {} lines more", all.saturating_sub(ASIDE));
         if all > ASIDE {
             shown.push(&more);

@@ -11,7 +11,8 @@ use protocol::agents::{
     AgentInfo, Chat, ConversationInfo, InteractionRequest, Joined, Queue, QueueUpdate, RunState,
 };
 use protocol::clients::ForwardedEvent;
-use protocol::names::agents;
+use protocol::lifecycle::ServerNotice;
+use protocol::names::{agents, clients};
 use protocol::{ClientId, RunId};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -279,7 +280,8 @@ impl Session {
             bail!("{why}");
         }
         self.note(why).await?;
-        let (agent, shelf) = (self.to.agent.clone(), Shelf::new(self.line.caller(), self.to.agent.agent_id.clone()));
+        let (agent, shelf) =
+            (self.to.agent.clone(), Shelf::new(self.line.caller(), self.to.agent.agent_id.clone()));
         self.jobs.spawn(async move {
             let info = shelf.find_or_create(DEFAULT_CONVERSATION).await?;
             Ok(vec![Effect::Go(agent, info)])
@@ -299,14 +301,11 @@ impl Session {
 
     /// Something that a server has to say to everybody.
     async fn on_notice(&mut self, name: &str, payload: &str) -> anyhow::Result<()> {
-        #[derive(serde::Deserialize)]
-        struct Notice {
-            message: String,
-        }
-        if name == "serverNotice"
-            && let Ok(notice) = serde_json::from_str::<Notice>(payload)
+        if name == clients::SERVER_NOTICE
+            && let Ok(notice) = serde_json::from_str::<ServerNotice>(payload)
+            && let Some(message) = notice.message.filter(|_| !notice.dismiss)
         {
-            self.note(&notice.message).await?;
+            self.note(&message).await?;
         }
         Ok(())
     }
@@ -383,7 +382,8 @@ impl Session {
         match shown {
             Shown::HistoryEnd(had) => {
                 self.draw().await?;
-                let lines = self.screen.show(&Shown::HistoryEnd(had && !is_hidden), self.output.columns());
+                let lines =
+                    self.screen.show(&Shown::HistoryEnd(had && !is_hidden), self.output.columns());
                 self.print(lines).await?;
                 self.ready = true;
                 for request in std::mem::take(&mut self.open) {

@@ -54,7 +54,17 @@ pub(super) enum Queue {
 }
 
 const COMMANDS: [&str; 11] = [
-    "help", "conversation", "queue", "history", "agents", "cancel", "decline", "clear", "shutdown", "exit", "quit",
+    "help",
+    "conversation",
+    "queue",
+    "history",
+    "agents",
+    "cancel",
+    "decline",
+    "clear",
+    "shutdown",
+    "exit",
+    "quit",
 ];
 const CONVERSATION: [&str; 10] =
     ["new", "switch", "list", "info", "next", "prev", "rename", "delete", "find", "search"];
@@ -163,11 +173,18 @@ fn unknown(before: &str, word: &str, known: &[&str]) -> String {
         .filter(|(_, score)| *score >= NEAR)
         .max_by(|a, b| a.1.total_cmp(&b.1));
     let meant = near.map(|(near, _)| format!("did you mean {before}{near}? "));
-    format!("no command {before}{word}: {}/help shows all, // says it to the agent", meant.unwrap_or_default())
+    format!(
+        "no command {before}{word}: {}/help shows all, // says it to the agent",
+        meant.unwrap_or_default()
+    )
 }
 
 /// What may come at the end of a line that is being typed, and where that begins. `names` are of conversations and agents.
-pub(super) fn complete(line: &str, conversations: &[String], agents: &[String]) -> (usize, Vec<String>) {
+pub(super) fn complete(
+    line: &str,
+    conversations: &[String],
+    agents: &[String],
+) -> (usize, Vec<String>) {
     let Some(command) = line.strip_prefix('/').filter(|rest| !rest.starts_with('/')) else {
         return (0, Vec::new());
     };
@@ -176,13 +193,16 @@ pub(super) fn complete(line: &str, conversations: &[String], agents: &[String]) 
         (at, fits.map(|known| format!("{known} ")).collect::<Vec<_>>())
     };
     let names = |known: &[String], word: &str| {
-        let fits = known.iter().filter(|known| known.to_lowercase().starts_with(&word.to_lowercase()));
+        let fits =
+            known.iter().filter(|known| known.to_lowercase().starts_with(&word.to_lowercase()));
         (line.len() - word.len(), fits.cloned().collect::<Vec<_>>())
     };
     match command.split_once(' ') {
         None => begins(&COMMANDS, command, 1),
         Some(("agents", word)) => names(agents, word),
-        Some(("queue", word)) if !word.contains(' ') => begins(&QUEUE, word, line.len() - word.len()),
+        Some(("queue", word)) if !word.contains(' ') => {
+            begins(&QUEUE, word, line.len() - word.len())
+        }
         Some(("conversation", rest)) => match rest.split_once(' ') {
             None => begins(&CONVERSATION, rest, line.len() - rest.len()),
             Some(("switch" | "delete", word)) => names(conversations, word),
@@ -209,7 +229,10 @@ mod tests {
         assert_eq!(of("/conversation"), Slash::Conversation(Conversation::List(None)));
         let switch = Conversation::Switch("My notes".into());
         assert_eq!(of("/conversation  switch My notes"), Slash::Conversation(switch));
-        assert_eq!(of("/queue interrupt stop it"), Slash::Queue(Queue::Interrupt("stop it".into())));
+        assert_eq!(
+            of("/queue interrupt stop it"),
+            Slash::Queue(Queue::Interrupt("stop it".into()))
+        );
         assert_eq!(of("/agents"), Slash::Agents(None));
     }
 

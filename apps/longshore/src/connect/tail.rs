@@ -106,7 +106,11 @@ mod tests {
 
         tail.write("漢字漢", 5);
 
-        assert_eq!(tail.write("x", 5), "\x1b[1A\r漢x\n", "the third did not fit into the first row");
+        assert_eq!(
+            tail.write("x", 5),
+            "\x1b[1A\r漢x\n",
+            "the third did not fit into the first row"
+        );
         tail.cut();
         tail.write("e\u{301}abcd", 5);
         assert_eq!(tail.write("!", 5), "\x1b[1A\re\u{301}abcd!\n");

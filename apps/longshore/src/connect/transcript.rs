@@ -3,8 +3,8 @@
 use protocol::agents::{
     AgentChanged, AgentResponse, ChatEvent, ChatEventBody, ChatMessage, ChatMessageBody,
     ConversationAction, ConversationUpdate, EntryHead, InteractionRequest, InteractionRequestBody,
-    InteractionState, InteractionUpdate, Joined, LiveEvent, LiveEventBody, PlanStatus, Queue, RunEvent,
-    RunState, Usage,
+    InteractionState, InteractionUpdate, Joined, LiveEvent, LiveEventBody, PlanStatus, Queue,
+    RunEvent, RunState, Usage,
 };
 use protocol::names::agents as names;
 use protocol::{ConversationId, MessageId, RunId, Seq, Timestamp, ViewerId};
@@ -303,7 +303,8 @@ impl Transcript {
             return Vec::new();
         }
         self.asked.end(&body.interaction_id);
-        let value = body.value.map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned));
+        let value =
+            body.value.map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned));
         let value = value.unwrap_or_default();
         let mine = body.viewer_id.is_some() && body.viewer_id == self.me;
         let who = body.user.unwrap_or_else(|| "another client".to_owned());
@@ -405,7 +406,8 @@ mod tests {
     fn runs_are_open_from_their_first_event_to_their_last() {
         let mut transcript = transcript();
         let change = |transcript: &mut Transcript, seq, run: &str, state: &str| {
-            let event = entry(seq, &json!({ "state": state })).replace("\"r\"", &format!("{run:?}"));
+            let event =
+                entry(seq, &json!({ "state": state })).replace("\"r\"", &format!("{run:?}"));
             transcript.on_event("runEvent", &event);
         };
         let ids = |runs: Vec<RunId>| runs.iter().map(ToString::to_string).collect::<Vec<_>>();
@@ -428,12 +430,17 @@ mod tests {
         let mut transcript = transcript();
         transcript.typed(MessageId::new("mine").unwrap());
         let said = |seq, id: &str| {
-            entry(seq, &json!({ "from": "user", "id": "m", "text": "hi", "messageId": id, "user": "ada" }))
+            entry(
+                seq,
+                &json!({ "from": "user", "id": "m", "text": "hi", "messageId": id, "user": "ada" }),
+            )
         };
 
         assert_eq!(transcript.on_event("chatMessage", &said(4, "mine")), []);
         let shown = transcript.on_event("chatMessage", &said(5, "theirs"));
-        assert!(matches!(&shown[..], [Shown::Message { who, text, .. }] if who == "ada" && text == "hi"));
+        assert!(
+            matches!(&shown[..], [Shown::Message { who, text, .. }] if who == "ada" && text == "hi")
+        );
     }
 
     #[test]
@@ -449,7 +456,10 @@ mod tests {
             entry(5, &answer)
         };
 
-        assert_eq!(texts(&transcript.on_event("interactionRequest", &entry(4, &asked))), ["Which?"]);
+        assert_eq!(
+            texts(&transcript.on_event("interactionRequest", &entry(4, &asked))),
+            ["Which?"]
+        );
         assert!(transcript.asked.first().is_some());
         for (who, says) in [
             (json!({ "user": "ada", "viewerId": "x" }), "[answered by ada: green]"),
@@ -477,7 +487,8 @@ mod tests {
     #[test]
     fn tools_and_plans_are_short() {
         let mut transcript = transcript();
-        let call = json!({ "kind": "toolCall", "payload": { "id": "1", "name": "sh", "input": "ls -l" } });
+        let call =
+            json!({ "kind": "toolCall", "payload": { "id": "1", "name": "sh", "input": "ls -l" } });
         let steps = json!([{ "content": "look", "status": "completed" }, { "content": "do", "status": "inProgress" }]);
         let plan = json!({ "kind": "plan", "payload": { "steps": steps } });
 

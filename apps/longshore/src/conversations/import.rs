@@ -38,8 +38,8 @@ pub(super) async fn import(
     name: Option<String>,
     writable: bool,
 ) -> anyhow::Result<Imported> {
-    let (messages, left_out) = read(&content(file)?)
-        .with_context(|| format!("read {}", file.display()))?;
+    let (messages, left_out) =
+        read(&content(file)?).with_context(|| format!("read {}", file.display()))?;
     let name = name.unwrap_or_else(|| {
         file.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default()
     });
@@ -78,9 +78,9 @@ fn batches(messages: Vec<InsertedMessage>) -> Vec<Vec<InsertedMessage>> {
     let mut batches: Vec<Vec<InsertedMessage>> = Vec::new();
     let mut bytes = 0;
     for message in messages {
-        let full = batches.last().is_none_or(|batch| {
-            batch.len() >= MAX_INSERTED || bytes + message.text.len() > BATCH
-        });
+        let full = batches
+            .last()
+            .is_none_or(|batch| batch.len() >= MAX_INSERTED || bytes + message.text.len() > BATCH);
         if full {
             batches.push(Vec::new());
             bytes = 0;
@@ -123,7 +123,9 @@ pub(crate) struct Pair {
 
 fn pairs(text: &str) -> anyhow::Result<Vec<InsertedMessage>> {
     let pairs: Vec<Pair> = serde_json::from_str(text).context("an array of {user, assistant}")?;
-    let said = |pair: Pair| [Some((Role::User, pair.user)), pair.assistant.map(|text| (Role::Agent, text))];
+    let said = |pair: Pair| {
+        [Some((Role::User, pair.user)), pair.assistant.map(|text| (Role::Agent, text))]
+    };
     let said = pairs.into_iter().flat_map(said).flatten().filter(|(_, text)| !text.is_empty());
     let message = |(from, text)| InsertedMessage {
         from,

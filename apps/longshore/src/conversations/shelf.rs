@@ -128,7 +128,10 @@ impl Shelf {
             messages,
         };
         for _ in 1..TRIES {
-            match self.caller.insist::<Inserted>(Some(&self.agent), agents::INSERT_HISTORY, &insert).await
+            match self
+                .caller
+                .insist::<Inserted>(Some(&self.agent), agents::INSERT_HISTORY, &insert)
+                .await
             {
                 Err(Failed::Lost(_)) => {}
                 inserted => return inserted.map(drop),

@@ -3,6 +3,7 @@
 use link::{CallError, Link, Session, WhenDown};
 use protocol::agents::{JoinConversation, Joined};
 use protocol::clients::{Forward, SetClient};
+use protocol::lifecycle::{Shutdown, Stopping};
 use protocol::names::{agents, clients};
 use protocol::{Ack, AgentId, ClientId, ConversationId, WireError};
 use serde::Serialize;
@@ -60,6 +61,15 @@ impl Caller {
         answer(&self.link.call(clients::FORWARD, &[&forward], WhenDown::Wait).await?)
     }
 
+    /// Has the controller stop, and what runs with it in one process.
+    ///
+    /// # Errors
+    /// [`Failed`]: only admins may.
+    pub(crate) async fn shutdown(&self) -> Result<Stopping, Failed> {
+        let shutdown = raw(&Shutdown::default());
+        answer(&self.link.call(clients::SHUTDOWN, &[&shutdown], WhenDown::Fail).await?)
+    }
+
     /// Selects the manager on a fresh connection and joins what was followed on the one before, ahead of all else.
     pub(super) async fn enter(
         &self,
@@ -84,11 +94,7 @@ impl Caller {
 }
 
 fn forward(agent: Option<&AgentId>, event: &str, payload: &impl Serialize) -> Box<RawValue> {
-    raw(&Forward {
-        event: event.to_owned(),
-        payload: Some(raw(payload)),
-        agent_id: agent.cloned(),
-    })
+    raw(&Forward { event: event.to_owned(), payload: Some(raw(payload)), agent_id: agent.cloned() })
 }
 
 fn raw(payload: &impl Serialize) -> Box<RawValue> {

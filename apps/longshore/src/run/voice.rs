@@ -154,7 +154,8 @@ impl Voice {
             Outcome::Failed | Outcome::Cancelled => {
                 let end = self.end.as_ref();
                 let error = end.and_then(|end| end.error.as_deref()).map(|error| brief(error, 500));
-                let reason = end.and_then(|end| end.reason).map(|reason| explain(reason).to_owned());
+                let reason =
+                    end.and_then(|end| end.reason).map(|reason| explain(reason).to_owned());
                 error.or(reason).unwrap_or_default()
             }
         };

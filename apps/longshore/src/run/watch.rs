@@ -110,7 +110,8 @@ impl<'a> Watch<'a> {
             News::Back => note("connected again"),
             News::ManagerAway => note("the manager is away; waiting for it"),
             News::ManagerBack => note("the manager is back"),
-            News::Event(_) | News::Said(..) | News::Joined(_) | News::Replaced | News::Told(..) => {}
+            News::Event(_) | News::Said(..) | News::Joined(_) | News::Replaced | News::Told(..) => {
+            }
         }
         Ok(None)
     }
@@ -125,7 +126,9 @@ impl<'a> Watch<'a> {
         if event.event != agents::RUN_EVENT {
             return Ok(None);
         }
-        let Ok(run) = serde_json::from_str::<RunEvent>(event.payload.get()) else { return Ok(None) };
+        let Ok(run) = serde_json::from_str::<RunEvent>(event.payload.get()) else {
+            return Ok(None);
+        };
         Ok(Outcome::of(run.body.state).map(|outcome| match (outcome, self.ending) {
             // It may have been faster than we were.
             (Outcome::Done, _) | (_, None) => outcome,

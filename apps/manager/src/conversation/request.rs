@@ -9,7 +9,6 @@ use protocol::agents::{
 use protocol::{AgentId, MessageId, RunId};
 use serde_json::value::RawValue;
 use store::NewEntry;
-use tokio::time::Instant;
 
 use super::RunClaim;
 use super::attendance::Key;
@@ -79,8 +78,10 @@ pub(crate) enum Control {
     Restart,
     /// As `Stop`, for good.
     Delete,
-    /// The server goes down: what runs may go on until then.
-    Shutdown { deadline: Instant },
+    /// The server goes down: what runs may go on, and nothing new is begun.
+    Shutdown,
+    /// What runs is out of time: behind `Shutdown`.
+    Cut,
 }
 
 /// Where an answer goes. One that is dropped unanswered says that the conversation is gone.

@@ -67,8 +67,6 @@ pub(super) struct Worker {
     effects: VecDeque<Effect>,
     /// What is done as soon as the agent has no run, and who waits for it.
     leaving: Vec<(Control, Answer<()>)>,
-    /// When the current runs are cancelled because the server goes down.
-    cut: Option<Instant>,
     /// When to try again to store something.
     pub(super) retry: Option<Instant>,
     /// When the queue is shown, if it has changed since it was.
@@ -120,7 +118,6 @@ impl Worker {
             inbox,
             effects: VecDeque::new(),
             leaving: Vec::new(),
-            cut: None,
             retry: None,
             queue_due: None,
             queue_was_empty: true,
@@ -279,8 +276,14 @@ impl Worker {
         if matches!(control, Control::Start) && self.runs.is_open() && self.leaving.is_empty() {
             return answer.give(Ok(()));
         }
+        if matches!(control, Control::Cut) {
+            let mut plan = Plan::default();
+            self.runs.end_current(RunReason::ServerStopping, &mut plan);
+            self.effects.extend(plan.effects);
+            return answer.give(Ok(()));
+        }
         let (next, plan) = self.decide(|next, means, plan| match control {
-            Control::Start => {}
+            Control::Start | Control::Cut => {}
             Control::Restart => {
                 next.pause();
                 next.end_current(RunReason::AgentStopped, plan);
@@ -294,13 +297,10 @@ impl Worker {
                 next.refuse(Mode::AgentStopped, reason, means, plan);
                 next.end_current(reason, plan);
             }
-            Control::Shutdown { .. } => {
+            Control::Shutdown => {
                 next.refuse(Mode::Stopping, RunReason::ServerStopping, means, plan);
             }
         });
-        if let Control::Shutdown { deadline } = control {
-            self.cut = Some(deadline);
-        }
         match self.append(&plan).await {
             Ok(stored) => {
                 self.runs = next;
@@ -312,7 +312,7 @@ impl Worker {
                 self.effects.extend(plan.effects);
             }
             // Going down is not put off: the next start closes the runs that are still open in the log.
-            Err(cause) if matches!(control, Control::Shutdown { .. }) => {
+            Err(cause) if matches!(control, Control::Shutdown) => {
                 report(&cause);
                 self.runs = next;
             }
@@ -429,9 +429,8 @@ impl Worker {
 
     /// Does what waits for the agent to have no run.
     async fn leave(&mut self) -> Next {
-        let is_last = |(control, _): &(Control, _)| {
-            matches!(control, Control::Shutdown { .. } | Control::Delete)
-        };
+        let is_last =
+            |(control, _): &(Control, _)| matches!(control, Control::Shutdown | Control::Delete);
         // A run that cannot be closed in the log keeps neither the server up nor a conversation that is gone.
         let ends = self.leaving.iter().any(is_last);
         let free = !self.runs.is_busy() || (ends && self.runs.is_over());
@@ -447,7 +446,8 @@ impl Worker {
                     self.reopen().await;
                 }
                 Control::Stop(_) => self.sessions.stop().await,
-                Control::Delete | Control::Shutdown { .. } => {
+                Control::Cut => {}
+                Control::Delete | Control::Shutdown => {
                     self.sessions.stop().await;
                     after = Next::Ends;
                 }

@@ -6,12 +6,12 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
+use gateway::Stop;
 use manager::{Config, Manager};
 use protocol::spec::AgentSpec;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
 
 use crate::client::Client;
 
@@ -27,7 +27,7 @@ pub(crate) struct Running {
     pub(crate) address: SocketAddr,
     pub(crate) home: Home,
     key: String,
-    stop: CancellationToken,
+    stop: Stop,
     served: tokio::task::JoinHandle<anyhow::Result<()>>,
     runtime: Option<tokio::runtime::Runtime>,
 }
@@ -54,7 +54,8 @@ impl Home {
     }
 
     pub(crate) fn config(&self) -> Config {
-        Config { grace: Duration::from_secs(4), ..Config::new(self.dir.path()) }
+        let stop = Stop::new(Duration::from_secs(2));
+        Config { grace: Duration::from_secs(4), stop, ..Config::new(self.dir.path()) }
     }
 
     /// Starts a manager with these agents besides those that are there.
@@ -70,6 +71,7 @@ impl Home {
             .build()
             .unwrap();
         let agents = agents.to_vec();
+        let stop = config.stop.clone();
         let opening = runtime.spawn(async move {
             let manager = Manager::open(config).await?;
             let mut created = Vec::new();
@@ -87,8 +89,7 @@ impl Home {
             }
         }
         let (address, key) = (listener.local_addr().unwrap(), manager.api_key().to_owned());
-        let stop = CancellationToken::new();
-        let served = runtime.spawn(manager.serve(listener, stop.clone()));
+        let served = runtime.spawn(manager.serve(listener));
         Running { address, home: self, key, stop, served, runtime: Some(runtime) }
     }
 }
@@ -136,7 +137,7 @@ impl Running {
 
     /// Asks for a graceful stop without waiting for it.
     pub(crate) fn begin_stop(&self) {
-        self.stop.cancel();
+        self.stop.order(None, false);
     }
 
     /// Waits until `serve` has returned.

@@ -19,6 +19,7 @@ use crate::agents::{
     Terminals, TicketBodyResult, WriteFile,
 };
 use crate::error::{ErrorCode, WireError};
+use crate::lifecycle::{ServerNotice, Shutdown, Stopping};
 use crate::names::agents as names;
 
 const HERE: Namespace = Namespace::Agents;
@@ -285,6 +286,12 @@ pub(super) const MESSAGES: &[Message] = &[
     HERE.command::<Presence, Done>(Role::Admin, names::PRESENCE, "Say who is present by way of a controller")
         .refused_with(&[ErrorCode::Unauthorized, ErrorCode::ConversationNotFound])
         .for_controllers(),
+    HERE.command::<Shutdown, Stopping>(Role::Admin, names::SHUTDOWN, "Stop the manager, and start it again if asked to")
+        .about(
+            "New runs are refused with `SERVER_STOPPING`, open ones may go on until the deadline and are cancelled then, with reason \
+             `server_stopping`; then agents end and the store is closed. Everybody is told by `serverNotice` with id `stopping` or \
+             `restarting`.",
+        ),
     HERE.event::<LoginSuccess>(names::LOGIN_SUCCESS, "Logged in; the replay follows"),
     HERE.event::<LoginError>(names::LOGIN_ERROR, "A login was refused")
         .about("Whether the agent or the password was wrong is not said, and takes the same time."),
@@ -340,6 +347,8 @@ pub(super) const MESSAGES: &[Message] = &[
     HERE.event::<ChatEnhanceResult>(names::CHAT_ENHANCE_RESULT, "The better wording of a message"),
     HERE.event::<TicketBodyResult>(names::TICKET_BODY_RESULT, "The text of a ticket"),
     HERE.event::<HistoryEnd>(names::HISTORY_END, "The replay is over, what follows is live"),
+    HERE.event::<ServerNotice>(names::SERVER_NOTICE, "What the manager has to say to everybody")
+        .about("Those that hold are told to who connects, and by a controller to who selects the client."),
     HERE.event::<WireError>(names::ERROR, "A command without acknowledgement was refused")
         .about("Says which in `event`. The connection stays open."),
 ];

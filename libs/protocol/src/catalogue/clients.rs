@@ -9,6 +9,7 @@ use crate::clients::{
     SubscribedTopics,
 };
 use crate::error::{ErrorCode, WireError};
+use crate::lifecycle::{ServerNotice, Shutdown, Stopping};
 use crate::names::clients as names;
 
 const HERE: Namespace = Namespace::Clients;
@@ -43,6 +44,12 @@ pub(super) const MESSAGES: &[Message] = &[
              registered client, then one `clientEvent` for every conversation that has an open run; then what changes. \
              A viewer that reads slowly gets only the newest of `agentUpdate` and `conversationActivity`, and the newest few of `clientUpdate`.",
         ),
+    HERE.command::<Shutdown, Stopping>(Role::Admin, names::SHUTDOWN, "Stop the controller, and start it again if asked to")
+        .about(
+            "Where the manager is part of the same process, it stops first: new runs are refused with `SERVER_STOPPING`, open ones \
+             may go on until the deadline, and are cancelled then. Everybody is told by `serverNotice` with id `stopping` or \
+             `restarting`.",
+        ),
     HERE.event::<Connected>(names::CONNECTED, "The first event of every connection"),
     HERE.event::<ClientSet>(names::CLIENT_SET, "A client was selected"),
     HERE.event::<ForwardedEvent>(names::FORWARDED_EVENT, "An event of the selected manager")
@@ -51,6 +58,8 @@ pub(super) const MESSAGES: &[Message] = &[
         .about("To those who have subscribed to `heartbeat`."),
     HERE.event::<ServerStats>(names::SERVER_STATS, "What the controller uses and serves")
         .about("To those who have subscribed to `stats`."),
+    HERE.event::<ServerNotice>(names::SERVER_NOTICE, "What the controller has to say to everybody")
+        .about("Those that hold come behind `connected`, too. What a manager has to say comes inside `forwardedEvent`."),
     HERE.event::<ClientUpdate>(names::CLIENT_UPDATE, "A client with its agents, as it is now")
         .about("To those who have subscribed to `activity`."),
     HERE.event::<ClientEvent>(names::CLIENT_EVENT, "What an agent of any client is doing")

@@ -11,6 +11,7 @@ mod events;
 mod files;
 mod interactions;
 mod isolated;
+mod lifecycle;
 mod terminals;
 mod watching;
 

@@ -1,8 +1,8 @@
 //! What is typed: keys, commands, answers, messages.
 
-use protocol::{ErrorCode, RunId};
 use protocol::agents::{CancelRun, InteractionEnded, RespondInteraction, RunCancelled};
 use protocol::names::agents;
+use protocol::{ErrorCode, RunId};
 use serde_json::Value;
 
 use super::{Next, Session};
@@ -105,7 +105,9 @@ impl Session {
             Slash::Agents(wanted) => {
                 self.jobs.spawn(self.here().agents(wanted));
             }
-            Slash::Cancel if !self.transcript.runs.is_running() => self.note("nothing runs").await?,
+            Slash::Cancel if !self.transcript.runs.is_running() => {
+                self.note("nothing runs").await?
+            }
             Slash::Cancel => self.cancel(false),
             Slash::Decline => match self.transcript.asked.first().cloned() {
                 Some(id) => self.respond(id, None),

@@ -1,6 +1,5 @@
 //! What is due at a time.
 
-use protocol::agents::RunReason;
 use tokio::time::Instant;
 
 use super::Worker;
@@ -10,10 +9,6 @@ impl Worker {
     pub(super) async fn on_alarm(&mut self) {
         let now = Instant::now();
         let mut plan = Plan::default();
-        if self.cut.is_some_and(|cut| cut <= now) {
-            self.cut = None;
-            self.runs.end_current(RunReason::ServerStopping, &mut plan);
-        }
         self.runs.end_late(self.run_timeout, now, &mut plan);
         self.effects.extend(plan.effects);
         if self.queue_due.is_some_and(|due| due <= now) {
@@ -47,7 +42,7 @@ impl Worker {
         let stored = stored.into_iter().flatten().min();
         let stored = stored.map(|at| self.retry.map_or(at, |retry| at.max(retry)));
         let timeout = self.runs.deadline(self.run_timeout);
-        [timeout, self.cut, self.retry, self.queue_due, stored].into_iter().flatten().min()
+        [timeout, self.retry, self.queue_due, stored].into_iter().flatten().min()
     }
 
     /// Shows the queue, unless runs have come and gone since it was shown empty.
