@@ -103,6 +103,7 @@ docker-test: target/debug/longshore tests/js/node_modules
 
 python: target/debug/longshore $(VENV)/ready
 	$(VENV)/bin/python tests/python/test_conversation.py
+	$(VENV)/bin/python tests/python/test_terminal.py
 
 document: $(CONTRACT)/node_modules
 	cd $(CONTRACT) && npm test

@@ -12,7 +12,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use link::{Endpoint, Link, Signal};
+use link::{CallError, Endpoint, Link, Signal};
 use protocol::agents::{Chat, ChatAccepted, Joined};
 use protocol::catalogue::Namespace;
 use protocol::clients::{ClientAuth, Connected, ForwardedEvent};
@@ -363,6 +363,9 @@ impl Line {
             Err(Failed::Refused(error)) if error.code == ErrorCode::RemoteUnavailable => {
                 self.news.push_back(News::ManagerAway);
             }
+            // Asked twice, when the manager came back in that moment.
+            Err(Failed::Refused(error)) if error.code == ErrorCode::AlreadyJoined => {}
+            Err(Failed::Lost(CallError::Timeout)) => self.join_what_waits(),
             Err(Failed::Refused(error)) if is_coming => {
                 self.coming = None;
                 self.news.push_back(News::NotJoined(error));

@@ -77,6 +77,8 @@ pub(super) struct Session {
     /// History has been shown, so that lines may follow it.
     ready: bool,
     away: bool,
+    /// The controller does not let us in any more, and the user was told.
+    refused: bool,
     /// Of a script: the run whose end the next line waits for.
     answering: Option<RunId>,
     /// All that a script said has been answered.
@@ -105,6 +107,7 @@ impl Session {
             prompted: false,
             ready: false,
             away: false,
+            refused: false,
             answering: None,
             all_well: true,
             input_ended: false,
@@ -183,13 +186,21 @@ impl Session {
         match news {
             News::Event(event) => return self.on_event(&event).await,
             News::Joined(joined) => self.on_joined(*joined).await?,
-            News::Back if std::mem::take(&mut self.away) => self.note("connected again").await?,
+            News::Back if std::mem::take(&mut self.away) => {
+                self.refused = false;
+                self.note("connected again").await?;
+            }
             News::Lost if self.to.no_reconnect => bail!("the connection was lost"),
             News::Lost => {
                 self.away = true;
                 self.note("connection lost, reconnecting").await?;
             }
-            News::Refused(message) => self.note(&format!("refused: {message}")).await?,
+            // It is asked again and again.
+            News::Refused(message) => {
+                if !std::mem::replace(&mut self.refused, true) {
+                    self.note(&format!("refused: {message}")).await?;
+                }
+            }
             News::ManagerAway => self.note("the manager is away; waiting for it").await?,
             News::ManagerBack => self.note("the manager is back").await?,
             News::Replaced => {
