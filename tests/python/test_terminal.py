@@ -378,6 +378,27 @@ class Connect(unittest.TestCase):
         self.assertEqual(stalled.ended(), 130)
         self.assertIn('"outcome":"cancelled"', stalled.text().replace("\n", ""))
 
+    def test_where_no_server_runs_one_is_started_and_may_be_stopped_from_the_talk(self):
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        terminal = Terminal([BINARY, "connect", f"--data-dir={directory.name}"], LONGSHORE_NO_DETECT="true")
+        self.addCleanup(terminal.close)
+        terminal.until("longshore started.").until(is_prompting)
+        terminal.type("hello\r")
+        terminal.until("echo: hello")
+
+        terminal.type("/shutdown\r")
+        terminal.until("Stop the server, for everybody? (y/N)")
+        terminal.type("n\r")
+        terminal.until("Aborted.")
+        terminal.type("/shutdown\r")
+        terminal.until(lambda t: t.text().count("Stop the server") == 2)
+        terminal.type("y\r")
+
+        terminal.until("-- connection lost, reconnecting")
+        terminal.type(END)
+        self.assertEqual(terminal.ended(), 0)
+
     def test_deleting_asks(self):
         self.made("asked about")
         for answer, says in (("n", "Aborted."), ("y", "Deleted conversation")):

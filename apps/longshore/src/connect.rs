@@ -5,6 +5,7 @@ mod commands;
 mod editor;
 mod input;
 mod keys;
+mod open_runs;
 mod output;
 mod remembered;
 mod screen;

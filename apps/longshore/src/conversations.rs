@@ -17,6 +17,7 @@ use crate::choose::{self, Chosen};
 use crate::cli::{Conversations, Format, Listing, OfAgent};
 use crate::directories::Directories;
 use crate::line::Line;
+use crate::out;
 use crate::paint::brief;
 pub(crate) use import::Pair;
 pub(crate) use shelf::{Shelf, nearest};
@@ -108,13 +109,10 @@ impl Open {
 }
 
 fn print(how: &Listing, value: &impl Serialize, said: &str) -> anyhow::Result<()> {
-    let mut out = std::io::stdout().lock();
     if how.json {
-        serde_json::to_writer(&mut out, value)?;
-        writeln!(out)?;
-    } else {
-        writeln!(out, "{}", said.trim_end_matches('\n'))?;
+        return out::json(value);
     }
+    out::line(said.trim_end_matches('\n'));
     Ok(())
 }
 

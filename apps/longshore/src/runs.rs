@@ -16,6 +16,7 @@ use crate::conversations::{Shelf, columns};
 use crate::directories::Directories;
 use crate::hint::Advise;
 use crate::line::{Failed, Line};
+use crate::out;
 use crate::paint::brief;
 use crate::run::Watch;
 use crate::stop;
@@ -39,10 +40,9 @@ pub async fn execute(command: Runs, directories: Directories) -> anyhow::Result<
             let (line, agents) = everywhere(&of, agent.as_deref(), &directories).await?;
             let open = open(&line, &agents).await?;
             if json {
-                println!("{}", serde_json::to_string(&open)?);
-            } else {
-                println!("{}", table(&open));
+                return out::json(&open);
             }
+            out::line(&table(&open));
             Ok(())
         }
         Runs::Cancel { runs, of } => cancel(&runs, &of, &directories).await,
@@ -103,13 +103,11 @@ impl Start {
             accepted.await?;
             if how.json {
                 let id = conversation.conversation_id;
-                println!(
-                    "{}",
-                    json!({ "runId": self.run, "conversationId": id, "agentId": agent })
+                return out::json(
+                    &json!({ "runId": self.run, "conversationId": id, "agentId": agent }),
                 );
-            } else {
-                println!("{}", self.run);
             }
+            out::line(self.run.as_str());
             return Ok(());
         }
         // Watched from before it starts, as it may be done before the answer is read.

@@ -1,9 +1,9 @@
 //! One talk: what comes from the line, from the keyboard and from commands, one thing after the other.
 
+mod showing;
 mod typed;
 
 use std::collections::VecDeque;
-use std::time::Duration;
 
 use anyhow::bail;
 use jiff::tz::TimeZone;
@@ -20,17 +20,15 @@ use tokio_util::sync::CancellationToken;
 
 use super::commands::{Asked, Effect, Here};
 use super::keys::Keys;
+use super::open_runs::OpenRuns;
 use super::output::Output;
 use super::remembered::{Last, Memory};
-use super::screen::{Kind, Screen};
-use super::transcript::{Runs, Shown, Transcript};
+use super::screen::Screen;
+use super::transcript::{Shown, Transcript};
 use crate::choose::DEFAULT_CONVERSATION;
 use crate::conversations::Shelf;
 use crate::line::{Line, News};
-use crate::run::{Outcome, chat};
-
-/// Pieces of an answer are drawn together, at most so late: each is a new picture of the line that is edited.
-const PACE: Duration = Duration::from_millis(30);
+use crate::run::chat;
 
 /// Whom to talk to, and how.
 pub(super) struct Target {
@@ -270,7 +268,7 @@ impl Session {
         if joined.read_only {
             self.note("this conversation takes no messages").await?;
         }
-        self.transcript.runs = Runs::of(&joined.queue);
+        self.transcript.runs = OpenRuns::of(&joined.queue);
         (self.queue, self.open) = (joined.queue, joined.interactions);
         Ok(())
     }
@@ -381,83 +379,6 @@ impl Session {
     fn message(&self, text: String) -> Chat {
         let message = chat(text, self.to.conversation.conversation_id.clone(), RunId::random());
         Chat { agent_id: Some(self.to.agent.agent_id.clone()), ..message }
-    }
-
-    async fn show(&mut self, shown: Shown) -> anyhow::Result<()> {
-        if let Shown::Ended { run, outcome, .. } = &shown
-            && self.answering.take_if(|answering| answering == run).is_some()
-        {
-            self.all_well &= *outcome == Outcome::Done;
-        }
-        let is_hidden = !self.ready && self.to.history == 0;
-        match shown {
-            Shown::HistoryEnd(had) => {
-                self.draw().await?;
-                let lines =
-                    self.screen.show(&Shown::HistoryEnd(had && !is_hidden), self.output.columns());
-                self.print(lines).await?;
-                self.ready = true;
-                for request in std::mem::take(&mut self.open) {
-                    if self.transcript.asked.ask(request.body.clone()) {
-                        let asked = Shown::Asked(self.to.agent.name.clone(), request.body);
-                        self.print_shown(&asked).await?;
-                    }
-                }
-                Ok(())
-            }
-            // What is asked has to be answered, whatever of the past is wanted.
-            shown if is_hidden && !matches!(shown, Shown::Asked(..)) => Ok(()),
-            Shown::Delta { run, text, time, who } => match &mut self.pieces {
-                Some((Shown::Delta { run: same, text: before, .. }, _)) if *same == run => {
-                    before.push_str(&text);
-                    Ok(())
-                }
-                _ => {
-                    self.draw().await?;
-                    let at = Instant::now() + PACE;
-                    self.pieces = Some((Shown::Delta { run, text, time, who }, at));
-                    Ok(())
-                }
-            },
-            shown => {
-                self.draw().await?;
-                self.print_shown(&shown).await
-            }
-        }
-    }
-
-    /// Draws the pieces that wait.
-    async fn draw(&mut self) -> anyhow::Result<()> {
-        match self.pieces.take() {
-            Some((pieces, _)) => self.print_shown(&pieces).await,
-            None => Ok(()),
-        }
-    }
-
-    async fn print_shown(&mut self, shown: &Shown) -> anyhow::Result<()> {
-        if self.output.has_moved() {
-            self.screen.cut();
-        }
-        let lines = self.screen.show(shown, self.output.columns());
-        Ok(self.output.print(lines).await?)
-    }
-
-    async fn print(&mut self, lines: String) -> anyhow::Result<()> {
-        self.screen.cut();
-        Ok(self.output.print(lines).await?)
-    }
-
-    async fn note(&mut self, text: &str) -> anyhow::Result<()> {
-        self.draw().await?;
-        self.print_shown(&Shown::Note(text.to_owned())).await
-    }
-
-    async fn aside(&mut self, text: &str) -> anyhow::Result<()> {
-        if self.output.kind() == Kind::Pipe {
-            return Ok(());
-        }
-        self.draw().await?;
-        self.print_shown(&Shown::Aside(text.to_owned())).await
     }
 }
 

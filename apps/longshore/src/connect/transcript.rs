@@ -3,13 +3,14 @@
 use protocol::agents::{
     AgentChanged, AgentResponse, ChatEvent, ChatEventBody, ChatMessage, ChatMessageBody,
     ConversationAction, ConversationUpdate, EntryHead, InteractionRequest, InteractionRequestBody,
-    InteractionState, InteractionUpdate, Joined, LiveEvent, LiveEventBody, PlanStatus, Queue,
-    RunEvent, RunState, Usage,
+    InteractionState, InteractionUpdate, Joined, LiveEvent, LiveEventBody, PlanStatus, RunEvent,
+    RunState, Usage,
 };
 use protocol::names::agents as names;
 use protocol::{ConversationId, MessageId, RunId, Seq, Timestamp, ViewerId};
 
 use super::asked::Asked;
+use super::open_runs::OpenRuns;
 use crate::run::{Outcome, explain};
 
 /// Something to show.
@@ -89,43 +90,7 @@ pub(super) struct Transcript {
     /// What the agent has asked and nobody has answered.
     pub(super) asked: Asked,
     /// What is open.
-    pub(super) runs: Runs,
-}
-
-/// The open runs. Known by their events, which are here before the next news of the queue is.
-#[derive(Debug, Default)]
-pub(super) struct Runs(Vec<(RunId, RunState)>);
-
-impl Runs {
-    /// Those of a queue.
-    pub(super) fn of(queue: &Queue) -> Self {
-        let running = queue.running.iter().map(|run| (run.run_id.clone(), RunState::Started));
-        let queued = queue.queued.iter().map(|run| (run.run_id.clone(), RunState::Queued));
-        Self(running.chain(queued).collect())
-    }
-
-    pub(super) fn is_running(&self) -> bool {
-        self.0.iter().any(|(_, state)| *state != RunState::Queued)
-    }
-
-    pub(super) fn running(&self) -> Vec<RunId> {
-        let running = self.0.iter().filter(|(_, state)| *state != RunState::Queued);
-        running.map(|(run, _)| run.clone()).collect()
-    }
-
-    /// All of them, the newest first.
-    pub(super) fn all(&self) -> Vec<RunId> {
-        self.0.iter().rev().map(|(run, _)| run.clone()).collect()
-    }
-
-    fn change(&mut self, run: &RunId, state: RunState) {
-        let known = self.0.iter_mut().find(|(open, _)| open == run);
-        match known {
-            _ if state.is_terminal() => self.0.retain(|(open, _)| open != run),
-            Some((_, before)) => *before = state,
-            None => self.0.push((run.clone(), state)),
-        }
-    }
+    pub(super) runs: OpenRuns,
 }
 
 impl Transcript {
@@ -400,29 +365,6 @@ mod tests {
             assert_eq!((*outcome, why.as_deref()), (Outcome::Failed, Some("the program ended")));
             assert_eq!(*is_history, was);
         }
-    }
-
-    #[test]
-    fn runs_are_open_from_their_first_event_to_their_last() {
-        let mut transcript = transcript();
-        let change = |transcript: &mut Transcript, seq, run: &str, state: &str| {
-            let event =
-                entry(seq, &json!({ "state": state })).replace("\"r\"", &format!("{run:?}"));
-            transcript.on_event("runEvent", &event);
-        };
-        let ids = |runs: Vec<RunId>| runs.iter().map(ToString::to_string).collect::<Vec<_>>();
-
-        change(&mut transcript, 3, "old", "started");
-        assert!(!transcript.runs.is_running(), "of the past the queue tells");
-        change(&mut transcript, 4, "a", "started");
-        change(&mut transcript, 5, "b", "queued");
-        change(&mut transcript, 6, "a", "blocked");
-        assert_eq!(ids(transcript.runs.running()), ["a"]);
-        assert_eq!(ids(transcript.runs.all()), ["b", "a"]);
-        change(&mut transcript, 7, "a", "done");
-        assert!(!transcript.runs.is_running());
-        change(&mut transcript, 8, "b", "started");
-        assert_eq!(ids(transcript.runs.running()), ["b"]);
     }
 
     #[test]
