@@ -7,6 +7,7 @@ mod clients;
 mod connect;
 mod conversations;
 mod doctor;
+pub mod logging;
 mod manual;
 mod run;
 mod server;
@@ -158,6 +159,9 @@ pub struct Server {
         conflicts_with = "secret_key"
     )]
     pub secret_key_file: Option<PathBuf>,
+    /// What it tells of itself.
+    #[command(flatten)]
+    pub telling: logging::Telling,
 }
 
 /// Agents that exist from the start.
