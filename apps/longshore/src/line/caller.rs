@@ -94,7 +94,13 @@ impl Caller {
 }
 
 fn forward(agent: Option<&AgentId>, event: &str, payload: &impl Serialize) -> Box<RawValue> {
-    raw(&Forward { event: event.to_owned(), payload: Some(raw(payload)), agent_id: agent.cloned() })
+    raw(&Forward {
+        event: event.to_owned(),
+        payload: Some(raw(payload)),
+        agent_id: agent.cloned(),
+        correlation_id: None,
+        traceparent: None,
+    })
 }
 
 fn raw(payload: &impl Serialize) -> Box<RawValue> {
