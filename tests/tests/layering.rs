@@ -54,6 +54,7 @@ const ALONE: &[(&str, &[&str])] = &[
     ("tokio-rustls", &["gateway", "notify"]),
     ("hyper", &["gateway", "notify", "runtime"]),
     ("clap", &["longshore"]),
+    ("rustyline", &["longshore"]),
     ("rust-embed", &["controller"]),
 ];
 
