@@ -50,13 +50,12 @@ impl Caller {
         if self.role.covers(wanted) { Ok(()) } else { Err(Error::Forbidden) }
     }
 
-    /// Whether they may do everything.
+    /// Whether they may do what concerns the whole server, and so every client.
     ///
     /// # Errors
     /// [`Error::Forbidden`]
-    #[allow(dead_code, reason = "commands of admins come with the parts that have them")]
     pub(crate) fn admin(&self) -> Result<(), Error> {
-        self.may(Role::Admin)
+        if self.clients.are_all() { self.may(Role::Admin) } else { Err(Error::Forbidden) }
     }
 
     /// Whether they may see that client. One that they may not is as one that there is not, so that nobody learns of it.

@@ -147,12 +147,10 @@ impl Viewer {
 
     /// Stops the controller, and what is in its process. What follows is the server's affair.
     fn shut_down(&self, command: Command) {
-        // Who may not see all clients may not end it for those that they do not see.
-        let is_allowed = self.identity.caller.clients.are_all();
-        let result = is_allowed.then_some(()).ok_or(Error::Forbidden.into()).and_then(|()| {
+        let result = self.identity.caller.admin().map_err(Into::into).and_then(|()| {
             let stopping = self.server.stop.command(command.payload()?)?;
             let user = &self.identity.caller.user;
-            tracing::info!(user, restart = stopping.restart, "shutdown asked for");
+            tracing::info!(%user, restart = stopping.restart, "shutdown asked for");
             Ok(stopping)
         });
         command.reply.result(result);

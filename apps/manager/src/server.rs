@@ -4,9 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use gateway::{
-    BoxFuture, Connection, Envelope, Handshake, History, Notices, Reply, Service, Stop,
-};
+use gateway::{BoxFuture, Connection, Envelope, Handshake, History, Notices, Reply, Service, Stop};
 use protocol::AgentId;
 use store::ManagerDb;
 

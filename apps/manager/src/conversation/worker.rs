@@ -429,9 +429,8 @@ impl Worker {
 
     /// Does what waits for the agent to have no run.
     async fn leave(&mut self) -> Next {
-        let is_last = |(control, _): &(Control, _)| {
-            matches!(control, Control::Shutdown | Control::Delete)
-        };
+        let is_last =
+            |(control, _): &(Control, _)| matches!(control, Control::Shutdown | Control::Delete);
         // A run that cannot be closed in the log keeps neither the server up nor a conversation that is gone.
         let ends = self.leaving.iter().any(is_last);
         let free = !self.runs.is_busy() || (ends && self.runs.is_over());
