@@ -25,7 +25,11 @@ impl Directories {
     /// Neither `data_dir` nor a home directory is known.
     pub fn find(data_dir: Option<&Path>) -> anyhow::Result<Self> {
         if let Some(data) = data_dir {
-            return Ok(Self { data: data.to_owned(), run: data.join("run"), logs: data.join("logs") });
+            return Ok(Self {
+                data: data.to_owned(),
+                run: data.join("run"),
+                logs: data.join("logs"),
+            });
         }
         let data = xdg("XDG_DATA_HOME", ".local/share")
             .context("no home directory: set --data-dir, XDG_DATA_HOME or HOME")?;

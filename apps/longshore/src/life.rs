@@ -95,11 +95,10 @@ impl Life {
         port: u16,
     ) -> anyhow::Result<(TcpListener, String)> {
         let listener = match self.inherited.as_mut().and_then(Ports::take) {
-            Some(open) => {
-                open.set_nonblocking(true)
-                    .and_then(|()| TcpListener::from_std(open))
-                    .context("take over the port")?
-            }
+            Some(open) => open
+                .set_nonblocking(true)
+                .and_then(|()| TcpListener::from_std(open))
+                .context("take over the port")?,
             None => self.bind(SocketAddr::new(host, port)).await?,
         };
         self.kept.keep(&listener)?;

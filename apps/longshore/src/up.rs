@@ -16,9 +16,9 @@ use tokio_util::sync::CancellationToken;
 use crate::api::{self, Api};
 use crate::cli;
 use crate::directories::Directories;
-use crate::presets;
 use crate::idle::Use;
 use crate::life::{Life, Next};
+use crate::presets;
 use crate::run_file::{self, Kind, RunFile};
 use crate::stop;
 use crate::tiers::{self, Ready};
@@ -32,6 +32,9 @@ const LOCAL: &str = "local";
 const ACQUAINTANCE: Duration = Duration::from_secs(5);
 /// How often the controller is asked meanwhile.
 const ASK: Duration = Duration::from_millis(10);
+
+/// Longest wait for the link to see the end of the manager: it is told at once.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// What a script needs to know; the first line of `up --json`.
 #[derive(Clone, Serialize)]
@@ -150,7 +153,8 @@ impl Both {
             .map_err(|error| run_file::occupied(error, directories))?;
         let (controller_listener, url) =
             life.listen(args.server.host, args.controller_port).await?;
-        let (manager_listener, manager_url) = life.listen(args.server.host, args.manager_port).await?;
+        let (manager_listener, manager_url) =
+            life.listen(args.server.host, args.manager_port).await?;
 
         let client_id = controller.ensure_client(LOCAL, &manager_url, manager.api_key()).await?;
         let path = std::env::var_os("PATH").filter(|_| !args.no_detect);
@@ -223,8 +227,19 @@ impl Both {
             result
         };
         let (controller, listener) = self.controller;
+        let (usage, client) = (controller.usage(), self.first.client_id);
+        let last = async {
+            manager_ended.cancelled().await;
+            // What it said last is on its way to viewers until the link has seen its end.
+            let unread = async {
+                while usage.is_connected(&client) {
+                    tokio::time::sleep(ASK).await;
+                }
+            };
+            tokio::time::timeout(LAST_WORDS, unread).await.ok();
+        };
         let controlling = async {
-            let result = controller.serve(listener, manager_ended.cancelled()).await;
+            let result = controller.serve(listener, last).await;
             end();
             result
         };

@@ -64,8 +64,11 @@ pub(super) async fn execute(json: bool, directories: &Directories) -> anyhow::Re
     let servers = RunFile::all(&directories.run)?;
     let all = tokio::task::spawn_blocking(|| servers.into_iter().map(look).collect::<Vec<_>>());
     // A file of an older version does not say whether its server has ended.
-    let all: Vec<Status> =
-        all.await?.into_iter().filter(|status| status.answers || status.process.is_some()).collect();
+    let all: Vec<Status> = all
+        .await?
+        .into_iter()
+        .filter(|status| status.answers || status.process.is_some())
+        .collect();
     let is_well = !all.is_empty() && all.iter().all(|status| status.answers);
     if json {
         let running = !all.is_empty();
@@ -92,9 +95,8 @@ fn look(server: RunFile) -> Status {
     let answers = server.answers(ANSWER);
     let kind = server.kind();
     let api = Controller { url: server.url.clone(), token: server.token, local: None };
-    let controller = (answers && kind != Kind::Manager)
-        .then(|| Api::new(api).get("/api/server").ok())
-        .flatten();
+    let controller =
+        (answers && kind != Kind::Manager).then(|| Api::new(api).get("/api/server").ok()).flatten();
     Status { url: server.url, answers, process, controller }
 }
 
