@@ -50,8 +50,8 @@ describe('login', () => {
   test('a token is worth a session, and the page never sees its secret', async () => {
     const { answer, set, cookie } = await login()
 
-    const { user, expiresAt, ...rest } = json(answer)
-    assert.deepEqual(rest, {})
+    const { user, expiresAt, tokenId, ...rest } = json(answer)
+    assert.deepEqual(rest, { role: 'admin' })
     assert.ok(user.length > 0)
     assert.ok(Math.abs(Date.parse(expiresAt) - Date.now() - MONTH) < 60_000)
     assert.match(set, new RegExp(`^longshore_${port()}=lss_[\\w-]{43}; HttpOnly; SameSite=Strict; Path=/; Max-Age=2592000$`))
@@ -60,7 +60,7 @@ describe('login', () => {
 
     const again = await call('GET', '/api/session', { headers: { cookie } })
     assert.equal(again.status, 200)
-    assert.deepEqual(json(again), { user, expiresAt })
+    assert.deepEqual(json(again), { user, role: 'admin', tokenId, expiresAt })
     assert.equal(again.headers['set-cookie'][0], set)
     assert.equal((await call('GET', '/api/clients', { headers: { cookie } })).status, 200)
   })
@@ -100,7 +100,7 @@ describe('login', () => {
   test('a token shows who one is, without a session', async () => {
     const answer = await call('GET', '/api/session', { headers: { authorization: `Bearer ${server.token}` } })
 
-    assert.deepEqual(Object.keys(json(answer)), ['user'])
+    assert.deepEqual(Object.keys(json(answer)), ['user', 'role', 'tokenId'])
     assert.equal(answer.headers['set-cookie'], undefined)
   })
 })

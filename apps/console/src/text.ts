@@ -93,6 +93,7 @@ export const english = {
     gone: 'This conversation does not exist any more.',
     noAgent: 'There is no such agent.',
     readOnly: 'This conversation takes no messages.',
+    lookOnly: 'You may look, and not say anything.',
     copy: 'Copy',
     copied: 'Copied',
     writing: 'is writing…',
@@ -521,6 +522,7 @@ export const english = {
     days: (n: number, hours: number) => `${count(n, 'day', 'days')} ${hours} h`,
   },
   home: {
+    forbidden: 'Your role does not allow this.',
     title: 'Welcome to longshore',
     none: 'There is no manager yet. Add one to reach its agents.',
     pick: 'Pick an agent to talk to.',

@@ -1,5 +1,6 @@
 //! Who is let in: whoever shows an access token, or a browser with the cookie of a session. And what they may do.
 
+use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -28,6 +29,8 @@ pub(crate) struct Caller {
     /// Which clients they may see.
     pub(crate) clients: Clients,
     pub(crate) token_id: TokenId,
+    /// Where they come from, if the server knows.
+    pub(crate) address: Option<IpAddr>,
     /// When the token ends.
     pub(crate) until: Option<Timestamp>,
     /// Of whoever shows a token, that of the token.
@@ -37,9 +40,14 @@ pub(crate) struct Caller {
 }
 
 impl Caller {
-    fn new(token: AccessToken, seat: Seat, session: Option<Timestamp>) -> Self {
-        let AccessToken { token_id, name, role, clients, expires_at, .. } = token;
-        Self { user: name, role, clients, token_id, until: expires_at, seat, session }
+    fn new(
+        token: AccessToken,
+        address: Option<IpAddr>,
+        seat: Seat,
+        session: Option<Timestamp>,
+    ) -> Self {
+        let AccessToken { token_id, name: user, role, clients, expires_at: until, .. } = token;
+        Self { user, role, clients, token_id, address, until, seat, session }
     }
 
     /// Whether they may do what takes that role.
@@ -107,18 +115,20 @@ impl Server {
         &self,
         token: Option<&str>,
         headers: &HeaderMap,
+        peer: Option<SocketAddr>,
     ) -> Result<Caller, Error> {
+        let address = peer.map(|peer| peer.ip());
         let now = Timestamp::now();
         // Seated before it is looked up: whoever ends the token or session meanwhile ends it for this one, too.
         if let Some(token) = token {
             let seat = self.seats.enter(AccessKey::of(token));
             let known = self.db.use_token(token, now).await?.ok_or(Error::Unauthorized)?;
-            return Ok(Caller::new(known, seat, None));
+            return Ok(Caller::new(known, address, seat, None));
         }
         let key = self.session_of(headers).await.ok_or(Error::Unauthorized)?;
         let seat = self.seats.enter(key);
         let session = self.db.use_session(key, now).await?.ok_or(Error::Unauthorized)?;
-        Ok(Caller::new(session.token, seat, Some(session.expires_at)))
+        Ok(Caller::new(session.token, address, seat, Some(session.expires_at)))
     }
 
     /// The session that the cookie names, which may not exist. None for a request of somebody else's page.
@@ -128,7 +138,7 @@ impl Server {
 
     /// The cookie itself. Of several, which other servers of the host may have set, the first that names a session.
     pub(crate) async fn secret_of<'a>(&self, headers: &'a HeaderMap) -> Option<&'a str> {
-        if !is_own_page(headers, &self.origins) {
+        if !is_own_page(headers, &self.origins()) {
             return None;
         }
         let secrets = cookies(headers);

@@ -1,5 +1,6 @@
 //! Starting and stopping.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,12 +8,13 @@ use anyhow::Context;
 use gateway::server::{self as http_server, socket_io};
 use protocol::catalogue::Namespace;
 use protocol::{AgentId, ClientId, Clients, Timestamp};
-use store::{ClientRecord, ControllerDb, SecretKey, token};
+use store::{ClientRecord, ControllerDb, SecretKey};
 use tokio::net::TcpListener;
 use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
 use crate::console;
+use crate::owner;
 use crate::rest;
 use crate::server::Server;
 
@@ -23,6 +25,7 @@ const BUFFER: usize = 64;
 #[derive(Debug)]
 pub struct Controller {
     server: Arc<Server>,
+    data_dir: PathBuf,
     grace: Duration,
 }
 
@@ -50,7 +53,7 @@ impl Controller {
             .context("open the controller's database")?;
         db.clients().await.context("read the registered managers")?;
         let server = Server::new(&config, db)?;
-        Ok(Self { server: Arc::new(server), grace: config.grace })
+        Ok(Self { server: Arc::new(server), data_dir: config.data_dir, grace: config.grace })
     }
 
     /// Registers the manager of that name, or notes where it listens now and which key it wants.
@@ -97,22 +100,25 @@ impl Controller {
         Ok(self.server.db.set_credentials(client, agent, password).await?)
     }
 
-    /// A new access token. Only its hash is kept.
-    ///
-    /// # Errors
-    /// The registry cannot be written.
-    pub async fn create_token(&self, name: &str) -> anyhow::Result<String> {
-        let token = token("ls_");
-        self.accept_token(name, &token).await?;
-        Ok(token)
+    pub(crate) fn server(&self) -> Arc<Server> {
+        Arc::clone(&self.server)
     }
 
-    /// Lets in whoever shows this token, from now on. Only its hash is kept.
+    /// The access token of whoever starts it: an admin's, the same at each start. It is in `owner.token` in the data
+    /// directory; when it was revoked or the file is gone, a new one is made.
+    ///
+    /// # Errors
+    /// The registry or the file cannot be read or written.
+    pub async fn owner_token(&self) -> anyhow::Result<String> {
+        owner::load_or_create(&self.data_dir, &self.server.db).await
+    }
+
+    /// Lets in whoever shows this token, as its owner, from now on. Only its hash is kept.
     ///
     /// # Errors
     /// The registry cannot be written.
-    pub async fn accept_token(&self, name: &str, token: &str) -> anyhow::Result<()> {
-        Ok(self.server.db.accept_token(name, token).await?)
+    pub async fn accept_token(&self, token: &str) -> anyhow::Result<()> {
+        Ok(self.server.db.accept_token(owner::NAME, token).await?)
     }
 
     /// Says whether it is in use.
@@ -141,7 +147,7 @@ impl Controller {
         gateway::mount(&io, Namespace::Clients.path(), Arc::clone(&self.server), &connections);
         let router = console::mount(rest::router(Arc::clone(&self.server)))
             .layer(layer)
-            .layer(rest::cors(&self.server.origins));
+            .layer(rest::cors(Arc::clone(&self.server)));
         let stopping = self.server.stopping.clone();
         let hang_up = async {
             let order = self.server.stop.wait().await;
@@ -166,6 +172,7 @@ impl Controller {
         let (served, (), ()) = tokio::join!(served, hang_up, watch_over);
         self.server.remotes.close_all().await;
         self.server.notifications.close().await;
+        self.server.audit.close().await;
         self.server.db.close().await;
         served.context("serve")
     }

@@ -19,6 +19,12 @@ pub(crate) enum Error {
     Invalid(String),
     #[error("Another client has this name")]
     NameTaken,
+    #[error("Another access token has this name")]
+    TokenNameTaken,
+    #[error("{0} access tokens are enough: revoke some")]
+    TooManyTokens(usize),
+    #[error("This is the last token of an admin: make another one first, or nobody could make any")]
+    LastAdmin,
     #[error("Unauthorized")]
     Unauthorized,
     #[error("Your role does not allow this")]
@@ -83,6 +89,7 @@ impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Conflict => Self::NameTaken,
+            StoreError::LastAdmin => Self::LastAdmin,
             other => Self::Store(other),
         }
     }
@@ -102,11 +109,12 @@ impl From<Error> for WireError {
             Error::UnknownCommand => ErrorCode::UnknownEvent,
             Error::NoCredentials(_) => ErrorCode::InvalidCredentials,
             Error::Invalid(_) => ErrorCode::InvalidPayload,
-            Error::NameTaken => ErrorCode::NameTaken,
+            Error::NameTaken | Error::TokenNameTaken => ErrorCode::NameTaken,
+            Error::LastAdmin => ErrorCode::LastAdmin,
             Error::Unauthorized => ErrorCode::Unauthorized,
             Error::Forbidden | Error::OtherOrigin | Error::NoSession => ErrorCode::Forbidden,
             Error::SubscriptionNotFound(_) => ErrorCode::SubscriptionNotFound,
-            Error::TooManySubscriptions(_) => ErrorCode::LimitReached,
+            Error::TooManySubscriptions(_) | Error::TooManyTokens(_) => ErrorCode::LimitReached,
             Error::TooManyTests => ErrorCode::RateLimited,
             Error::Cleared => ErrorCode::ConversationNotFound,
             Error::Stopping => ErrorCode::ServerStopping,

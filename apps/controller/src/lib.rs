@@ -3,18 +3,21 @@
 //! It keeps one `remote` for each registered manager, viewers or not: a task that owns the link, the logins of agents
 //! and the cached tails of their logs. A `viewer` is one connection to namespace `/clients`; what it follows it reads from
 //! those tails with a cursor of its own. Payloads pass through as the bytes that came. `rest` registers managers
-//! and agents. `console` serves the browser console; `access` says who is let in, with a token or in a session, and who may do what; `seats` ends their connections with them.
+//! and agents. `console` serves the browser console; `access` says who is let in, with a token or in a session, and who may do what; `audit` writes down who did; `seats` ends their connections with them.
 //! `notifications` tell people who do not look.
 
 mod access;
 mod activity;
 mod audience;
+mod audit;
 mod config;
 mod console;
 mod controller;
 mod credentials;
 mod error;
+mod handle;
 mod notifications;
+mod owner;
 mod pages;
 mod remote;
 mod remotes;
@@ -28,3 +31,4 @@ mod viewer;
 
 pub use config::{Config, WebhookConfig};
 pub use controller::{Controller, Usage, serve};
+pub use handle::Handle;

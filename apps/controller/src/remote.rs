@@ -17,7 +17,7 @@ use gateway::{Feed, Outbox};
 use link::{Answer, CallError, Endpoint, Link, Signal, WhenDown};
 use protocol::agents::LoginSuccess;
 use protocol::catalogue::Namespace;
-use protocol::{AgentId, ConnectionId, ConversationId};
+use protocol::{AgentId, ClientId, ConnectionId, ConversationId};
 use serde::Serialize;
 use serde_json::json;
 use serde_json::value::RawValue;
@@ -92,6 +92,11 @@ impl Placed {
 }
 
 impl Remote {
+    /// The client whose manager it is.
+    pub(crate) fn client_id(&self) -> &ClientId {
+        self.watchers.client_id()
+    }
+
     /// Opens the link and starts the task that owns it.
     pub(crate) fn open(
         client: &ClientRecord,

@@ -2,11 +2,13 @@
 
 mod agents;
 mod answer;
+mod audit;
 mod clients;
 mod conversations;
 mod push;
 mod server;
 mod session;
+mod tokens;
 
 use std::sync::Arc;
 
@@ -15,14 +17,16 @@ use axum::extract::{RawPathParams, Request, State};
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, patch, post, put};
+use axum::routing::{delete, get, patch, post, put};
 use axum::{Extension, Json, Router};
+use gateway::listen::peer_of;
 use protocol::spec::Preset;
-use protocol::{ClientId, Role};
+use protocol::{ClientId, ErrorCode, Role};
 use serde_json::json;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use crate::access::{self, Caller};
+use crate::audit::{Actor, Event};
 use crate::error::Error;
 use crate::server::Server;
 use answer::{Failure, List};
@@ -37,8 +41,11 @@ const LOGIN: usize = 4_096;
 /// `/health`, `/ready` and `/asyncapi.yaml` for everybody; `/api` for whoever has a token or a session, and the role that a
 /// route takes: each is in the list of its role.
 pub(crate) fn router(server: Arc<Server>) -> Router {
-    let all = Router::new().merge(readers()).merge(admins());
-    let api = all
+    let wants = |role| middleware::from_fn_with_state((Arc::clone(&server), role), allowed);
+    let readers = readers().route_layer(wants(Role::ReadOnly));
+    let admins = admins().route_layer(wants(Role::Admin));
+    let api = readers
+        .merge(admins)
         .route_layer(middleware::from_fn_with_state(Arc::clone(&server), authorized))
         .route(
             "/session",
@@ -80,7 +87,6 @@ fn readers() -> Router<Arc<Server>> {
         .route("/push/subscriptions/{id}", patch(push::change).delete(push::delete))
         .route("/push/subscriptions/{id}/test", post(push::test))
         .route("/push/subscriptions/{id}/presence", put(push::presence))
-        .route_layer(middleware::from_fn_with_state(Role::ReadOnly, allowed))
 }
 
 /// What configures. Nothing is between the two: talking to agents is done by Socket.IO.
@@ -92,16 +98,17 @@ fn admins() -> Router<Arc<Server>> {
         .route("/clients/{client}/agents/{agent}", patch(agents::change).delete(agents::delete))
         .route("/clients/{client}/agents/{agent}/check", post(agents::check))
         .route("/clients/{client}/agents/{agent}/{action}", post(agents::act))
-        .route_layer(middleware::from_fn_with_state(Role::Admin, allowed))
+        .route("/tokens", get(tokens::list).post(tokens::add))
+        .route("/tokens/{id}", delete(tokens::revoke))
+        .route("/audit", get(audit::list))
 }
 
 /// Pages of these origins may call; without any, only pages of the controller's own.
-pub(crate) fn cors(origins: &[String]) -> CorsLayer {
-    let allowed = if origins.iter().any(|origin| origin == "*") {
-        AllowOrigin::any()
-    } else {
-        AllowOrigin::list(origins.iter().filter_map(|origin| HeaderValue::from_str(origin).ok()))
-    };
+pub(crate) fn cors(server: Arc<Server>) -> CorsLayer {
+    // Asked each time, as they may be others meanwhile.
+    let allowed = AllowOrigin::predicate(move |origin: &HeaderValue, _| {
+        server.origins().iter().any(|known| known == "*" || known.as_bytes() == origin.as_bytes())
+    });
     CorsLayer::new()
         .allow_origin(allowed)
         .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
@@ -115,7 +122,12 @@ async fn authorized(
     mut request: Request,
     next: Next,
 ) -> Result<Response, Failure> {
-    let caller = server.admit(access::bearer(request.headers()), request.headers()).await?;
+    let (headers, peer) = (request.headers(), peer_of(request.extensions()));
+    let admitted = server.admit(access::bearer(headers), headers, peer).await;
+    let caller = admitted.inspect_err(|_| {
+        let stranger = Actor::stranger(peer.map(|peer| peer.ip()));
+        server.audit.refused(stranger, &Event::Call(called(&request)), ErrorCode::Unauthorized);
+    })?;
     let named = params.iter().filter(|(name, _)| *name == "client");
     // What is no id is told as that.
     for client in named.filter_map(|(_, text)| ClientId::new(text).ok()) {
@@ -127,13 +139,21 @@ async fn authorized(
 
 /// Whether the caller may do what takes that role.
 async fn allowed(
-    State(wanted): State<Role>,
+    State((server, wanted)): State<(Arc<Server>, Role)>,
     Extension(caller): Extension<Caller>,
     request: Request,
     next: Next,
 ) -> Result<Response, Failure> {
-    caller.may(wanted)?;
+    if let Err(error) = caller.may(wanted) {
+        server.audit.refused(&caller, &Event::Call(called(&request)), ErrorCode::Forbidden);
+        return Err(error.into());
+    }
     Ok(next.run(request).await)
+}
+
+/// What is called, without its query.
+fn called(request: &Request) -> String {
+    format!("{} /api{}", request.method(), request.uri().path())
 }
 
 /// Ready means that the registry can be read. Managers may be away; each client says so.

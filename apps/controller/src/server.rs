@@ -1,6 +1,6 @@
 //! What a controller has, and namespace `/clients`: who may connect.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, RwLock};
 
 use anyhow::Context;
 use gateway::{BoxFuture, Connection, Envelope, Handshake, Notices, Service, Stop};
@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::access::Caller;
 use crate::audience::{Attending, Audience};
+use crate::audit::{Actor, Audit, Event};
 use crate::config::Config;
 use crate::notifications::Notifications;
 use crate::remotes::Remotes;
@@ -23,9 +24,10 @@ pub(crate) struct Server {
     pub(crate) db: ControllerDb,
     pub(crate) remotes: Remotes,
     pub(crate) seats: Seats,
+    pub(crate) audit: Audit,
     pub(crate) audience: Audience,
-    /// Of web pages besides the controller's own.
-    pub(crate) origins: Vec<String>,
+    /// Of web pages besides the controller's own. Behind a lock that is held to read and to replace them.
+    pub(crate) origins: RwLock<Arc<[String]>>,
     pub(crate) meter: Mutex<Meter>,
     pub(crate) started_at: Timestamp,
     pub(crate) notifications: Arc<Notifications>,
@@ -47,12 +49,13 @@ impl Server {
         let notifications = Notifications::start(config, db.clone(), remotes.activity())
             .context("set up notifications")?;
         Ok(Self {
+            audit: Audit::start(db.clone()),
             db,
             remotes,
             notifications,
             seats: Seats::default(),
             audience: Audience::default(),
-            origins: config.origins.clone(),
+            origins: RwLock::new(config.origins.clone().into()),
             meter: Mutex::new(Meter::start()),
             started_at: Timestamp::now(),
             stop: config.stop.clone(),
@@ -78,11 +81,14 @@ impl Service for Server {
 
     fn authenticate(self: Arc<Self>, handshake: Handshake) -> BoxFuture<Result<Identity, String>> {
         Box::pin(async move {
-            let admitted = self.admit(handshake.token(), &handshake.headers).await;
+            let Handshake { headers, peer, .. } = &handshake;
+            let admitted = self.admit(handshake.token(), headers, *peer).await;
             let caller = admitted.map_err(|error| {
-                tracing::warn!(peer = ?handshake.peer, %error, "connection refused");
+                let error = WireError::from(error);
+                let stranger = Actor::stranger(peer.map(|peer| peer.ip()));
+                self.audit.refused(stranger, &Event::Connect, error.code);
                 // Only whoever may not come in is told that; the others come again.
-                WireError::from(error).message
+                error.message
             })?;
             let chosen = handshake.auth.get("clientKey").and_then(serde_json::Value::as_str);
             let viewer =

@@ -22,6 +22,7 @@ use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 use tokio::task::JoinSet;
 
+use crate::audit::{Actor, Event};
 use crate::error::Error;
 use crate::remote::{Followed, Placed, Watching};
 use crate::server::{Identity, Server};
@@ -49,6 +50,8 @@ enum Then {
     Watch(Watch),
     /// The viewer is told what the agent's programs use.
     Subscribe(AgentId),
+    /// It is written down.
+    Approve(Event),
 }
 
 /// A connection, and what it has selected and follows.
@@ -95,6 +98,7 @@ impl Viewer {
             topics: JoinSet::new(),
         };
         let caller = viewer.identity.caller.clone();
+        viewer.server.audit.note(viewer.actor(), &Event::Connect);
         // Whatever a command waits for: nothing of it is done after the end.
         let has_ended = tokio::select! {
             () = viewer.run(&mut commands) => false,
@@ -134,6 +138,8 @@ impl Viewer {
             catalogue::command(Namespace::Clients, &command.name).and_then(|command| command.wants)
             && let Err(error) = self.identity.caller.may(wanted)
         {
+            let event = Event::Command(command.name);
+            self.server.audit.refused(self.actor(), &event, ErrorCode::Forbidden);
             return command.reply.err(error.into());
         }
         match command.name.as_str() {
@@ -147,13 +153,20 @@ impl Viewer {
 
     /// Stops the controller, and what is in its process. What follows is the server's affair.
     fn shut_down(&self, command: Command) {
-        let result = self.identity.caller.admin().map_err(Into::into).and_then(|()| {
-            let stopping = self.server.stop.command(command.payload()?)?;
-            let user = &self.identity.caller.user;
-            tracing::info!(%user, restart = stopping.restart, "shutdown asked for");
-            Ok(stopping)
+        if let Err(error) = self.identity.caller.admin() {
+            return command.reply.err(error.into());
+        }
+        let reply = command.reply.clone();
+        let ordered = command.payload().and_then(|shutdown| {
+            self.server.stop.command(shutdown, |stopping| {
+                let event = if stopping.restart { Event::Restart } else { Event::Shutdown };
+                self.server.audit.note(self.actor(), &event);
+                reply.ok(&stopping);
+            })
         });
-        command.reply.result(result);
+        if let Err(error) = ordered {
+            command.reply.err(error);
+        }
     }
 
     /// Selects a manager. What was followed at the one before ends; a refused command changes nothing.
@@ -188,6 +201,11 @@ impl Viewer {
         }
     }
 
+    /// Who does something here.
+    fn actor(&self) -> Actor {
+        Actor::from(&self.identity.caller).on(&self.connection)
+    }
+
     fn on_answered(&mut self, answered: Answered) {
         let Answered { reply, answer, then } = answered;
         let said = answer.as_ref().ok().and_then(|answer| read(answer));
@@ -203,6 +221,9 @@ impl Viewer {
             then => then,
         };
         acknowledge(reply, answer);
+        if let (Then::Approve(event), true) = (&then, done) {
+            self.server.audit.note(self.actor(), event);
+        }
         let Some((_, membership)) = &mut self.selected else { return };
         let told = match then {
             Then::Join(stay, followed, join) if done => {
@@ -221,7 +242,7 @@ impl Viewer {
                 membership.unsubscribe(&agent);
                 None
             }
-            Then::Nothing | Then::Watch(_) | Then::Subscribe(_) => None,
+            Then::Nothing | Then::Watch(_) | Then::Subscribe(_) | Then::Approve(_) => None,
         };
         self.told = told.or(self.told.take());
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use protocol::agents::{AgentCheck, AgentInfo, AgentState};
 use protocol::spec::{AgentSpec, Codec, Docker, Host};
 use protocol::{AgentId, ClientId};
@@ -11,6 +11,9 @@ use serde::{Deserialize, Serialize};
 use crate::api::{Api, Controller};
 use crate::cli::{Agent, AgentAdd, OfClient};
 use crate::directories::Directories;
+use crate::hint::Advise;
+use crate::out::{self, say};
+use crate::table;
 
 /// Where a container has the agent's own directory.
 const WORKSPACE: &str = "/workspace";
@@ -24,14 +27,15 @@ pub fn execute(command: Agent, directories: &Directories) -> anyhow::Result<()> 
         Agent::Add(add) => self::add(&add, directories),
         Agent::List { json, of } => {
             let (api, client) = connect(&of, directories)?;
-            let agents = api.agents(&client)?;
-            if json {
-                println!("{}", serde_json::to_string(&agents)?);
-            } else {
-                agents.iter().for_each(show);
-            }
-            Ok(())
+            list(&api.agents(&client)?, json)
         }
+        Agent::Show { agent, json, of } => {
+            let (api, client) = connect(&of, directories)?;
+            show(&one(&api, &client, &agent)?, json)
+        }
+        Agent::Start { agent, of } => act("start", &agent, &of, directories),
+        Agent::Stop { agent, of } => act("stop", &agent, &of, directories),
+        Agent::Restart { agent, of } => act("restart", &agent, &of, directories),
         Agent::Doctor { agent, json, of } => {
             let (api, client) = connect(&of, directories)?;
             let found = one(&api, &client, &agent)?;
@@ -41,9 +45,7 @@ pub fn execute(command: Agent, directories: &Directories) -> anyhow::Result<()> 
         Agent::Remove { agent, of } => {
             let (api, client) = connect(&of, directories)?;
             let found = one(&api, &client, &agent)?;
-            api.delete(&format!("/api/clients/{client}/agents/{}", found.agent_id))?;
-            println!("removed agent {}", found.name);
-            Ok(())
+            api.delete(&format!("/api/clients/{client}/agents/{}", found.agent_id))
         }
     }
 }
@@ -52,33 +54,41 @@ pub fn execute(command: Agent, directories: &Directories) -> anyhow::Result<()> 
 #[derive(Serialize)]
 struct Nothing {}
 
+fn act(what: &str, agent: &str, of: &OfClient, directories: &Directories) -> anyhow::Result<()> {
+    let (api, client) = connect(of, directories)?;
+    let found = one(&api, &client, agent)?;
+    api.act(&format!("/api/clients/{client}/agents/{}/{what}", found.agent_id))
+}
+
 fn one(api: &Api, client: &ClientId, wanted: &str) -> anyhow::Result<AgentInfo> {
     let agents = api.agents(client)?;
     find(&agents, wanted)
         .cloned()
         .with_context(|| format!("no agent is called \"{wanted}\"; there are: {}", names(&agents)))
+        .hint("`longshore agent add` adds one")
 }
 
 /// Shows what was found. An agent that cannot be used is an error, for scripts.
 fn doctor(name: &str, check: &AgentCheck, json: bool) -> anyhow::Result<()> {
     if json {
-        println!("{}", serde_json::to_string(check)?);
+        out::json(check)?;
     } else {
         let program = check.program.as_deref().unwrap_or("built in");
-        println!("{:<10}{program}", "program");
+        say!("{:<10}{program}", "program");
         if let Some(version) = &check.version {
-            println!("{:<10}{version}", "version");
+            say!("{:<10}{version}", "version");
         }
-        println!("{:<10}{}", "codec", check.codec);
+        say!("{:<10}{}", "codec", check.codec);
         let abilities = check.can.iter().filter_map(|ability| serde_json::to_value(ability).ok());
         let abilities: Vec<_> = abilities.filter_map(|it| Some(it.as_str()?.to_owned())).collect();
-        println!("{:<10}{}", "can", abilities.join(", "));
+        say!("{:<10}{}", "can", abilities.join(", "));
         if check.problem.is_none() {
-            println!("{:<10}yes, after {} ms", "answers", check.duration_ms);
+            say!("{:<10}yes, after {} ms", "answers", check.duration_ms);
         }
     }
     match &check.problem {
-        Some(problem) => anyhow::bail!("{name} cannot be used: {problem}"),
+        Some(problem) => Err(anyhow!("{name} cannot be used: {problem}"))
+            .hint("is its program installed, and logged in, on the machine of its manager?"),
         None => Ok(()),
     }
 }
@@ -97,10 +107,10 @@ fn add(add: &AgentAdd, directories: &Directories) -> anyhow::Result<()> {
     let (api, client) = connect(&add.of, directories)?;
     let added: Added = api.post(&format!("/api/clients/{client}/agents"), &spec)?;
     if add.json {
-        println!("{}", serde_json::to_string(&added)?);
+        out::json(&added)?;
     } else {
-        println!("added agent {} ({})", spec.name, added.agent_id);
-        println!("password, shown only now and kept by the controller: {}", added.password);
+        say!("added agent {} ({})", spec.name, added.agent_id);
+        say!("password, shown only now and kept by the controller: {}", added.password);
     }
     Ok(())
 }
@@ -169,14 +179,36 @@ pub fn names(agents: &[AgentInfo]) -> String {
     names.join(", ")
 }
 
-fn show(agent: &AgentInfo) {
-    let state = match agent.state {
+fn state(agent: &AgentInfo) -> &'static str {
+    match agent.state {
         AgentState::Stopped => "stopped",
         AgentState::Idle => "idle",
         AgentState::Running => "running",
         AgentState::Blocked => "blocked",
+    }
+}
+
+fn list(agents: &[AgentInfo], json: bool) -> anyhow::Result<()> {
+    if json {
+        return out::json(agents);
+    }
+    let row = |agent: &AgentInfo| {
+        [agent.name.clone(), state(agent).to_owned(), agent.agent_id.to_string()]
     };
-    println!("{:<20} {:<10} {}", agent.name, state, agent.agent_id);
+    let rows: Vec<_> = agents.iter().map(row).collect();
+    table::print(["NAME", "STATE", "ID"], &rows);
+    Ok(())
+}
+
+fn show(agent: &AgentInfo, json: bool) -> anyhow::Result<()> {
+    if json {
+        return out::json(agent);
+    }
+    say!("{:<10}{}", "name", agent.name);
+    say!("{:<10}{}", "id", agent.agent_id);
+    say!("{:<10}{}", "state", state(agent));
+    say!("{:<10}{}", "logged in", agent.client_count);
+    Ok(())
 }
 
 #[cfg(test)]

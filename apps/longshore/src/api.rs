@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use protocol::agents::AgentInfo;
-use protocol::{ClientId, ErrorCode, WireError};
+use protocol::{ClientId, ErrorCode, Timestamp, WireError};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -82,6 +82,12 @@ pub struct ClientInfo {
     /// Whether the controller is connected to it.
     #[serde(default)]
     pub connected: bool,
+    /// Why it is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_error: Option<String>,
+    /// When it was made known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created_at: Option<Timestamp>,
 }
 
 #[derive(Deserialize)]
@@ -149,6 +155,28 @@ impl Api {
         self.answer(request.send_json(body))
     }
 
+    /// `PATCH`, with the answer.
+    ///
+    /// # Errors
+    /// The controller's, or that it cannot be reached.
+    pub fn patch<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+    ) -> anyhow::Result<T> {
+        let request = self.agent.patch(self.url(path)).header("authorization", self.bearer());
+        self.answer(request.send_json(body))
+    }
+
+    /// `POST` of what is answered with nothing.
+    ///
+    /// # Errors
+    /// The controller's, or that it cannot be reached.
+    pub fn act(&self, path: &str) -> anyhow::Result<()> {
+        let request = self.agent.post(self.url(path)).header("authorization", self.bearer());
+        self.body(request.send_empty()).map(drop)
+    }
+
     /// `DELETE`; that it is gone already is no error.
     ///
     /// # Errors
@@ -158,7 +186,7 @@ impl Api {
         self.body(request.call()).map(drop)
     }
 
-    /// `GET`.
+    /// `GET`
     ///
     /// # Errors
     /// The controller's, or that it cannot be reached.
@@ -167,12 +195,15 @@ impl Api {
         self.answer(request.call())
     }
 
-    fn list<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<Vec<T>> {
+    /// `GET` of a list, page by page.
+    ///
+    /// # Errors
+    /// The controller's, or that it cannot be reached.
+    pub fn list<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<Vec<T>> {
         let mut items = Vec::new();
         let mut page = path.to_owned();
         loop {
-            let request = self.agent.get(self.url(&page)).header("authorization", self.bearer());
-            let list: List<T> = self.answer(request.call())?;
+            let list: List<T> = self.get(&page)?;
             items.extend(list.items);
             let Some(next) = list.next else { return Ok(items) };
             page = format!("{path}?cursor={next}");
@@ -211,6 +242,7 @@ impl Api {
 fn refusal(error: WireError) -> anyhow::Error {
     let hint = match error.code {
         ErrorCode::Unauthorized => "the access token is not valid there: give another with --token",
+        ErrorCode::Forbidden => "this takes the access token of somebody who may",
         ErrorCode::RemoteUnavailable => "`longshore client list` says why the manager is away",
         ErrorCode::ServerStopping => "try again when it has started again",
         ErrorCode::StoreUnavailable => {
@@ -257,7 +289,15 @@ mod tests {
 
     fn client(id: &str, name: &str) -> ClientInfo {
         let client_id = ClientId::new(id).unwrap();
-        ClientInfo { client_id, name: name.into(), endpoint: String::new(), connected: true }
+        let (name, endpoint) = (name.into(), String::new());
+        ClientInfo {
+            client_id,
+            name,
+            endpoint,
+            connected: true,
+            last_error: None,
+            created_at: None,
+        }
     }
 
     #[test]

@@ -1,6 +1,11 @@
 //! The command line: one struct per command, every setting with its flag, environment variable and default.
 
+mod access;
 mod agents;
+mod backup;
+mod clients;
+mod doctor;
+mod manual;
 mod server;
 
 use std::net::IpAddr;
@@ -12,7 +17,12 @@ use clap::{Args, Parser, Subcommand};
 use protocol::NotificationKind;
 use protocol::spec::AgentSpec;
 
+pub use self::access::{Audit, Token, TokenCreate};
 pub use self::agents::{Agent, AgentAdd, OfClient};
+pub use self::backup::{Backup, BackupCommand, MakeBackup, Restore};
+pub use self::clients::Client;
+pub use self::doctor::Doctor;
+pub use self::manual::{Completions, Man};
 pub use self::server::{Life, Server as ServerCommand, Start};
 use crate::secret::Secret;
 
@@ -65,12 +75,17 @@ pub enum Command {
     /// The server in the background: start, status, stop, restart, logs
     #[command(subcommand)]
     Server(ServerCommand),
-    /// Managers that a controller knows: add, list, remove
+    /// Managers that a controller knows: add, list, show, change, remove
     #[command(subcommand)]
     Client(Client),
-    /// Agents of a manager: add, list, remove
+    /// Agents of a manager: add, list, show, start, stop, restart, doctor, remove
     #[command(subcommand)]
     Agent(Agent),
+    /// Access tokens of a controller: create, list, revoke
+    #[command(subcommand)]
+    Token(Token),
+    /// Show who came, who was refused, and who changed what
+    Audit(Audit),
     /// Talk to an agent from the terminal
     Chat(Chat),
     /// Ask a server on this machine whether it is ready; the exit status says so
@@ -78,6 +93,16 @@ pub enum Command {
         /// Where it listens [default: the usual ports; one that answers is enough]
         url: Option<String>,
     },
+    /// Look at everything that servers need, and say what to do
+    Doctor(Doctor),
+    /// Copy databases and keys of a data directory into one file, while servers run or not
+    Backup(Backup),
+    /// Make a data directory of a backup
+    Restore(Restore),
+    /// Print what a shell needs to complete commands and flags
+    Completions(Completions),
+    /// Print the manual page, or write those of all commands
+    Man(Man),
 }
 
 impl Command {
@@ -253,7 +278,7 @@ pub struct Controller {
     /// File that has the API key of this manager
     #[arg(long, env = "LONGSHORE_API_KEY_FILE", value_name = "FILE")]
     pub api_key_file: Option<PathBuf>,
-    /// File that has an access token, 32 characters or more [default: a new token at each start]
+    /// File that has an access token, 32 characters or more [default: made at the first start, in owner.token]
     #[arg(long, env = "LONGSHORE_TOKEN_FILE", value_name = "FILE")]
     pub token_file: Option<PathBuf>,
 }
@@ -299,43 +324,6 @@ pub struct Target {
     /// Access token [default: that of the controller on this machine]
     #[arg(long, env = "LONGSHORE_TOKEN", hide_env_values = true, value_name = "TOKEN")]
     pub token: Option<Secret>,
-}
-
-/// `longshore client …`
-#[derive(Debug, Subcommand)]
-pub enum Client {
-    /// Make a manager known to the controller
-    Add {
-        /// Name to show
-        #[arg(long)]
-        name: String,
-        /// Where the manager listens, such as http://machine-a:8080
-        #[arg(long, value_name = "URL")]
-        endpoint: String,
-        /// The manager's API key; `longshore manager` says where it is
-        #[arg(long, env = "LONGSHORE_API_KEY", hide_env_values = true, value_name = "KEY")]
-        api_key: Secret,
-        /// Which controller.
-        #[command(flatten)]
-        target: Target,
-    },
-    /// Show the managers that the controller knows
-    List {
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
-        /// Which controller.
-        #[command(flatten)]
-        target: Target,
-    },
-    /// Make the controller forget a manager; the manager keeps its conversations
-    Remove {
-        /// Name or id
-        client: String,
-        /// Which controller.
-        #[command(flatten)]
-        target: Target,
-    },
 }
 
 /// `longshore chat`

@@ -1,7 +1,8 @@
 //! Where things are kept: data, configuration and run files.
 
 use std::env;
-use std::fs::DirBuilder;
+use std::fs::{DirBuilder, File};
+use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
@@ -63,11 +64,17 @@ impl Directories {
 }
 
 fn create(dir: &Path) -> anyhow::Result<()> {
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(dir)
-        .with_context(|| format!("create directory {}", dir.display()))
+    create_private(dir).with_context(|| format!("create directory {}", dir.display()))
+}
+
+/// Creates a directory, and those above it, readable by their owner only. One that is there stays as it is.
+pub(crate) fn create_private(path: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+/// Waits until the names in a directory are on the disk.
+pub(crate) fn sync(path: &Path) -> io::Result<()> {
+    File::open(path)?.sync_all()
 }
 
 /// The configuration directory, when a home is known.

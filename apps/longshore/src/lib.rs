@@ -1,36 +1,49 @@
 //! The `longshore` program: starts the tiers, and talks to a controller from the command line.
 //!
 //! [`cli`] and [`settings`] say what can be asked for, [`up`] starts both tiers in one process, [`tiers`] each
-//! alone; [`life`] is what they have in common, [`server`] and [`spawn`] start and stop them in the background. [`chat`], [`clients`] and [`agents`] are the commands that talk to a running controller, over
+//! alone; [`life`] is what they have in common, [`server`] and [`spawn`] start and stop them in the background. [`chat`],
+//! [`clients`], [`agents`], [`tokens`] and [`audit`] are the commands that talk to a running controller, over
 //! its Socket.IO namespace and its REST interface ([`api`]).
 
 use std::ffi::OsString;
 use std::process::ExitCode;
 
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 pub mod agents;
 pub mod api;
+pub mod audit;
+pub mod backup;
 pub mod chat;
 pub mod cli;
 pub mod clients;
 pub mod directories;
+pub mod doctor;
 pub mod health;
 pub mod hint;
 pub mod idle;
 pub mod life;
 pub mod log_file;
+pub mod manual;
+mod out;
 pub mod presets;
 pub mod process;
 pub mod progress;
+pub mod reload;
 pub mod restart;
+pub mod restore;
 pub mod run_file;
 pub mod secret;
 pub mod server;
 pub mod settings;
 pub mod spawn;
 pub mod stop;
+pub mod systemd;
+pub mod table;
 pub mod tiers;
+pub mod tokens;
 pub mod up;
 
 use cli::Command;
@@ -59,19 +72,27 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
-fn execute(Invocation { cli, agents: specs }: Invocation) -> anyhow::Result<()> {
+fn execute(invocation: Invocation) -> anyhow::Result<()> {
+    let Invocation { cli, agents: specs, file, problem, source } = invocation;
     let directories = directories::Directories::find(cli.global.data_dir.as_deref())?;
     match cli.command {
-        Command::Up(up) => block_on(up::up(up, specs, directories))?.go(),
-        Command::Controller(args) => block_on(tiers::controller(args, directories))?.go(),
-        Command::Manager(args) => block_on(tiers::manager(args, specs, directories))?.go(),
+        Command::Up(up) => block_on(up::up(up, specs, directories, source))?.go(),
+        Command::Controller(args) => block_on(tiers::controller(args, directories, source))?.go(),
+        Command::Manager(args) => block_on(tiers::manager(args, specs, directories, source))?.go(),
         Command::Server(command) => {
             block_on(server::execute(command, cli.global.config, directories))
         }
         Command::Client(command) => clients::execute(command, &directories),
         Command::Agent(command) => agents::execute(command, &directories),
+        Command::Token(command) => tokens::execute(command, &directories),
+        Command::Audit(audit) => audit::execute(&audit, &directories),
         Command::Chat(chat) => block_on(chat::chat(chat, directories)),
         Command::Health { url } => health::execute(url.as_deref()),
+        Command::Doctor(args) => doctor::execute(args, file, problem, directories),
+        Command::Backup(args) => block_on(backup::execute(args, file, directories)),
+        Command::Completions(args) => manual::completions(&args),
+        Command::Man(args) => manual::man(&args),
+        Command::Restore(args) => block_on(restore::execute(args, directories)),
     }
 }
 
@@ -85,17 +106,29 @@ fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<
 
 /// Logs go to a file, or to stderr, so that stdout is what was asked for.
 fn log(cli: &cli::Cli) -> anyhow::Result<()> {
-    let life = cli.command.life();
-    let file = life.and_then(|life| life.log_file.as_deref().map(|path| (path, life.background)));
-    let servers = matches!(cli.command, Command::Controller(_) | Command::Manager(_));
-    let default = if servers || file.is_some() { "info" } else { "warn" };
-    let filter = EnvFilter::try_new(cli.global.log.as_deref().unwrap_or(default))?;
-    let builder = tracing_subscriber::fmt().with_env_filter(filter);
-    match file {
+    let (filter, handle) = tracing_subscriber::reload::Layer::new(log_filter(cli)?);
+    reload::keep_filter(move |filter| Ok(handle.reload(filter)?));
+    let subscriber = tracing_subscriber::registry().with(filter);
+    let layer = tracing_subscriber::fmt::layer();
+    match log_file(cli) {
         Some((path, is_stderr)) => {
-            builder.with_ansi(false).with_writer(LogFile::open(path, is_stderr)?).init();
+            let writer = LogFile::open(path, is_stderr)?;
+            subscriber.with(layer.with_ansi(false).with_writer(writer)).init();
         }
-        None => builder.with_writer(std::io::stderr).init(),
+        None => subscriber.with(layer.with_writer(std::io::stderr)).init(),
     }
     Ok(())
+}
+
+/// What is logged, by the settings.
+fn log_filter(cli: &cli::Cli) -> anyhow::Result<EnvFilter> {
+    let servers = matches!(cli.command, Command::Controller(_) | Command::Manager(_));
+    let default = if servers || log_file(cli).is_some() { "info" } else { "warn" };
+    Ok(EnvFilter::try_new(cli.global.log.as_deref().unwrap_or(default))?)
+}
+
+/// Where it is logged, and whether what others write to stderr goes there, too.
+fn log_file(cli: &cli::Cli) -> Option<(&std::path::Path, bool)> {
+    let life = cli.command.life()?;
+    Some((life.log_file.as_deref()?, life.background))
 }

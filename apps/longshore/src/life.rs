@@ -12,8 +12,10 @@ use tokio::net::TcpListener;
 use crate::cli;
 use crate::directories::Directories;
 use crate::idle::{self, Use};
+use crate::reload::{self, Attending, Parts};
 use crate::restart::Ports;
 use crate::run_file::{Kind, RunFile, Running, Written};
+use crate::settings::Source;
 use crate::tiers;
 
 /// A server that begins.
@@ -28,6 +30,7 @@ pub struct Life {
     /// For the one that may replace this one.
     kept: Ports,
     written: Option<Written>,
+    attending: Option<Attending>,
 }
 
 /// What comes after the end.
@@ -73,6 +76,7 @@ impl Life {
             inherited: Ports::inherited()?,
             kept: Ports::default(),
             written: None,
+            attending: None,
         })
     }
 
@@ -132,6 +136,16 @@ impl Life {
         let running = Running { manager_url: manager_url.map(str::to_owned), ..running };
         let file = RunFile { running: Some(running), ..file };
         self.written = Some(file.write(&directories.run)?);
+        Ok(())
+    }
+
+    /// Says to systemd that it serves, and from now on reads its settings again when it is told to.
+    ///
+    /// # Errors
+    /// The signal cannot be caught.
+    pub(crate) fn attend(&mut self, source: Source, parts: Parts, url: &str) -> anyhow::Result<()> {
+        let status = format!("serving {url}");
+        self.attending = Some(reload::attend(source, parts, self.stop.clone(), status)?);
         Ok(())
     }
 

@@ -8,7 +8,7 @@ use std::str::FromStr;
 use protocol::spec::{AgentSpec, Codec, Host, Preset};
 
 /// Those that `up` looks for on the PATH.
-const KNOWN: [&str; 5] = ["claude", "codex", "gemini", "opencode", "aider"];
+pub(crate) const KNOWN: [&str; 5] = ["claude", "codex", "gemini", "opencode", "aider"];
 
 /// What `--preset` names: a preset, or a program that speaks the Agent Client Protocol.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,17 +3,18 @@
 //! The keys of the file are the names of the flags. Its values become the defaults of the command line
 //! before that is read, so that all three are checked by one parser and `--help` shows what holds.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use clap::builder::OsStr;
-use clap::{Command, CommandFactory, FromArgMatches};
+use clap::{ArgMatches, Command, CommandFactory, FromArgMatches, Parser};
 use protocol::spec::AgentSpec;
 use toml::{Table, Value};
 
-use crate::cli::Cli;
+use crate::cli::{self, Cli};
 use crate::directories;
 
 /// Key of the file that is no flag: a list of tables, each one agent in full.
@@ -29,6 +30,63 @@ pub struct Invocation {
     pub cli: Cli,
     /// `[[agents]]` of the file.
     pub agents: Vec<AgentSpec>,
+    /// The configuration file, if there is one.
+    pub file: Option<PathBuf>,
+    /// What is wrong with the file, where that keeps nothing from being done.
+    pub problem: Option<anyhow::Error>,
+    /// What this was read from.
+    pub source: Source,
+}
+
+/// What settings were read from, to read them again, and what they were.
+#[derive(Clone)]
+pub struct Source {
+    args: Vec<OsString>,
+    values: BTreeMap<String, Vec<OsString>>,
+}
+
+/// There are secrets among them.
+impl std::fmt::Debug for Source {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_set().entries(self.values.keys()).finish()
+    }
+}
+
+impl Source {
+    fn new(args: &[OsString], command: &Command, matches: &ArgMatches) -> Self {
+        let mut values = BTreeMap::new();
+        note(&mut values, command, matches);
+        Self { args: args.to_owned(), values }
+    }
+
+    /// The command line.
+    #[must_use]
+    pub fn args(&self) -> Vec<OsString> {
+        self.args.clone()
+    }
+
+    /// The names of the settings that are others there.
+    #[must_use]
+    pub fn differs(&self, other: &Self) -> Vec<String> {
+        let names: BTreeSet<&String> = self.values.keys().chain(other.values.keys()).collect();
+        let differs = |name: &&&String| self.values.get(**name) != other.values.get(**name);
+        names.iter().filter(differs).map(|name| (*name).clone()).collect()
+    }
+}
+
+/// The values of a command's settings, and of its subcommand's.
+fn note(values: &mut BTreeMap<String, Vec<OsString>>, command: &Command, matches: &ArgMatches) {
+    for arg in command.get_arguments().filter(|arg| arg.get_env().is_some()) {
+        let raw = matches.try_get_raw(arg.get_id().as_str()).ok().flatten();
+        if let (Some(name), Some(raw)) = (arg.get_long(), raw) {
+            values.insert(name.to_owned(), raw.map(ToOwned::to_owned).collect());
+        }
+    }
+    if let Some((name, matches)) = matches.subcommand()
+        && let Some(command) = command.find_subcommand(name)
+    {
+        note(values, command, matches);
+    }
 }
 
 /// Why there is no invocation.
@@ -52,20 +110,66 @@ impl From<clap::Error> for Refused {
 /// [`Refused`] says which of them is wrong.
 pub fn read(args: impl IntoIterator<Item = OsString>) -> Result<Invocation, Refused> {
     let args: Vec<OsString> = args.into_iter().collect();
-    let matches = Cli::command().try_get_matches_from(&args)?;
+    let command = Cli::command();
+    let matches = command.clone().try_get_matches_from(&args)?;
     let cli = Cli::from_arg_matches(&matches)?;
-    let Some(path) = file(cli.global.config.as_deref()).map_err(Refused::File)? else {
-        return Ok(Invocation { cli, agents: Vec::new() });
-    };
+    match with_file(&args, cli.global.config.as_deref()) {
+        Ok(Some(invocation)) => Ok(invocation),
+        Ok(None) => Ok(without_file(&args, &command, &matches, cli)),
+        // Whoever asks what is wrong is told with the rest.
+        Err(problem) if matches!(cli.command, cli::Command::Doctor(_)) => Ok(Invocation {
+            problem: Some(problem),
+            ..without_file(&args, &command, &matches, cli)
+        }),
+        Err(problem) => Err(Refused::File(problem)),
+    }
+}
+
+fn without_file(
+    args: &[OsString],
+    command: &Command,
+    matches: &ArgMatches,
+    cli: Cli,
+) -> Invocation {
+    let source = Source::new(args, command, matches);
+    Invocation { cli, agents: Vec::new(), file: None, problem: None, source }
+}
+
+fn with_file(args: &[OsString], asked: Option<&Path>) -> anyhow::Result<Option<Invocation>> {
+    let Some(path) = file(asked)? else { return Ok(None) };
     let place = || format!("configuration file {}", path.display());
-    let (table, agents) = load(&path).with_context(place).map_err(Refused::File)?;
-    let command =
-        with_defaults(Cli::command(), &table).with_context(place).map_err(Refused::File)?;
+    let (table, agents) = load(&path).with_context(place)?;
+    let command = with_defaults(Cli::command(), &table).with_context(place)?;
     // The command line alone was fine a moment ago, so what is wrong now stands in the file.
-    let matches = command
-        .try_get_matches_from(&args)
-        .map_err(|error| Refused::File(anyhow::anyhow!(first_line(&error)).context(place())))?;
-    Ok(Invocation { cli: Cli::from_arg_matches(&matches)?, agents })
+    let wrong = |error| anyhow::anyhow!(first_line(&error)).context(place());
+    let matches = command.clone().try_get_matches_from(args).map_err(wrong)?;
+    let cli = Cli::from_arg_matches(&matches).map_err(wrong)?;
+    let source = Source::new(args, &command, &matches);
+    Ok(Some(Invocation { cli, agents, file: Some(path), problem: None, source }))
+}
+
+/// Whether every server would take this file.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn check(path: &Path) -> anyhow::Result<()> {
+    for server in ["up", "controller", "manager"] {
+        with_file(&["longshore", server].map(OsString::from), Some(path))?;
+    }
+    Ok(())
+}
+
+/// Where `longshore up` would listen with this file, the controller first.
+#[must_use]
+pub fn addresses(path: Option<&Path>) -> (IpAddr, [u16; 2]) {
+    let args = ["longshore", "up"].map(OsString::from);
+    let from_file =
+        path.and_then(|path| with_file(&args, Some(path)).ok().flatten()).map(|it| it.cli);
+    let cli = from_file.or_else(|| Cli::try_parse_from(&args).ok());
+    match cli.map(|cli| cli.command) {
+        Some(cli::Command::Up(up)) => (up.server.host, [up.controller_port, up.manager_port]),
+        _ => (Ipv4Addr::LOCALHOST.into(), [0, 0]),
+    }
 }
 
 /// The file that was asked for, or the usual one if it is there.
@@ -173,8 +277,6 @@ fn first_line(error: &clap::Error) -> String {
 
 #[cfg(test)]
 mod tests {
-    use crate::cli;
-
     use super::*;
 
     fn read_with(file: &str, args: &[&str]) -> Result<Invocation, String> {

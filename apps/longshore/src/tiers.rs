@@ -16,12 +16,12 @@ use crate::cli;
 use crate::directories::Directories;
 use crate::idle::Use;
 use crate::life::{Life, Next};
+use crate::reload::Parts;
 use crate::run_file::{self, Kind, RunFile};
 use crate::secret::Secret;
+use crate::settings::Source;
 use crate::stop;
 
-/// Name of the access token that a controller makes for the user who starts it.
-pub(crate) const TOKEN_NAME: &str = "owner";
 /// Characters that a given token must have, as its hash is stored without anything that slows guessing down.
 const MIN_TOKEN: usize = 32;
 
@@ -42,7 +42,11 @@ pub struct Ready {
 ///
 /// # Errors
 /// What kept it from starting, or from ending well.
-pub async fn controller(args: cli::Controller, directories: Directories) -> anyhow::Result<Next> {
+pub async fn controller(
+    args: cli::Controller,
+    directories: Directories,
+    source: Source,
+) -> anyhow::Result<Next> {
     #[derive(Serialize)]
     struct First<'a> {
         url: String,
@@ -79,6 +83,7 @@ pub async fn controller(args: cli::Controller, directories: Directories) -> anyh
             );
         }
     }
+    life.attend(source, Parts::new().origins(controller.handle()), &url)?;
     let usage = controller.usage();
     let look = || Use { now: usage.viewers() > 0 || usage.is_at_work(), visits: usage.visits() };
     life.serve(controller.serve(listener, std::future::ready(())), look).await
@@ -96,16 +101,16 @@ async fn introduce(controller: &Controller, args: &cli::Controller) -> anyhow::R
     Ok(())
 }
 
-/// The token of the file, or a new one.
+/// The token of the file, or the one that the controller keeps.
 async fn token(controller: &Controller, file: Option<&Path>) -> anyhow::Result<String> {
-    let Some(path) = file else { return controller.create_token(TOKEN_NAME).await };
+    let Some(path) = file else { return controller.owner_token().await };
     let token = Secret::read(path)?.0;
     ensure!(
         token.len() >= MIN_TOKEN,
         "the token in {} has fewer than {MIN_TOKEN} characters",
         path.display()
     );
-    controller.accept_token(TOKEN_NAME, &token).await?;
+    controller.accept_token(&token).await?;
     Ok(token)
 }
 
@@ -117,6 +122,7 @@ pub async fn manager(
     args: cli::Manager,
     specs: Vec<AgentSpec>,
     directories: Directories,
+    source: Source,
 ) -> anyhow::Result<Next> {
     #[derive(Serialize)]
     #[serde(rename_all = "camelCase")]
@@ -156,6 +162,16 @@ pub async fn manager(
             println!("agent    {}{}", agent.name, password.unwrap_or_default());
         }
     }
+    let quiet = args.server.json;
+    let parts = Parts::new().agents(manager.handle(), move |name, _, password| {
+        Box::pin(async move {
+            if !quiet {
+                println!("agent    {name}  password, shown only now: {password}");
+            }
+            Ok(())
+        })
+    });
+    life.attend(source, parts, &url)?;
     let usage = manager.usage();
     let look = || Use { now: usage.links() > 0 || usage.is_at_work(), visits: usage.visits() };
     life.serve(manager.serve(listener), look).await
@@ -230,8 +246,11 @@ pub(crate) async fn ensure(
     let mut agents = Vec::new();
     for spec in specs {
         let name = spec.name.clone();
-        let (agent_id, password) =
-            manager.ensure_agent(spec).await.with_context(|| format!("create agent \"{name}\""))?;
+        let (agent_id, password) = manager
+            .handle()
+            .ensure_agent(spec)
+            .await
+            .with_context(|| format!("create agent \"{name}\""))?;
         agents.push(Ready { agent_id, name, password });
     }
     Ok(agents)

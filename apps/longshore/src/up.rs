@@ -19,7 +19,9 @@ use crate::directories::Directories;
 use crate::idle::Use;
 use crate::life::{Life, Next};
 use crate::presets;
+use crate::reload::Parts;
 use crate::run_file::{self, Kind, RunFile};
+use crate::settings::Source;
 use crate::stop;
 use crate::tiers::{self, Ready};
 
@@ -83,10 +85,11 @@ pub async fn up(
     args: cli::Up,
     specs: Vec<AgentSpec>,
     directories: Directories,
+    source: Source,
 ) -> anyhow::Result<Next> {
     let mut life = Life::begin(&args.server.life, stop::server(args.server.life.drain)?)?;
     let both = Both::open(&args, specs, &directories, &mut life).await?;
-    let (first, look) = (both.first.clone(), both.look());
+    let (first, look, parts) = (both.first.clone(), both.look(), both.parts());
     let mut serving = Box::pin(both.serve());
     tokio::select! {
         ended = &mut serving => return ended.map(|()| Next::End),
@@ -106,6 +109,7 @@ pub async fn up(
     } else {
         print_for_people(&first);
     }
+    life.attend(source, parts, &first.controller)?;
     life.serve(serving, look).await
 }
 
@@ -169,7 +173,7 @@ impl Both {
                 controller.set_password(&client_id, &agent.agent_id, password).await?;
             }
         }
-        let token = controller.create_token(tiers::TOKEN_NAME).await?;
+        let token = controller.owner_token().await?;
         Ok(Self {
             first: First {
                 url: tiers::login_url(&url, &token),
@@ -182,6 +186,17 @@ impl Both {
             controller: (controller, controller_listener),
             manager: (manager, manager_listener),
             stop: life.stop().clone(),
+        })
+    }
+
+    /// What can be changed while they serve.
+    fn parts(&self) -> Parts {
+        let (manager, controller) = (self.manager.0.handle(), self.controller.0.handle());
+        let client = self.first.client_id.clone();
+        let keeper = controller.clone();
+        Parts::new().origins(controller).agents(manager, move |_, agent, password| {
+            let (keeper, client) = (keeper.clone(), client.clone());
+            Box::pin(async move { keeper.set_password(&client, &agent, &password).await })
         })
     }
 

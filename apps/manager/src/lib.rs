@@ -21,6 +21,7 @@ mod conversations;
 mod environment;
 mod error;
 mod filters;
+mod handle;
 mod history;
 mod http;
 mod isolated;
@@ -36,4 +37,5 @@ mod terminals;
 mod watchers;
 
 pub use config::Config;
+pub use handle::Handle;
 pub use manager::{Manager, Usage, serve};

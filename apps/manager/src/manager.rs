@@ -6,10 +6,8 @@ use std::time::Duration;
 
 use anyhow::Context;
 use gateway::server::{self as http_server, socket_io};
-use protocol::AgentId;
 use protocol::catalogue::Namespace;
 use protocol::lifecycle::{NoticeLevel, ServerNotice};
-use protocol::spec::AgentSpec;
 use runtime::{ContainerRules, Containers};
 use store::{ManagerDb, SecretKey};
 use tokio::net::TcpListener;
@@ -20,6 +18,7 @@ use tokio_util::task::TaskTracker;
 use crate::agents::Agents;
 use crate::api_key::ApiKey;
 use crate::config::Config;
+use crate::handle::Handle;
 use crate::http;
 use crate::passwords::Passwords;
 use crate::resume::ResumeTokens;
@@ -102,7 +101,7 @@ impl Manager {
         );
         let manager = Self { server: Arc::new(server), grace: config.grace };
         for spec in config.agents {
-            manager.ensure_agent(spec).await?;
+            manager.handle().ensure_agent(spec).await?;
         }
         Ok(manager)
     }
@@ -113,13 +112,10 @@ impl Manager {
         self.server.api_key.as_str()
     }
 
-    /// The agent of that name. When there is none it is created, and its password is told this once.
-    ///
-    /// # Errors
-    /// The configuration is wrong, or the store refused.
-    pub async fn ensure_agent(&self, spec: AgentSpec) -> anyhow::Result<(AgentId, Option<String>)> {
-        let name = spec.name.clone();
-        self.server.agents.ensure(spec).await.with_context(|| format!("agent \"{name}\""))
+    /// For changes before and while it serves.
+    #[must_use]
+    pub fn handle(&self) -> Handle {
+        Handle::new(Arc::clone(&self.server.agents))
     }
 
     /// Says whether it is in use.

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use axum::extract::ConnectInfo;
 use axum::extract::connect_info::Connected;
 use axum::serve::{IncomingStream, Listener};
 use socket2::SockRef;
@@ -26,6 +27,12 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 pub(crate) struct Peer {
     pub(crate) address: SocketAddr,
     pub(crate) blocked: Blocked,
+}
+
+/// Where a request comes from, if the server knows.
+#[must_use]
+pub fn peer_of(request: &axum::http::Extensions) -> Option<SocketAddr> {
+    request.get::<ConnectInfo<Peer>>().map(|info| info.0.address)
 }
 
 /// Whether a write waits for the peer to read.

@@ -55,6 +55,8 @@ pub enum ErrorCode {
     Unsupported,
     /// As many exist as may.
     LimitReached,
+    /// Without this access token, no admin could come in any more.
+    LastAdmin,
     /// Another one has this name.
     NameTaken,
     /// The conversation takes no more entries.

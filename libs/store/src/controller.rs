@@ -1,5 +1,6 @@
 //! A controller's database.
 
+mod audit;
 pub(crate) mod push;
 mod sessions;
 mod tokens;
@@ -13,9 +14,11 @@ use sqlx::sqlite::{SqlitePoolOptions, SqliteRow};
 use sqlx::{Connection, Row, SqlitePool};
 
 use crate::StoreError;
+use crate::copy::Tier;
 use crate::file::Database;
 use crate::secret::SecretKey;
 use crate::writer::millis;
+pub use audit::{AuditEntry, AuditPage, AuditShelf};
 pub use sessions::{AccessKey, BrowserSession, SESSION_LIFE};
 pub use tokens::{AccessToken, Revoked};
 
@@ -77,7 +80,7 @@ impl ControllerDb {
     /// # Errors
     /// [`StoreError::Locked`] when another process has it, [`StoreError::Unavailable`] when it cannot be opened.
     pub async fn open(path: &Path, key: SecretKey) -> Result<Self, StoreError> {
-        let database = Database::open(path, &sqlx::migrate!("../../migrations/controller")).await?;
+        let database = Database::open(path, Tier::Controller.migrator()).await?;
         database.writer.close().await?;
         let options = crate::file::options(path);
         let writer = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;

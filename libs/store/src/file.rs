@@ -70,11 +70,15 @@ pub(crate) async fn close(writer: Option<SqliteConnection>, readers: &SqlitePool
     }
 }
 
-fn lock(path: &Path) -> Result<File, StoreError> {
+/// The file whose lock says that a database is in use.
+pub(crate) fn lock_file(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(".lock");
-    let file =
-        File::options().create(true).truncate(false).write(true).open(PathBuf::from(name))?;
+    name.into()
+}
+
+pub(crate) fn lock(path: &Path) -> Result<File, StoreError> {
+    let file = File::options().create(true).truncate(false).write(true).open(lock_file(path))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(StoreError::Locked { path: path.to_owned() }),

@@ -1,7 +1,9 @@
 //! SQLite, the only place with SQL: a manager's log ([`ManagerDb`]), a controller's registry ([`ControllerDb`]), and the
-//! key that seals what must not be read from a copied file ([`SecretKey`]).
+//! key that seals what must not be read from a copied file ([`SecretKey`]). [`Tier::copy`] and what is with it is for copies of
+//! both, while servers have them open or not.
 
 mod controller;
+mod copy;
 mod error;
 mod file;
 mod manager;
@@ -11,9 +13,10 @@ mod writer;
 
 pub use controller::push::PushRecord;
 pub use controller::{
-    AccessKey, AccessToken, BrowserSession, ClientRecord, ControllerDb, Credentials, Revoked,
-    SESSION_LIFE,
+    AccessKey, AccessToken, AuditEntry, AuditPage, AuditShelf, BrowserSession, ClientRecord,
+    ControllerDb, Credentials, Revoked, SESSION_LIFE,
 };
+pub use copy::{Facts, Lock, Tier};
 pub use error::StoreError;
 pub use manager::ManagerDb;
 pub use record::{

@@ -16,6 +16,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::StoreError;
+use crate::copy::Tier;
 use crate::file::Database;
 use crate::record::{AgentRecord, SealedEnvironment};
 use crate::writer::{self, Job};
@@ -38,7 +39,7 @@ impl ManagerDb {
     /// # Errors
     /// [`StoreError::Locked`] when another process has it, [`StoreError::Unavailable`] when it cannot be opened.
     pub async fn open(path: &Path) -> Result<Self, StoreError> {
-        let database = Database::open(path, &sqlx::migrate!("../../migrations/manager")).await?;
+        let database = Database::open(path, Tier::Manager.migrator()).await?;
         let (readers, searcher) = (database.readers, database.searcher);
         let (jobs, works, task) =
             writer::spawn(database.writer, database.options, readers.clone(), database.lock);

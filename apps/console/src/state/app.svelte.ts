@@ -2,6 +2,7 @@ import { api, part, whenUnauthorized } from '../net/api'
 import { Failure } from '../net/failure'
 import { Relay } from '../net/relay.svelte'
 import type {
+  AccessRole,
   AgentId,
   ClientEvent,
   ClientId,
@@ -20,11 +21,15 @@ const AGAIN_MS = 2_000
 
 export interface Session {
   user: string
+  role: AccessRole
   expiresAt: string
 }
 
 /** Whoever wants to know what happens anywhere: notifications. */
 export type Heard = (event: ClientEvent) => void
+
+/** What may be done, the least first. Each role may what the one before may. */
+const ROLES: AccessRole[] = ['readOnly', 'user', 'admin']
 
 /** The page: who we are, its connections, what all agents are doing, and the conversations. */
 class App {
@@ -62,6 +67,12 @@ class App {
   /** The conversation that is looked at. */
   get chat(): Chats['current'] {
     return this.chats.current
+  }
+
+  /** Whether we may do what takes that role. What we may not is not offered; the controller refuses it in any case. */
+  may(wanted: AccessRole): boolean {
+    const role = typeof this.session === 'object' ? this.session.role : 'readOnly'
+    return ROLES.indexOf(role) >= ROLES.indexOf(wanted)
   }
 
   /** Finds out whether we are logged in, with the token of the address if it has one. Throws a {@link Failure}. */
@@ -148,7 +159,11 @@ class App {
     try {
       const session = await api<Session>('GET', '/session')
       // Somebody else has logged in, in another tab.
-      if (typeof this.session === 'object' && session.user !== this.session.user) return location.reload()
+      if (
+        typeof this.session === 'object' &&
+        (session.user !== this.session.user || session.role !== this.session.role)
+      )
+        return location.reload()
       const { items } = await api<{ items: Array<{ clientId: ClientId }> }>('GET', '/clients')
       this.world = only(this.world, new Set(items.map(({ clientId }) => clientId)))
       this.isKnown = true

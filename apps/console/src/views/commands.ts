@@ -46,14 +46,16 @@ function actions(create: (agent: Agent) => void): Command[] {
   const clientId = 'clientId' in route ? route.clientId : undefined
   const agent = 'agentId' in route ? app.agent(route.clientId, route.agentId) : undefined
   const here: Command[] = []
-  if (agent)
+  if (agent && app.may('user'))
     here.push({ name: text.nav.newConversationWith(agent.name), icon: 'plus', run: () => create(agent) })
-  if (clientId !== undefined) {
+  if (clientId !== undefined && app.may('admin')) {
     here.push({ name: text.nav.newAgent, icon: 'plus', run: to({ view: 'new-agent', clientId }) })
+  }
+  if (app.may('admin')) {
+    here.push({ name: text.nav.newManager, icon: 'plus', run: to({ view: 'manager', clientId: undefined }) })
   }
   return [
     ...here,
-    { name: text.nav.newManager, icon: 'plus', run: to({ view: 'manager', clientId: undefined }) },
     { name: text.nav.server, icon: 'server', run: to({ view: 'server' }) },
     { name: text.nav.settings, icon: 'settings', run: to({ view: 'settings' }) },
     {

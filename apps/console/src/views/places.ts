@@ -1,5 +1,6 @@
 import type { Component } from 'svelte'
 
+import type { AccessRole } from '../protocol'
 import type { Route, Tab } from '../state/route.svelte'
 
 /** A view that is loaded when it is looked at. */
@@ -7,6 +8,8 @@ export interface Place {
   // Props and component belong together, see below; that is lost here.
   load: () => Promise<{ default: Component<any> }>
   props: Record<string, unknown>
+  /** The role that it takes, if it is not for everybody. */
+  wants?: AccessRole
 }
 
 const TAB: Record<Tab, Place['load']> = {
@@ -20,11 +23,19 @@ const TAB: Record<Tab, Place['load']> = {
 export function placeOf(route: Route): Place | undefined {
   switch (route.view) {
     case 'agent':
-      return { load: TAB[route.tab], props: { clientId: route.clientId, agentId: route.agentId } }
+      return {
+        load: TAB[route.tab],
+        props: { clientId: route.clientId, agentId: route.agentId },
+        ...(route.tab === 'settings' && { wants: 'admin' }),
+      }
     case 'new-agent':
-      return { load: () => import('./AgentForm.svelte'), props: { clientId: route.clientId } }
+      return { load: () => import('./AgentForm.svelte'), props: { clientId: route.clientId }, wants: 'admin' }
     case 'manager':
-      return { load: () => import('./ManagerForm.svelte'), props: { clientId: route.clientId } }
+      return {
+        load: () => import('./ManagerForm.svelte'),
+        props: { clientId: route.clientId },
+        wants: 'admin',
+      }
     case 'server':
       return { load: () => import('./Server.svelte'), props: {} }
     case 'settings':

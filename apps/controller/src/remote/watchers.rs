@@ -51,6 +51,10 @@ impl Drop for Watching {
 }
 
 impl Watchers {
+    pub(super) fn client_id(&self) -> &ClientId {
+        &self.client
+    }
+
     pub(super) fn new(client: ClientId) -> Self {
         Self { client, inner: Mutex::default(), changed: Notify::new() }
     }

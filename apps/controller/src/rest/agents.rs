@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
+use axum::{Extension, Json};
 use protocol::agents::{
     AgentCheck, AgentCreated, AgentInfo, Agents, ChangeEnvironment, CreateAgent, Done, Environment,
     ForAgent, ListAgents,
@@ -21,6 +21,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::answer::{Body, Failure, List};
+use crate::access::Caller;
+use crate::audit::Event;
 use crate::error::Error;
 use crate::server::Server;
 
@@ -44,11 +46,13 @@ pub(super) async fn get(
 /// Makes an agent. Its password is stored at both ends and shown this once.
 pub(super) async fn add(
     State(server): State<Arc<Server>>,
+    Extension(caller): Extension<Caller>,
     Path(client): Path<String>,
     Body(spec): Body<AgentSpec>,
 ) -> Result<impl IntoResponse, Failure> {
     let client = client_id(&client)?;
     let created: AgentCreated = ask(&server, &client, CREATE_AGENT, &CreateAgent { spec }).await?;
+    server.audit.note(&caller, &Event::AddAgent(client.clone(), created.agent_id.clone()));
     server.db.set_credentials(&client, &created.agent_id, &created.password).await?;
     Ok((StatusCode::CREATED, Json(created)))
 }
@@ -74,6 +78,7 @@ pub(super) struct Changed {
 /// Applied to what the agent starts from now on; a restart applies it to all.
 pub(super) async fn change(
     State(server): State<Arc<Server>>,
+    Extension(caller): Extension<Caller>,
     Path((client, agent)): Path<(String, String)>,
     Body(changes): Body<Changes>,
 ) -> Result<Json<Changed>, Failure> {
@@ -85,15 +90,20 @@ pub(super) async fn change(
             None => remove.push(name),
         }
     }
+    let client = client_id(&client)?;
+    let changed = set.keys().chain(&remove).cloned().collect();
+    let event = Event::ChangeEnvironment(client.clone(), agent_id.clone(), changed);
     let change = ChangeEnvironment { agent_id, set, remove };
     let Environment { agent_id, names } =
-        ask(&server, &client_id(&client)?, CHANGE_ENVIRONMENT, &change).await?;
+        ask(&server, &client, CHANGE_ENVIRONMENT, &change).await?;
+    server.audit.note(&caller, &event);
     Ok(Json(Changed { agent_id, environment: names }))
 }
 
 /// That it is gone already is as good.
 pub(super) async fn delete(
     State(server): State<Arc<Server>>,
+    Extension(caller): Extension<Caller>,
     Path((client, agent)): Path<(String, String)>,
 ) -> Result<StatusCode, Failure> {
     let (client, Ok(agent_id)) = (client_id(&client)?, AgentId::new(&agent)) else {
@@ -103,7 +113,11 @@ pub(super) async fn delete(
         ask::<Done>(&server, &client, DELETE_AGENT, &ForAgent { agent_id: agent_id.clone() }).await;
     match deleted {
         Err(Error::Manager(error)) if error.code == ErrorCode::AgentNotFound => {}
-        deleted => drop(deleted?),
+        deleted => {
+            deleted?;
+            let event = Event::DeleteAgent(client.clone(), agent_id.clone());
+            server.audit.note(&caller, &event);
+        }
     }
     server.db.delete_credentials(&client, &agent_id).await?;
     Ok(StatusCode::NO_CONTENT)
@@ -122,16 +136,20 @@ pub(super) async fn check(
 /// `start`, `stop`, `restart`.
 pub(super) async fn act(
     State(server): State<Arc<Server>>,
+    Extension(caller): Extension<Caller>,
     Path((client, agent, action)): Path<(String, String, String)>,
 ) -> Result<StatusCode, Failure> {
-    let command = match action.as_str() {
-        "start" => START_AGENT,
-        "stop" => STOP_AGENT,
-        "restart" => RESTART_AGENT,
+    let (command, action) = match action.as_str() {
+        "start" => (START_AGENT, "agent.start"),
+        "stop" => (STOP_AGENT, "agent.stop"),
+        "restart" => (RESTART_AGENT, "agent.restart"),
         _ => return Err(Error::UnknownCommand.into()),
     };
     let agent_id = AgentId::new(&agent).map_err(|_| not_found(&agent))?;
-    ask::<Done>(&server, &client_id(&client)?, command, &ForAgent { agent_id }).await?;
+    let client = client_id(&client)?;
+    let event = Event::ControlAgent(client.clone(), agent_id.clone(), action);
+    ask::<Done>(&server, &client, command, &ForAgent { agent_id }).await?;
+    server.audit.note(&caller, &event);
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -84,7 +84,8 @@ fn status(code: ErrorCode) -> StatusCode {
         | ErrorCode::FileExists
         | ErrorCode::FileChanged
         | ErrorCode::Unsupported
-        | ErrorCode::LimitReached => StatusCode::CONFLICT,
+        | ErrorCode::LimitReached
+        | ErrorCode::LastAdmin => StatusCode::CONFLICT,
         ErrorCode::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         ErrorCode::RateLimited | ErrorCode::QueueFull => StatusCode::TOO_MANY_REQUESTS,
         ErrorCode::RemoteUnavailable

@@ -13,6 +13,7 @@ use store::ClientRecord;
 
 use super::answer::{Body, Failure, List};
 use crate::access::Caller;
+use crate::audit::Event;
 use crate::error::Error;
 use crate::server::Server;
 
@@ -78,6 +79,7 @@ pub(super) async fn get(
 
 pub(super) async fn add(
     State(server): State<Arc<Server>>,
+    Extension(caller): Extension<Caller>,
     Body(new): Body<NewClient>,
 ) -> Result<impl IntoResponse, Failure> {
     let client = ClientRecord {
@@ -89,6 +91,8 @@ pub(super) async fn add(
     };
     check(&client)?;
     server.db.add_client(&client).await?;
+    let event = Event::AddClient(client.client_id.clone(), client.name.clone());
+    server.audit.note(&caller, &event);
     server.remotes.open(&client).await?;
     server.remotes.get(&client.client_id)?.tried().await;
     Ok((StatusCode::CREATED, Json(server.show(client))))
@@ -96,6 +100,7 @@ pub(super) async fn add(
 
 pub(super) async fn change(
     State(server): State<Arc<Server>>,
+    Extension(caller): Extension<Caller>,
     Path(client): Path<String>,
     Body(changes): Body<Changes>,
 ) -> Result<Json<Client>, Failure> {
@@ -106,6 +111,8 @@ pub(super) async fn change(
     client.api_key = changes.api_key.unwrap_or(client.api_key);
     check(&client)?;
     server.db.update_client(&client).await?;
+    let event = Event::ChangeClient(client.client_id.clone(), client.name.clone());
+    server.audit.note(&caller, &event);
     if reconnects {
         server.remotes.open(&client).await?;
     } else {
@@ -117,10 +124,13 @@ pub(super) async fn change(
 /// That it is gone already is as good.
 pub(super) async fn delete(
     State(server): State<Arc<Server>>,
+    Extension(caller): Extension<Caller>,
     Path(client): Path<String>,
 ) -> Result<StatusCode, Failure> {
     if let Ok(client) = ClientId::new(&client) {
-        server.db.delete_client(&client).await?;
+        if server.db.delete_client(&client).await? {
+            server.audit.note(&caller, &Event::DeleteClient(client.clone()));
+        }
         server.remotes.close(&client).await;
     }
     Ok(StatusCode::NO_CONTENT)

@@ -4,14 +4,16 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{Extensions, HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use protocol::{Clients, Role, Timestamp, TokenId};
+use gateway::listen::peer_of;
+use protocol::{Clients, ErrorCode, Role, Timestamp, TokenId};
 use serde::{Deserialize, Serialize};
 use store::{AccessKey, AccessToken, SESSION_LIFE};
 
 use super::answer::{Body, Failure};
 use crate::access::{Caller, bearer, cookie_name, is_own_page, is_secure};
+use crate::audit::{Actor, Event};
 use crate::error::Error;
 use crate::server::Server;
 
@@ -47,11 +49,12 @@ impl Session {
 
 pub(super) async fn open(
     State(server): State<Arc<Server>>,
+    extensions: Extensions,
     headers: HeaderMap,
     Body(login): Body<Login>,
 ) -> Result<Response, Failure> {
     // Nobody else's page logs a browser in, not even with a token of its own.
-    let own = is_own_page(&headers, &server.origins) && cookie_name(&headers).is_some();
+    let own = is_own_page(&headers, &server.origins()) && cookie_name(&headers).is_some();
     if !own {
         let (origin, host) = (headers.get(header::ORIGIN), headers.get(header::HOST));
         tracing::warn!(?origin, ?host, "a login was refused: its page is not of this host");
@@ -60,7 +63,14 @@ pub(super) async fn open(
     let secret = store::token("lss_");
     let key = AccessKey::of(&secret);
     let session = server.db.open_session(&login.token, key, Timestamp::now()).await?;
-    let session = session.ok_or(Error::Unauthorized)?;
+    let mut actor = Actor::stranger(peer_of(&extensions).map(|peer| peer.ip()));
+    let Some(session) = session else {
+        server.audit.refused(actor, &Event::OpenSession, ErrorCode::Unauthorized);
+        return Err(Error::Unauthorized.into());
+    };
+    actor.user = Some(session.token.name.clone());
+    actor.token_id = Some(session.token.token_id.to_string());
+    server.audit.note(actor, &Event::OpenSession);
     let shown = Session::new(session.token, Some(session.expires_at));
     Ok(answer(Json(shown), cookie(&headers, &secret, SESSION_LIFE.as_secs())))
 }
@@ -68,9 +78,10 @@ pub(super) async fn open(
 /// Says who the caller is. The cookie is given again, so that the browser keeps it for as long as the session lasts.
 pub(super) async fn get(
     State(server): State<Arc<Server>>,
+    extensions: Extensions,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
-    let caller = server.admit(bearer(&headers), &headers).await?;
+    let caller = server.admit(bearer(&headers), &headers, peer_of(&extensions)).await?;
     let secret = if caller.session.is_some() { server.secret_of(&headers).await } else { None };
     let renewed = secret.and_then(|secret| cookie(&headers, secret, SESSION_LIFE.as_secs()));
     let Caller { user, role, clients, token_id, session, .. } = caller;
@@ -80,12 +91,16 @@ pub(super) async fn get(
 /// Ends the session and its connections. That there is none is as good; that somebody else's page asks is not.
 pub(super) async fn close(
     State(server): State<Arc<Server>>,
+    extensions: Extensions,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
-    if !is_own_page(&headers, &server.origins) {
+    if !is_own_page(&headers, &server.origins()) {
         return Err(Error::Unauthorized.into());
     }
     if let Some(key) = server.session_of(&headers).await {
+        if let Ok(caller) = server.admit(None, &headers, peer_of(&extensions)).await {
+            server.audit.note(&caller, &Event::CloseSession);
+        }
         server.db.close_session(key).await?;
         server.seats.end(key);
     }

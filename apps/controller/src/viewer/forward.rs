@@ -14,11 +14,12 @@ use protocol::names::agents::{
     SEARCH_CONVERSATIONS, START_RUN, SUBSCRIBE, TERMINAL_INPUT,
 };
 use protocol::names::is_event_name;
-use protocol::{AgentId, ConversationId, ErrorCode, MessageId, WireError};
+use protocol::{AgentId, ClientId, ConversationId, ErrorCode, InteractionId, MessageId, WireError};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{Answered, Then, Viewer};
+use crate::audit::Event;
 use crate::error::Error;
 use crate::remote::Remote;
 
@@ -49,6 +50,14 @@ pub(super) struct Address {
     message_id: Option<serde::de::IgnoredAny>,
 }
 
+/// Which question of an agent is answered; the answer itself is nobody's here.
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase")]
+struct Named {
+    #[serde(default)]
+    interaction_id: Option<InteractionId>,
+}
+
 impl Viewer {
     pub(super) async fn forward(&mut self, command: Command) {
         let forward = match parse(&command) {
@@ -57,6 +66,8 @@ impl Viewer {
         };
         let wanted = catalogue::wants(Namespace::Agents, &forward.event);
         if let Err(error) = self.identity.caller.may(wanted) {
+            let event = Event::Command(forward.event);
+            self.server.audit.refused(self.actor(), &event, ErrorCode::Forbidden);
             return command.reply.err(error.into());
         }
         let Some((watching, _)) = &self.selected else {
@@ -210,9 +221,19 @@ impl Viewer {
             (Some(id), Some((_, membership))) => {
                 membership.going(&id).map_or(Then::Nothing, |stay| Then::Leave(stay, id))
             }
-            _ => Then::Nothing,
+            _ => self.approval(&forward, remote.client_id()).unwrap_or(Then::Nothing),
         };
         self.send(remote, forward, agent, when_down, reply, then).await;
+    }
+
+    /// What is written down of the command, if it answers a question of an agent.
+    fn approval(&self, forward: &Forward, client: &ClientId) -> Option<Then> {
+        if forward.event != RESPOND_INTERACTION {
+            return None;
+        }
+        let named: Named = payload(forward).ok()?;
+        let (client, interaction) = (client.clone(), named.interaction_id?);
+        Some(Then::Approve(Event::Answer { client, interaction }))
     }
 
     /// Passes on a command that only the agent may know; without an agent nobody does.

@@ -31,6 +31,41 @@ pub enum Agent {
         #[command(flatten)]
         of: OfClient,
     },
+    /// Show one of them
+    Show {
+        /// Name or id
+        agent: String,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+        /// Which manager.
+        #[command(flatten)]
+        of: OfClient,
+    },
+    /// Let an agent that was stopped take messages again
+    Start {
+        /// Name or id
+        agent: String,
+        /// Which manager.
+        #[command(flatten)]
+        of: OfClient,
+    },
+    /// Cancel what an agent does and take no messages until it is started
+    Stop {
+        /// Name or id
+        agent: String,
+        /// Which manager.
+        #[command(flatten)]
+        of: OfClient,
+    },
+    /// Cancel what an agent does and begin with new processes
+    Restart {
+        /// Name or id
+        agent: String,
+        /// Which manager.
+        #[command(flatten)]
+        of: OfClient,
+    },
     /// Remove an agent with all its conversations
     Remove {
         /// Name or id

@@ -47,6 +47,13 @@ impl Checked {
             let conversation = agent.conversations.get(login.conversation_id.as_ref())?;
             Ok((agent, conversation))
         });
+        let (peer, agent) = (connection.peer(), &agent_id);
+        match &found {
+            Ok(_) => tracing::info!(target: "audit", %peer, %agent, outcome = "ok", "agent login"),
+            Err(error) => {
+                tracing::warn!(target: "audit", %peer, %agent, outcome = %error, "agent login")
+            }
+        }
         match found {
             Ok((agent, conversation)) => enter(connection, call, &login, &agent, &conversation),
             Err(error) => refuse(connection, call, Some(agent_id.clone()), error),

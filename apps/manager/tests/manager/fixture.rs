@@ -77,7 +77,7 @@ impl Home {
             let mut created = Vec::new();
             for spec in agents {
                 let name = spec.name.clone();
-                created.push((name, manager.ensure_agent(spec).await?));
+                created.push((name, manager.handle().ensure_agent(spec).await?));
             }
             let listener = TcpListener::bind("127.0.0.1:0").await?;
             anyhow::Ok((manager, created, listener))

@@ -100,7 +100,7 @@ impl ControllerDb {
         let query = sqlx::query(sqlx::AssertSqlSafe(query)).bind(session.0.as_slice());
         let Some(row) = query.fetch_optional(&self.readers).await? else { return Ok(None) };
         let time = |at: usize| Ok::<_, StoreError>(row.try_get::<i64, _>(at)?.unsigned_abs());
-        let (token, expires_at) = (token_of(&row)?, Timestamp::from_millis(time(7)?));
+        let (token, expires_at) = (token_of(&row)?, Timestamp::from_millis(time(8)?));
         if expires_at <= now || !token.is_good(now) {
             // It has ended whether that is written down or not.
             if let Err(error) = self.close_session(session).await {
@@ -110,7 +110,7 @@ impl ControllerDb {
         }
         self.note_use(&token, now).await;
         let used = BrowserSession { token, expires_at };
-        if after(Timestamp::from_millis(time(8)?), USE) > now {
+        if after(Timestamp::from_millis(time(9)?), USE) > now {
             return Ok(Some(used));
         }
         let extended = BrowserSession { expires_at: after(now, SESSION_LIFE), ..used.clone() };

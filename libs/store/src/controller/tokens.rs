@@ -21,7 +21,8 @@ const MEMORY: Duration = Duration::from_hours(30 * 24);
 const STALE: Duration = Duration::from_hours(30 * 24);
 
 /// The columns that [`token_of`] reads.
-pub(super) const COLUMNS: &str = "token_id, name, role, clients, access_tokens.created_at, access_tokens.expires_at, access_tokens.last_used_at";
+pub(super) const COLUMNS: &str = "token_id, name, role, clients, access_tokens.created_at, access_tokens.expires_at, access_tokens.last_used_at,
+    is_owner";
 
 /// An access token, without its secret, which is nowhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +41,8 @@ pub struct AccessToken {
     pub expires_at: Option<Timestamp>,
     /// When it let somebody in, as of a minute before.
     pub last_used_at: Option<Timestamp>,
+    /// Whether the server keeps it itself, for whoever started it.
+    pub is_owner: bool,
 }
 
 impl AccessToken {
@@ -54,6 +57,7 @@ impl AccessToken {
             created_at: Timestamp::now(),
             expires_at: None,
             last_used_at: None,
+            is_owner: false,
         }
     }
 
@@ -288,6 +292,7 @@ pub(super) fn token_of(row: &SqliteRow) -> Result<AccessToken, StoreError> {
         created_at: time(row, 4)?.unwrap_or(Timestamp::from_millis(0)),
         expires_at: time(row, 5)?,
         last_used_at: time(row, 6)?,
+        is_owner: row.try_get(7)?,
     })
 }
 
