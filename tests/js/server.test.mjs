@@ -296,7 +296,7 @@ test('a server that nobody uses ends', async () => {
   assert.equal((await late.ended(runId)).state, 'done')
 })
 
-test('a server that nobody ever uses ends, and one with a terminal or a viewer does not', async () => {
+test('a server that nobody ever uses ends, and one that somebody looks at does not', async () => {
   const [unused, used] = await Promise.all([up({ args: ['--idle-timeout=1'] }), up({ args: ['--idle-timeout=1'] })])
   const { agentId } = await addAgent(used, used.info.clientId, script('shell', 'cat'))
   const v = new Viewer(used.controller, { token: used.token, reconnection: false })
