@@ -102,7 +102,7 @@ docker-test: target/debug/longshore tests/js/node_modules
 	tests/docker/engine.sh node --test --test-timeout=400000 tests/docker/*.test.mjs
 
 python: target/debug/longshore $(VENV)/ready
-	$(VENV)/bin/python tests/python/test_conversation.py
+	$(VENV)/bin/python -m unittest discover --start-directory tests/python
 
 document: $(CONTRACT)/node_modules
 	cd $(CONTRACT) && npm test

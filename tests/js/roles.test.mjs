@@ -94,7 +94,7 @@ for (const role of ['readOnly', 'user']) {
 
     for (const [wanted, names] of Object.entries(AGENTS)) {
       for (const event of names) {
-        const answer = await v.call('forward', { event, agentId, payload: {} })
+        const answer = await v.call('forward', { event, agentId, payload: { agentId } })
         assert.equal(code(answer) === 'FORBIDDEN', !covers(role, wanted), `${event}: ${JSON.stringify(answer)}`)
       }
     }

@@ -169,10 +169,10 @@ test('what is not yours to see is not pushed to you, and nothing after you were 
     assert.equal(answer.status, 201)
   }
   await revoke(people.gone)
-  const { agentId, viewers } = await scene.room(1)
+  const { agentId, conversationId, viewers } = await scene.room(1)
 
   for (const text of ['one', 'two']) {
-    const { runId } = await viewers[0].chat(agentId, text)
+    const { runId } = await viewers[0].chat(agentId, text, { conversationId })
     await viewers[0].ended(runId)
   }
 
@@ -279,7 +279,7 @@ test('the command line makes, lists and revokes tokens, and shows the log', asyn
   const listed = JSON.parse((await run(['token', 'list', '--json'])).stdout).find((item) => item.name === 'piped')
   assert.deepEqual([listed.role, listed.clients], ['readOnly', [scene.clientId]])
   const table = await run(['token', 'list'])
-  assert.match(table.stdout, /^piped +readOnly +cl_/m)
+  assert.match(table.stdout, /^NAME +ROLE.*\n(.*\n)*piped +readOnly +cl_/)
   assert.ok(!(table.stdout + table.stderr).includes('ls_'))
 
   const revoked = await run(['token', 'revoke', 'piped'])

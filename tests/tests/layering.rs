@@ -13,11 +13,22 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("notify", &[]),
     ("runtime", &["protocol"]),
     ("store", &["protocol"]),
-    ("controller", &["protocol", "gateway", "link", "notify", "store"]),
-    ("manager", &["protocol", "gateway", "runtime", "store"]),
+    ("trace", &["protocol"]),
+    ("controller", &["protocol", "gateway", "link", "notify", "store", "trace"]),
+    ("manager", &["protocol", "gateway", "runtime", "store", "trace"]),
     (
         "longshore",
-        &["protocol", "gateway", "link", "notify", "runtime", "store", "controller", "manager"],
+        &[
+            "protocol",
+            "gateway",
+            "link",
+            "notify",
+            "runtime",
+            "store",
+            "controller",
+            "manager",
+            "trace",
+        ],
     ),
 ];
 

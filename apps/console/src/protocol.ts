@@ -756,7 +756,7 @@ export interface Conversations {
   next?: string;
 }
 
-/** Chosen by who asks, and comes back with the answer. */
+/** Chosen by who asks, or made for them: comes back with the answer, and is in every line of the logs about it. */
 export type CorrelationId = string;
 
 /** `createAgent`: from a controller only, for its REST interface. */
@@ -1069,6 +1069,8 @@ export type ErrorCode =
   | "UNSUPPORTED"
   /** As many exist as may. */
   | "LIMIT_REACHED"
+  /** Without this access token, no admin could come in any more. */
+  | "LAST_ADMIN"
   /** Another one has this name. */
   | "NAME_TAKEN"
   /** The conversation takes no more entries. */
@@ -1236,7 +1238,7 @@ export interface ForTerminal {
  * `forward`: a command of namespace `/agents` for the selected manager.
  *
  * `agentId` names the agent that it is for, which the payload then need not.
- * It is logged in to first where needed.
+ * It is logged in to first where needed. `correlationId` is what the lines about this command have in the logs.
  */
 export type Forward =
   /** Log in to an agent and follow a conversation of it */
@@ -1244,222 +1246,296 @@ export type Forward =
     event: "login";
     payload?: ForwardLogin;
     agentId?: AgentId;
+    correlationId?: CorrelationId;
+    traceparent?: string;
   }
   /** Stop following an agent */
   | {
     event: "logout";
     payload?: ForAgent;
     agentId?: AgentId;
+    correlationId?: CorrelationId;
+    traceparent?: string;
   }
   /** Say something to an agent */
   | {
     event: "chat";
     payload: Chat;
     agentId?: AgentId;
+    correlationId?: CorrelationId;
+    traceparent?: string;
   }
   /** Start a run in parallel to others */
   | {
     event: "startRun";
     payload: StartRun;
     agentId?: AgentId;
+    correlationId?: CorrelationId;
+    traceparent?: string;
   }
   /** End a run that waits or runs */
   | {
     event: "cancelRun";
     payload: CancelRun;
     agentId?: AgentId;
+    correlationId?: CorrelationId;
+    traceparent?: string;
   }
   /** Let a run that waits be the next */
   | {
     event: "promoteRun";
     payload: PromoteRun;
     agentId?: AgentId;
+    correlationId?: CorrelationId;
+    traceparent?: string;
   }
   /** Answer a question of an agent */
   | {
     event: "respondInteraction";
     payload: RespondInteraction;
     agentId?: AgentId;
+    correlationId?: CorrelationId;
+    traceparent?: string;
   }
   /** Be present in a conversation and follow it */
   | {
     event: "joinConversation";
     payload?: JoinConversation;
     agentId?: AgentId;
+    correlationId?: CorrelationId;
+    traceparent?: string;
   }
   /** Be no longer present in a conversation */
   | {
     event: "leaveConversation";
     payload: ForConversation;
     agentId?: AgentId;
+    correlationId?: CorrelationId;
+    traceparent?: string;
   }
   /** Make a conversation */
   | {
     event: "createConversation";
     payload?: CreateConversation;
     agentId?: AgentId;
+    correlationId?: CorrelationId;
+    traceparent?: string;
   }
   /** List conversations */
   | {
     event: "listConversations";
     payload?: ListConversations;
     agentId?: AgentId;
+    correlationId?: CorrelationId;
+    traceparent?: string;
   }
   /** Give a conversation another name */
   | {
     event: "renameConversation";
     payload: RenameConversation;
     agentId?: AgentId;
+    correlationId?: CorrelationId;
+    traceparent?: string;
   }
   /** Remove a conversation with all that is in it */
   | {
     event: "deleteConversation";
     payload: ForConversation;
     agentId?: AgentId;
+    correlationId?: CorrelationId;
+    traceparent?: string;
   }
   /** Search names and what was said */
   | {
     event: "searchConversations";
     payload: SearchConversations;
     agentId?: AgentId;
+    correlationId?: CorrelationId;
+    traceparent?: string;
   }
   /** Read a page of a conversation */
   | {
     event: "getHistory";
     payload?: GetHistory;
     agentId?: AgentId;
+    correlationId?: CorrelationId;
+    traceparent?: string;
   }
   /** Begin a conversation's log anew */
   | {
     event: "clearHistory";
     payload: ForConversation;
     agentId?: AgentId;
+    correlationId?: CorrelationId;
+    traceparent?: string;
   }
   /** Append messages that were said elsewhere */
   | {
     event: "insertHistory";
     payload: InsertHistory;
     agentId?: AgentId;
+    correlationId?: CorrelationId;
+    traceparent?: string;
   }
   /** Have the agent word a message better */
   | {
     event: "enhanceChat";
     payload: EnhanceChat;
     agentId?: AgentId;
+    correlationId?: CorrelationId;
+    traceparent?: string;
   }
   /** Have the agent write the text of a ticket */
   | {
     event: "generateTicketBody";
     payload: GenerateTicketBody;
     agentId?: AgentId;
+    correlationId?: CorrelationId;
+    traceparent?: string;
   }
   /** Start a shell in the agent's environment */
   | {
     event: "createTerminal";
     payload?: CreateTerminal;
     agentId?: AgentId;
+    correlationId?: CorrelationId;
+    traceparent?: string;
   }
   /** Watch a terminal */
   | {
     event: "joinTerminal";
     payload: JoinTerminal;
     agentId?: AgentId;
+    correlationId?: CorrelationId;
+    traceparent?: string;
   }
   /** Watch a terminal no more */
   | {
     event: "leaveTerminal";
     payload: ForTerminal;
     agentId?: AgentId;
+    correlationId?: CorrelationId;
+    traceparent?: string;
   }
   /** Type into a terminal that one watches */
   | {
     event: "terminalInput";
     payload: TerminalInput;
     agentId?: AgentId;
+    correlationId?: CorrelationId;
+    traceparent?: string;
   }
   /** Give a terminal that one watches another size */
   | {
     event: "resizeTerminal";
     payload: ResizeTerminal;
     agentId?: AgentId;
+    correlationId?: CorrelationId;
+    traceparent?: string;
   }
   /** End a terminal that one watches, with all that runs in it */
   | {
     event: "closeTerminal";
     payload: ForTerminal;
     agentId?: AgentId;
+    correlationId?: CorrelationId;
+    traceparent?: string;
   }
   /** List an agent's terminals */
   | {
     event: "listTerminals";
     payload?: ListTerminals;
     agentId?: AgentId;
+    correlationId?: CorrelationId;
+    traceparent?: string;
   }
   /** List a directory of the agent's workspace */
   | {
     event: "listFiles";
     payload?: ListFiles;
     agentId?: AgentId;
+    correlationId?: CorrelationId;
+    traceparent?: string;
   }
   /** Read a part of a file of the agent's workspace */
   | {
     event: "readFile";
     payload: ReadFile;
     agentId?: AgentId;
+    correlationId?: CorrelationId;
+    traceparent?: string;
   }
   /** Write a file of the agent's workspace */
   | {
     event: "writeFile";
     payload: WriteFile;
     agentId?: AgentId;
+    correlationId?: CorrelationId;
+    traceparent?: string;
   }
   /** Make a file in the agent's workspace */
   | {
     event: "createFile";
     payload: CreateFile;
     agentId?: AgentId;
+    correlationId?: CorrelationId;
+    traceparent?: string;
   }
   /** Make a directory in the agent's workspace */
   | {
     event: "createDirectory";
     payload: CreateDirectory;
     agentId?: AgentId;
+    correlationId?: CorrelationId;
+    traceparent?: string;
   }
   /** Remove a file or directory from the agent's workspace */
   | {
     event: "deleteFile";
     payload: DeleteFile;
     agentId?: AgentId;
+    correlationId?: CorrelationId;
+    traceparent?: string;
   }
   /** Move a file or directory within the agent's workspace */
   | {
     event: "moveFile";
     payload: MoveFile;
     agentId?: AgentId;
+    correlationId?: CorrelationId;
+    traceparent?: string;
   }
   /** Say that a file has changed */
   | {
     event: "fileUpdate";
     payload: FileUpdate;
     agentId?: AgentId;
+    correlationId?: CorrelationId;
+    traceparent?: string;
   }
   /** Choose what to be told about an agent, or about all */
   | {
     event: "subscribe";
     payload: Subscribe;
     agentId?: AgentId;
+    correlationId?: CorrelationId;
+    traceparent?: string;
   }
   /** List the manager's agents */
   | {
     event: "listAgents";
     payload?: ListAgents;
     agentId?: AgentId;
+    correlationId?: CorrelationId;
+    traceparent?: string;
   }
   /** Stop the manager, and start it again if asked to */
   | {
     event: "shutdown";
     payload?: Shutdown;
     agentId?: AgentId;
+    correlationId?: CorrelationId;
+    traceparent?: string;
   };
 
 /** What the forwarded command answers. */
@@ -2361,6 +2437,10 @@ export interface Origin {
    * done again and gets the same answer.
    */
   commandId?: MessageId;
+  /** By what the lines about this command are found in the logs, the controller's and the manager's. */
+  correlationId?: CorrelationId;
+  /** The trace that goes on with this command: as the header of that name. */
+  traceparent?: string;
 }
 
 /** A stream of a program. */

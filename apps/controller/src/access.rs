@@ -208,12 +208,50 @@ mod tests {
     use axum::http::HeaderValue;
 
     use super::*;
+    use crate::seats::Seats;
 
     fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
         let pair = |(name, value): &(&'static str, &str)| {
             (HeaderName::from_static(name), HeaderValue::from_str(value).unwrap())
         };
         pairs.iter().map(pair).collect()
+    }
+
+    fn caller(role: Role, clients: Clients, until: Option<Timestamp>) -> Caller {
+        let token = AccessToken { expires_at: until, ..AccessToken::new("ann", role, clients) };
+        Caller::new(token, None, Seats::default().enter(AccessKey::of("ls_ann")), None)
+    }
+
+    #[test]
+    fn a_role_is_asked_for_and_a_client_that_is_not_yours_is_none() {
+        let [mine, other] = ["mine", "other"].map(|id| ClientId::new(id).unwrap());
+        let limited = caller(Role::User, Clients::Only([mine.clone()].into()), None);
+        let admin = caller(Role::Admin, Clients::All, None);
+
+        assert!(limited.may(Role::User).is_ok() && limited.sees(&mine).is_ok());
+        assert!(matches!(limited.admin(), Err(Error::Forbidden)));
+        assert!(matches!(limited.sees(&other), Err(Error::ClientNotFound(id)) if id == other));
+        assert!(admin.admin().is_ok() && admin.sees(&other).is_ok());
+        assert_eq!((limited.only(), admin.only()), (Some(&limited.token_id), None));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_caller_ends_with_the_token_or_its_seat() {
+        let soon = Timestamp::from_millis(Timestamp::now().as_millis() + 60_000);
+        let expiring = caller(Role::User, Clients::All, Some(soon));
+        assert!(!expiring.has_ended());
+        expiring.ended().await;
+        let past = caller(Role::User, Clients::All, Some(Timestamp::from_millis(1)));
+        assert!(past.has_ended());
+
+        let seats = Seats::default();
+        let key = AccessKey::of("ls_ann");
+        let token = AccessToken::new("ann", Role::User, Clients::All);
+        let seated = Caller::new(token, None, seats.enter(key), None);
+        assert!(!seated.has_ended());
+        seats.end(key);
+        seated.ended().await;
+        assert!(seated.has_ended());
     }
 
     #[test]

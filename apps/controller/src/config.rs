@@ -27,6 +27,10 @@ pub struct Config {
     pub push_contact: String,
     /// Push to any address, by `http`, too. For tests: whoever may subscribe could reach this machine's network.
     pub push_allow_private: bool,
+    /// Whether everybody may read `/metrics`; else whoever has an access token.
+    pub metrics_public: bool,
+    /// Takes the spans of commands and requests.
+    pub tracer: trace::Tracer,
     /// The order to stop. Whoever keeps a clone can give it.
     pub stop: Stop,
 }
@@ -54,6 +58,8 @@ impl Config {
             webhook: None,
             push_contact: NOBODY.to_owned(),
             push_allow_private: false,
+            metrics_public: false,
+            tracer: trace::Tracer::default(),
             // A controller has no runs of its own that could go on.
             stop: Stop::new(Duration::ZERO),
         }
@@ -70,8 +76,9 @@ impl std::fmt::Debug for Config {
             .field("webhook", &self.webhook)
             .field("push_contact", &self.push_contact)
             .field("push_allow_private", &self.push_allow_private)
+            .field("metrics_public", &self.metrics_public)
             .field("stop", &self.stop)
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 

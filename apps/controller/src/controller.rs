@@ -162,6 +162,7 @@ impl Controller {
             connections,
             self.server.stopping.clone(),
             self.grace,
+            self.server.connections.clone(),
         );
         let watch_over = async {
             tokio::select! {

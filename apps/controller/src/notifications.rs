@@ -29,6 +29,7 @@ use self::seen::Seen;
 use self::webhook::Webhook;
 use crate::activity::Activity;
 use crate::config::Config;
+use crate::meters::Meters;
 
 /// Whom to tell, and what is on its way.
 #[derive(Debug)]
@@ -50,9 +51,11 @@ impl Notifications {
         config: &Config,
         db: ControllerDb,
         activity: broadcast::Receiver<Activity>,
+        meters: &Meters,
     ) -> anyhow::Result<Arc<Self>> {
-        let push = Arc::new(Push::new(config, db)?);
-        let webhook = config.webhook.as_ref().map(Webhook::new).transpose()?.map(Arc::new);
+        let push = Arc::new(Push::new(config, db, meters.clone())?);
+        let webhook = config.webhook.as_ref().map(|webhook| Webhook::new(webhook, meters.clone()));
+        let webhook = webhook.transpose()?.map(Arc::new);
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         let (carrier, ended) = (Arc::clone(&push), stop.clone());
         tasks.spawn(keep("browsers", move || Arc::clone(&carrier).run(ended.clone())));

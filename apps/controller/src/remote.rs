@@ -24,8 +24,10 @@ use serde_json::value::RawValue;
 use store::{ClientRecord, ControllerDb};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
+use tracing::Instrument;
 
 use crate::activity::Audience;
+use crate::correlate;
 use crate::error::Error;
 use notices::{Notice, Reach};
 use overview::Overview;
@@ -47,6 +49,8 @@ const FIRST_ATTEMPT: Duration = Duration::from_secs(5);
 pub(crate) struct Remote {
     /// Replaced when the manager moves. Behind a lock that is held to clone it.
     link: Mutex<Link>,
+    /// Counts the link.
+    links: link::Meters,
     requests: mpsc::Sender<Request>,
     watchers: Watchers,
     people: People,
@@ -102,9 +106,10 @@ impl Remote {
         client: &ClientRecord,
         db: ControllerDb,
         audience: &Arc<Audience>,
+        links: link::Meters,
     ) -> Result<Arc<Self>, Error> {
-        let (link, signals) = open_link(client)?;
-        Ok(Self::over(link, signals, client, db, audience))
+        let (link, signals) = open_link(client, &links)?;
+        Ok(Self::over(link, signals, client, db, audience, links))
     }
 
     /// The same over a link that is open.
@@ -114,6 +119,7 @@ impl Remote {
         client: &ClientRecord,
         db: ControllerDb,
         audience: &Arc<Audience>,
+        links: link::Meters,
     ) -> Arc<Self> {
         let (client, name) = (client.client_id.clone(), client.name.clone());
         let (requests, incoming) = mpsc::channel(REQUESTS);
@@ -121,6 +127,7 @@ impl Remote {
         let (reach, known) = watch::channel(Reach::Away);
         let remote = Arc::new(Self {
             link: Mutex::new(link),
+            links,
             requests,
             watchers: Watchers::new(client.clone()),
             people: People::default(),
@@ -132,14 +139,15 @@ impl Remote {
         });
         tokio::spawn(notices::run(Arc::downgrade(&remote), to_tell, known));
         let worker = Worker::new(&remote, client, db);
-        let task = tokio::spawn(worker.run(signals, incoming));
+        let lines = tracing::error_span!(parent: None, "link", tier = "controller", client = %remote.client_id());
+        let task = tokio::spawn(worker.run(signals, incoming).instrument(lines));
         *remote.task.lock().unwrap_or_else(PoisonError::into_inner) = Some(task);
         remote
     }
 
     /// Goes on at another place or with another key. Viewers keep what they follow.
     pub(crate) async fn reopen(&self, client: &ClientRecord) -> Result<(), Error> {
-        let (link, signals) = open_link(client)?;
+        let (link, signals) = open_link(client, &self.links)?;
         let before =
             std::mem::replace(&mut *self.link.lock().unwrap_or_else(PoisonError::into_inner), link);
         self.requests
@@ -239,12 +247,21 @@ impl Remote {
         event: &str,
         payload: &impl Serialize,
     ) -> Result<Box<RawValue>, CallError> {
-        self.link().call(event, &[&gateway::raw(payload)], WhenDown::Fail).await
+        let payload = gateway::raw(payload);
+        // Of a request, the manager's lines are found by the same id.
+        let origin = correlate::current().map(|context| gateway::raw(&context.origin()));
+        let arguments: Vec<&RawValue> =
+            [Some(&*payload), origin.as_deref()].into_iter().flatten().collect();
+        self.link().call(event, &arguments, WhenDown::Fail).await
     }
 }
 
-fn open_link(client: &ClientRecord) -> Result<(Link, mpsc::Receiver<Signal>), Error> {
+fn open_link(
+    client: &ClientRecord,
+    links: &link::Meters,
+) -> Result<(Link, mpsc::Receiver<Signal>), Error> {
     let auth = json!({ "token": client.api_key });
     let endpoint = Endpoint::new(&client.endpoint, Namespace::Agents.path(), auth);
-    Ok(Link::open(endpoint.map_err(|error| Error::Invalid(error.to_string()))?))
+    let endpoint = endpoint.map_err(|error| Error::Invalid(error.to_string()))?;
+    Ok(Link::open_metered(endpoint, links.clone()))
 }

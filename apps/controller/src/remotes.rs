@@ -17,13 +17,14 @@ use crate::remote::Remote;
 pub(crate) struct Remotes {
     db: ControllerDb,
     audience: Arc<Audience>,
+    links: link::Meters,
     // Short and synchronous: remotes are put in, taken out and cloned.
     remotes: Mutex<HashMap<ClientId, Arc<Remote>>>,
 }
 
 impl Remotes {
-    pub(crate) fn new(db: ControllerDb) -> Self {
-        Self { db, audience: Audience::new(), remotes: Mutex::default() }
+    pub(crate) fn new(db: ControllerDb, links: link::Meters) -> Self {
+        Self { db, audience: Audience::new(), links, remotes: Mutex::default() }
     }
 
     /// Opens a remote; one that is open goes on at the client's new place, with its viewers.
@@ -32,7 +33,7 @@ impl Remotes {
             remote.overview().changed(&client.name);
             return remote.reopen(client).await;
         }
-        let remote = Remote::open(client, self.db.clone(), &self.audience)?;
+        let remote = Remote::open(client, self.db.clone(), &self.audience, self.links.clone())?;
         let before = self.lock().insert(client.client_id.clone(), Arc::clone(&remote));
         remote.overview().created();
         self.end(before).await;
@@ -82,6 +83,12 @@ impl Remotes {
     /// Conversations of those managers in which a run is open.
     pub(crate) fn open_conversations(&self, clients: &Clients) -> usize {
         self.some(clients).iter().map(|remote| remote.overview().open_conversations()).sum()
+    }
+
+    /// Those that can be talked to, and all.
+    pub(crate) fn count(&self) -> (usize, usize) {
+        let all = self.some(&Clients::All);
+        (all.iter().filter(|remote| remote.status().connected).count(), all.len())
     }
 
     fn some(&self, clients: &Clients) -> Vec<Arc<Remote>> {

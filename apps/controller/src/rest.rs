@@ -8,6 +8,7 @@ mod conversations;
 mod push;
 mod server;
 mod session;
+mod status;
 mod tokens;
 
 use std::sync::Arc;
@@ -22,12 +23,11 @@ use axum::{Extension, Json, Router};
 use gateway::listen::peer_of;
 use protocol::spec::Preset;
 use protocol::{ClientId, ErrorCode, Role};
-use serde_json::json;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use crate::access::{self, Caller};
 use crate::audit::{Actor, Event};
-use crate::error::Error;
+use crate::correlate;
 use crate::server::Server;
 use answer::{Failure, List};
 pub(crate) use clients::check as check_client;
@@ -38,8 +38,8 @@ const CONTRACT: &str = include_str!("../../../asyncapi.yaml");
 /// Largest body of a login, in bytes: a token has 46.
 const LOGIN: usize = 4_096;
 
-/// `/health`, `/ready` and `/asyncapi.yaml` for everybody; `/api` for whoever has a token or a session, and the role that a
-/// route takes: each is in the list of its role.
+/// `/health`, `/ready` and `/asyncapi.yaml` for everybody; `/metrics` for whoever has a token or a session; `/api` for those, and the
+/// role that a route takes: each is in the list of its role.
 pub(crate) fn router(server: Arc<Server>) -> Router {
     let wants = |role| middleware::from_fn_with_state((Arc::clone(&server), role), allowed);
     let readers = readers().route_layer(wants(Role::ReadOnly));
@@ -56,13 +56,12 @@ pub(crate) fn router(server: Arc<Server>) -> Router {
         )
         // Or pages of the console would be found there.
         .fallback(async || StatusCode::NOT_FOUND)
-        .layer(middleware::map_response(answer::as_json));
+        .layer(middleware::map_response(answer::as_json))
+        .layer(middleware::from_fn_with_state(Arc::clone(&server), correlate::layer));
     Router::new()
-        .route(
-            "/health",
-            get(async || Json(json!({ "ok": true, "tasks": gateway::server::tasks() }))),
-        )
-        .route("/ready", get(ready))
+        .route("/health", get(status::health))
+        .route("/ready", get(status::ready))
+        .route("/metrics", get(status::metrics))
         .route("/asyncapi.yaml", get(contract))
         .nest("/api", api)
         .with_state(server)
@@ -112,7 +111,13 @@ pub(crate) fn cors(server: Arc<Server>) -> CorsLayer {
     CorsLayer::new()
         .allow_origin(allowed)
         .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
-        .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE])
+        .allow_headers([
+            header::AUTHORIZATION,
+            header::CONTENT_TYPE,
+            correlate::CORRELATION,
+            correlate::TRACEPARENT,
+        ])
+        .expose_headers([correlate::CORRELATION])
 }
 
 /// Who calls, and whether they may see the client that is called for.
@@ -154,12 +159,6 @@ async fn allowed(
 /// What is called, without its query.
 fn called(request: &Request) -> String {
     format!("{} /api{}", request.method(), request.uri().path())
-}
-
-/// Ready means that the registry can be read. Managers may be away; each client says so.
-async fn ready(State(server): State<Arc<Server>>) -> Result<Response, Failure> {
-    server.db.ready().await.map_err(Error::from)?;
-    Ok(Json(json!({ "ok": true })).into_response())
 }
 
 /// What a form for a new agent offers.

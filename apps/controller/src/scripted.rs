@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::{sink, stream};
 use gateway::sink::{Refusal, Sink};
-use gateway::{Envelope, NoHistory, Outbox, outbox};
+use gateway::{Envelope, Meters, NoHistory, Outbox, outbox};
 use link::transport::{BoxFuture, Dial, Incoming, Outgoing};
 use link::{Endpoint, Link};
 use protocol::agents::{AgentInfo, LoggedIn, LoginSuccess};
@@ -79,7 +79,7 @@ impl Scripted {
         let (dial, mut dials) = mpsc::channel(8);
         let audience = Audience::new();
         let (link, signals) = Link::open_over(Dialled(dial), endpoint);
-        let remote = Remote::over(link, signals, &client, db, &audience);
+        let remote = Remote::over(link, signals, &client, db, &audience, link::Meters::default());
         let peer = let_in(&mut dials, &there_are(&[], true)).await;
         timeout(PATIENCE, remote.tried()).await.unwrap();
         Self { remote, audience, dials, peer, _dir: dir }
@@ -181,7 +181,8 @@ struct Shown(mpsc::UnboundedSender<(String, Value)>);
 /// A viewer's outbox, which shows all at once.
 pub(crate) fn screen() -> (Outbox, Screen) {
     let (shown, screen) = mpsc::unbounded_channel();
-    let (outbox, _) = outbox::spawn(Shown(shown), Envelope::Direct, Arc::new(NoHistory));
+    let (outbox, _) =
+        outbox::spawn(Shown(shown), Envelope::Direct, Arc::new(NoHistory), Meters::default());
     (outbox, Screen(screen))
 }
 

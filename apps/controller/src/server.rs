@@ -1,17 +1,21 @@
 //! What a controller has, and namespace `/clients`: who may connect.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, RwLock};
 
 use anyhow::Context;
-use gateway::{BoxFuture, Connection, Envelope, Handshake, Notices, Service, Stop};
+use gateway::{BoxFuture, Connection, Envelope, Handshake, Notices, Service, Stop, metrics};
+use prometheus_client::registry::Registry;
 use protocol::{Timestamp, ViewerId, WireError};
 use store::ControllerDb;
 use tokio_util::sync::CancellationToken;
+use trace::Tracer;
 
 use crate::access::Caller;
 use crate::audience::{Attending, Audience};
 use crate::audit::{Actor, Audit, Event};
 use crate::config::Config;
+use crate::meters::Meters;
 use crate::notifications::Notifications;
 use crate::remotes::Remotes;
 use crate::seats::Seats;
@@ -36,6 +40,14 @@ pub(crate) struct Server {
     pub(crate) notices: Notices,
     /// What follows from it: connections end.
     pub(crate) stopping: CancellationToken,
+    pub(crate) connections: gateway::Meters,
+    pub(crate) meters: Meters,
+    pub(crate) tracer: Tracer,
+    /// What of it is told at `/metrics`, and whether everybody may read that.
+    pub(crate) registry: Registry,
+    pub(crate) metrics_public: bool,
+    /// Where its database is.
+    pub(crate) data_dir: PathBuf,
 }
 
 impl Server {
@@ -44,9 +56,17 @@ impl Server {
     /// # Errors
     /// The notifications cannot be set up as configured.
     pub(crate) fn new(config: &Config, db: ControllerDb) -> anyhow::Result<Self> {
-        let remotes = Remotes::new(db.clone());
+        let (connections, meters, links) =
+            (gateway::Meters::default(), Meters::default(), link::Meters::default());
+        let registry = metrics::registry("controller", env!("CARGO_PKG_VERSION"), |registry| {
+            connections.register(registry);
+            meters.register(registry);
+            links.register(registry);
+            config.tracer.meters().register(registry);
+        });
+        let remotes = Remotes::new(db.clone(), links);
         // Before any remote is open, so that nothing is missed.
-        let notifications = Notifications::start(config, db.clone(), remotes.activity())
+        let notifications = Notifications::start(config, db.clone(), remotes.activity(), &meters)
             .context("set up notifications")?;
         Ok(Self {
             audit: Audit::start(db.clone()),
@@ -61,6 +81,12 @@ impl Server {
             stop: config.stop.clone(),
             notices: Notices::default(),
             stopping: CancellationToken::new(),
+            connections,
+            meters,
+            tracer: config.tracer.clone(),
+            registry,
+            metrics_public: config.metrics_public,
+            data_dir: config.data_dir.clone(),
         })
     }
 }
@@ -96,6 +122,10 @@ impl Service for Server {
             let _attending = self.audience.enter(&viewer, &caller.token_id);
             Ok(Identity { caller, viewer, _attending })
         })
+    }
+
+    fn meters(&self) -> gateway::Meters {
+        self.connections.clone()
     }
 
     fn serve(self: Arc<Self>, connection: Connection<Identity>) -> BoxFuture<()> {

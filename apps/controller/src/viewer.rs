@@ -2,6 +2,7 @@
 
 mod forward;
 mod membership;
+mod sending;
 mod topics;
 mod watch;
 
@@ -21,6 +22,8 @@ use protocol::{Ack, AgentId, ConnectionId, ConversationId, ErrorCode, Timestamp,
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 use tokio::task::JoinSet;
+use trace::Span;
+use tracing::Instrument;
 
 use crate::audit::{Actor, Event};
 use crate::error::Error;
@@ -68,6 +71,8 @@ pub(crate) struct Viewer {
     told: Option<Placed>,
     /// What it is told besides. Dropped, it is told no more.
     topics: JoinSet<()>,
+    /// Of the command that is being worked off, until the manager has it.
+    spans: Option<Span>,
 }
 
 impl Viewer {
@@ -96,8 +101,11 @@ impl Viewer {
             under_way,
             told: None,
             topics: JoinSet::new(),
+            spans: None,
         };
         let caller = viewer.identity.caller.clone();
+        let conn = viewer.connection.clone();
+        tracing::debug!(%conn, viewer = %viewer.identity.viewer, user = caller.user, "connected");
         viewer.server.audit.note(viewer.actor(), &Event::Connect);
         // Whatever a command waits for: nothing of it is done after the end.
         let has_ended = tokio::select! {
@@ -113,6 +121,7 @@ impl Viewer {
             outbox.event(ERROR, &WireError::new(ErrorCode::Unauthorized, why));
             outbox.end();
         }
+        tracing::debug!(%conn, "disconnected");
     }
 
     async fn run(&mut self, commands: &mut Commands) {
@@ -144,11 +153,33 @@ impl Viewer {
         }
         match command.name.as_str() {
             SET_CLIENT => self.set_client(command),
-            FORWARD => self.forward(command).await,
+            FORWARD => {
+                let lines = self.lines();
+                self.forward(command).instrument(lines).await;
+                // Of one that the manager was not asked.
+                self.spans = None;
+            }
             SUBSCRIBE => self.choose(command),
             SHUTDOWN => self.shut_down(command),
             _ => command.reply.err(Error::UnknownCommand.into()),
         }
+    }
+
+    /// What the lines about a command have.
+    fn lines(&self) -> tracing::Span {
+        let client =
+            self.selected.as_ref().map(|(watching, _)| watching.remote.client_id().as_str());
+        tracing::error_span!(
+            parent: None,
+            "command",
+            tier = "controller",
+            conn = %self.connection,
+            viewer = %self.identity.viewer,
+            client,
+            command = tracing::field::Empty,
+            correlation = tracing::field::Empty,
+            trace = tracing::field::Empty,
+        )
     }
 
     /// Stops the controller, and what is in its process. What follows is the server's affair.

@@ -28,24 +28,38 @@ struct Page {
 /// What the controller answers, or that it cannot be reached.
 pub fn execute(wanted: &Audit, directories: &Directories) -> anyhow::Result<()> {
     let api = Api::new(Controller::find(&wanted.target, directories)?);
-    let mut out = io::stdout().lock();
-    let mut last = 0;
-    for entry in newest(&api, wanted.limit)? {
-        last = id(&entry);
-        show(&mut out, &entry, wanted.json)?;
+    match tell(&api, wanted) {
+        // Nobody reads any more, as with `| head`: there is nobody to go on for.
+        Err(error) if is_unread(&error) => Ok(()),
+        told => told,
     }
+}
+
+fn tell(api: &Api, wanted: &Audit) -> anyhow::Result<()> {
+    let mut seen = show(&newest(api, wanted.limit)?, wanted.json)?.unwrap_or(0);
     while wanted.follow {
-        let page: Page = api.get(&format!("/api/audit?limit={PAGE}&after={last}"))?;
-        if page.items.is_empty() {
-            out.flush()?;
-            std::thread::sleep(ASK);
-        }
-        for entry in page.items {
-            last = id(&entry);
-            show(&mut out, &entry, wanted.json)?;
+        let page: Page = api.get(&format!("/api/audit?limit={PAGE}&after={seen}"))?;
+        match show(&page.items, wanted.json)? {
+            Some(last) => seen = last,
+            None => std::thread::sleep(ASK),
         }
     }
     Ok(())
+}
+
+/// Shows entries; gives the id of the last one.
+fn show(entries: &[Value], json: bool) -> io::Result<Option<u64>> {
+    let mut out = io::stdout().lock();
+    for entry in entries {
+        writeln!(out, "{}", if json { entry.to_string() } else { line(entry) })?;
+    }
+    out.flush()?;
+    Ok(entries.last().and_then(|last| last["id"].as_u64()))
+}
+
+fn is_unread(error: &anyhow::Error) -> bool {
+    let cause = error.downcast_ref::<io::Error>();
+    cause.is_some_and(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
 }
 
 /// So many, page by page.
@@ -65,17 +79,9 @@ fn newest(api: &Api, limit: usize) -> anyhow::Result<Vec<Value>> {
     Ok(entries)
 }
 
-fn id(entry: &Value) -> u64 {
-    entry["id"].as_u64().unwrap_or_default()
-}
-
-fn show(out: &mut impl Write, entry: &Value, json: bool) -> io::Result<()> {
-    if json {
-        return writeln!(out, "{entry}");
-    }
+fn line(entry: &Value) -> String {
     let text = |name: &str| entry[name].as_str().unwrap_or("-");
-    writeln!(
-        out,
+    let line = format!(
         "{}  {:<12} {:<15} {:<18} {:<12} {}",
         text("time"),
         text("user"),
@@ -83,7 +89,8 @@ fn show(out: &mut impl Write, entry: &Value, json: bool) -> io::Result<()> {
         text("action"),
         text("outcome"),
         entry["target"].as_str().unwrap_or_default(),
-    )
+    );
+    line.trim_end().to_owned()
 }
 
 #[cfg(test)]
@@ -96,15 +103,8 @@ mod tests {
     fn an_entry_is_a_line() {
         let entry =
             json!({ "id": 7, "time": "t", "user": "ann", "action": "connect", "outcome": "ok" });
-        let line = |json| {
-            let mut out = Vec::new();
-            show(&mut out, &entry, json).unwrap();
-            String::from_utf8(out).unwrap()
-        };
-
-        let words: Vec<_> = line(false).split_whitespace().map(ToOwned::to_owned).collect();
+        let line = line(&entry);
+        let words: Vec<_> = line.split_whitespace().collect();
         assert_eq!(words, ["t", "ann", "-", "connect", "ok"]);
-        assert_eq!(serde_json::from_str::<Value>(&line(true)).unwrap(), entry);
-        assert_eq!(id(&entry), 7);
     }
 }

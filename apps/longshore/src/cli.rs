@@ -5,6 +5,7 @@ mod agents;
 mod backup;
 mod clients;
 mod doctor;
+pub mod logging;
 mod manual;
 mod server;
 
@@ -141,6 +142,9 @@ pub struct Server {
         conflicts_with = "secret_key"
     )]
     pub secret_key_file: Option<PathBuf>,
+    /// What it tells of itself.
+    #[command(flatten)]
+    pub telling: logging::Telling,
 }
 
 /// Agents that exist from the start.

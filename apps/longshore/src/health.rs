@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail};
+use serde::Deserialize;
 
 /// Longest wait for an answer, which takes one read of a database.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -21,12 +22,44 @@ pub fn execute(url: Option<&str>) -> anyhow::Result<()> {
     }
 }
 
+/// Prints what is not as it could be; what keeps the server from serving is the error.
 fn ready(url: &str) -> anyhow::Result<()> {
     let config =
         ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(TIMEOUT));
     let agent: ureq::Agent = config.build().into();
     let place = format!("{}/ready", url.trim_end_matches('/'));
-    let answer = agent.get(&place).call().with_context(|| format!("ask {place}"))?;
-    ensure!(answer.status().is_success(), "{place} says {}", answer.status());
-    Ok(())
+    let mut answer = agent.get(&place).call().with_context(|| format!("ask {place}"))?;
+    let status = answer.status();
+    // Another server than ours may be there, and say what it likes.
+    let told: Told = answer.body_mut().read_json().unwrap_or_default();
+    let problems: Vec<String> = told.checks.iter().filter_map(Check::problem).collect();
+    if status.is_success() {
+        problems.iter().for_each(|problem| println!("{problem}"));
+        return Ok(());
+    }
+    let reasons =
+        if problems.is_empty() { String::new() } else { format!(": {}", problems.join("; ")) };
+    bail!("{place} says {status}{reasons}")
+}
+
+/// What `/ready` answers.
+#[derive(Debug, Default, Deserialize)]
+struct Told {
+    #[serde(default)]
+    checks: Vec<Check>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Check {
+    name: String,
+    ok: bool,
+    #[serde(default)]
+    reason: Option<String>,
+}
+
+impl Check {
+    fn problem(&self) -> Option<String> {
+        let reason = self.reason.as_deref().unwrap_or("not well");
+        (!self.ok).then(|| format!("{}: {reason}", self.name))
+    }
 }

@@ -26,7 +26,9 @@ pub mod hint;
 pub mod idle;
 pub mod life;
 pub mod log_file;
+mod logs;
 pub mod manual;
+pub mod otlp;
 mod out;
 pub mod presets;
 pub mod process;
@@ -47,7 +49,9 @@ pub mod tokens;
 pub mod up;
 
 use cli::Command;
+use cli::logging::LogFormat;
 use log_file::LogFile;
+use logs::Lines;
 use settings::{Invocation, Refused};
 
 /// Exit status for a wrong command line or configuration, as by convention.
@@ -108,15 +112,15 @@ fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<
 fn log(cli: &cli::Cli) -> anyhow::Result<()> {
     let (filter, handle) = tracing_subscriber::reload::Layer::new(log_filter(cli)?);
     reload::keep_filter(move |filter| Ok(handle.reload(filter)?));
-    let subscriber = tracing_subscriber::registry().with(filter);
-    let layer = tracing_subscriber::fmt::layer();
-    match log_file(cli) {
-        Some((path, is_stderr)) => {
-            let writer = LogFile::open(path, is_stderr)?;
-            subscriber.with(layer.with_ansi(false).with_writer(writer)).init();
-        }
-        None => subscriber.with(layer.with_writer(std::io::stderr)).init(),
-    }
+    let file = log_file(cli).map(|(path, is_stderr)| LogFile::open(path, is_stderr)).transpose()?;
+    let (format, tier) = match &cli.command {
+        Command::Up(up) => (up.server.telling.log_format, None),
+        Command::Controller(args) => (args.server.telling.log_format, Some("controller")),
+        Command::Manager(args) => (args.server.telling.log_format, Some("manager")),
+        // What is run by people tells people, wherever they have it written to.
+        _ => (LogFormat::Text, None),
+    };
+    tracing_subscriber::registry().with(filter).with(Lines::new(format, tier, file)).init();
     Ok(())
 }
 

@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anyhow::Context;
-use tracing_subscriber::fmt::MakeWriter;
 
 /// Bytes after which another file is begun.
 const MOST: u64 = 10 << 20;
@@ -119,14 +118,6 @@ impl Write for &LogFile {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
-    }
-}
-
-impl<'a> MakeWriter<'a> for LogFile {
-    type Writer = &'a Self;
-
-    fn make_writer(&'a self) -> Self::Writer {
-        self
     }
 }
 

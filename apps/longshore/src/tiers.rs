@@ -16,6 +16,7 @@ use crate::cli;
 use crate::directories::Directories;
 use crate::idle::Use;
 use crate::life::{Life, Next};
+use crate::otlp;
 use crate::reload::Parts;
 use crate::run_file::{self, Kind, RunFile};
 use crate::secret::Secret;
@@ -57,7 +58,10 @@ pub async fn controller(
     // It has no runs of its own that could go on.
     let mut life = Life::begin(&args.server.life, stop::server(Duration::ZERO)?)?;
     directories.create()?;
+    // Dropped last: it waits for the spans of what is ending.
+    let (tracer, _exporter) = otlp::begin(args.server.telling.otlp_endpoint.as_ref())?;
     let mut config = controller_config(&args.server, &args.notify, &args.pages, &directories)?;
+    config.tracer = tracer;
     config.stop = life.stop().clone();
     let opened = Controller::open(config).await;
     let controller = opened.map_err(|error| run_file::occupied(error, &directories))?;
@@ -136,6 +140,9 @@ pub async fn manager(
     directories.create()?;
     let mut config = manager_config(&args.server, &args.times, &args.containers, &directories)?;
     config.api_key = Secret::either(args.api_key.as_ref(), args.api_key_file.as_deref())?;
+    // Dropped last: it waits for the spans of what is ending.
+    let (tracer, _exporter) = otlp::begin(args.server.telling.otlp_endpoint.as_ref())?;
+    config.tracer = tracer;
     let is_given = config.api_key.is_some();
     config.stop = life.stop().clone();
     let opened = Manager::open(config).await;
@@ -193,6 +200,7 @@ pub(crate) fn controller_config(
         config.push_contact.clone_from(contact);
     }
     config.push_allow_private = notify.push_allow_private;
+    config.metrics_public = server.telling.metrics_public;
     Ok(config)
 }
 
@@ -230,6 +238,7 @@ pub(crate) fn manager_config(
     config.engine = ours.filter(|address| !address.is_empty());
     config.mounts.clone_from(&containers.mounts);
     config.host_network = containers.host_network;
+    config.metrics_public = server.telling.metrics_public;
     Ok(config)
 }
 

@@ -8,6 +8,7 @@ use serde_json::json;
 use crate::api::{Api, Controller};
 use crate::cli::{Target, Token, TokenCreate};
 use crate::directories::Directories;
+use crate::{out, table};
 
 /// A token, as the list shows it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -47,18 +48,17 @@ pub fn execute(command: Token, directories: &Directories) -> anyhow::Result<()> 
         Token::List { json, target } => {
             let tokens: Vec<TokenInfo> = api(&target)?.list("/api/tokens")?;
             if json {
-                println!("{}", serde_json::to_string(&tokens)?);
-            } else {
-                tokens.iter().for_each(show);
+                return out::json(&tokens);
             }
+            show(&tokens);
             Ok(())
         }
-        Token::Revoke { token, json, target } => {
+        Token::Revoke { which, json, target } => {
             let api = api(&target)?;
-            let token = choose(api.list("/api/tokens")?, &token)?;
+            let token = choose(api.list("/api/tokens")?, &which)?;
             api.delete(&format!("/api/tokens/{}", token.token_id))?;
             if json {
-                println!("{}", serde_json::to_string(&token)?);
+                out::json(&token)?;
             }
             if token.owner {
                 eprintln!("the next start of the controller makes its owner a new one");
@@ -79,10 +79,9 @@ fn create(api: &Api, wanted: &TokenCreate) -> anyhow::Result<()> {
     });
     let created: Created = api.post("/api/tokens", &body)?;
     if wanted.json {
-        println!("{}", serde_json::to_string(&created)?);
-        return Ok(());
+        return out::json(&created);
     }
-    println!("{}", created.token);
+    out::line(&created.token);
     let TokenInfo { name, role, token_id, expires_at, .. } = &created.info;
     let end =
         expires_at.map_or_else(|| "until it is revoked".to_owned(), |end| format!("until {end}"));
@@ -112,21 +111,25 @@ fn choose(tokens: Vec<TokenInfo>, wanted: &str) -> anyhow::Result<TokenInfo> {
     Ok(token)
 }
 
-fn show(token: &TokenInfo) {
+fn show(tokens: &[TokenInfo]) {
+    let rows: Vec<_> = tokens.iter().map(row).collect();
+    table::print(["NAME", "ROLE", "CLIENTS", "ENDS", "USED", "ID"], &rows);
+}
+
+fn row(token: &TokenInfo) -> [String; 6] {
     let clients = match &token.clients {
-        Clients::All => "all clients".to_owned(),
+        Clients::All => "all".to_owned(),
         Clients::Only(some) => some.iter().map(ToString::to_string).collect::<Vec<_>>().join(","),
     };
     let end = match token.expires_at {
-        Some(end) if token.expired => format!("expired {end}"),
-        Some(end) => format!("until {end}"),
-        None => "no end".to_owned(),
+        Some(end) if token.expired => format!("{end} (expired)"),
+        Some(end) => end.to_string(),
+        None => "never".to_owned(),
     };
-    let used =
-        token.last_used_at.map_or_else(|| "never used".to_owned(), |at| format!("used {at}"));
-    let owner = if token.owner { "  (of the server)" } else { "" };
-    let TokenInfo { name, role, token_id, .. } = token;
-    println!("{name:<20} {role:<9} {clients:<12} {end:<30} {used}  {token_id}{owner}");
+    let used = token.last_used_at.map_or_else(|| "never".to_owned(), |at| at.to_string());
+    let owner = if token.owner { " (of the server)" } else { "" };
+    let id = format!("{}{owner}", token.token_id);
+    [token.name.clone(), token.role.to_string(), clients, end, used, id]
 }
 
 #[cfg(test)]

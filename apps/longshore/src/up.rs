@@ -12,12 +12,15 @@ use protocol::spec::AgentSpec;
 use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use trace::Tracer;
+use tracing::Instrument;
 
 use crate::api::{self, Api};
 use crate::cli;
 use crate::directories::Directories;
 use crate::idle::Use;
 use crate::life::{Life, Next};
+use crate::otlp::{self, Exporter};
 use crate::presets;
 use crate::reload::Parts;
 use crate::run_file::{self, Kind, RunFile};
@@ -75,6 +78,8 @@ pub struct Both {
     controller: (Controller, TcpListener),
     manager: (Manager, TcpListener),
     stop: Stop,
+    /// Last: it waits for the spans of what is ending.
+    exporter: Exporter,
 }
 
 /// `longshore up`
@@ -152,7 +157,8 @@ impl Both {
         life: &mut Life,
     ) -> anyhow::Result<Self> {
         directories.create()?;
-        let (manager, controller) = Self::databases(args, directories, life.stop())
+        let (tracer, exporter) = otlp::begin(args.server.telling.otlp_endpoint.as_ref())?;
+        let (manager, controller) = Self::databases(args, directories, life.stop(), &tracer)
             .await
             .map_err(|error| run_file::occupied(error, directories))?;
         let (controller_listener, url) =
@@ -186,6 +192,7 @@ impl Both {
             controller: (controller, controller_listener),
             manager: (manager, manager_listener),
             stop: life.stop().clone(),
+            exporter,
         })
     }
 
@@ -204,14 +211,19 @@ impl Both {
         args: &cli::Up,
         directories: &Directories,
         stop: &Stop,
+        tracer: &Tracer,
     ) -> anyhow::Result<(Manager, Controller)> {
         let (server, times) = (&args.server, &args.times);
         let mut config = tiers::manager_config(server, times, &args.containers, directories)?;
         config.stop = stop.clone();
-        let manager = Manager::open(config).await?;
+        config.tracer = tracer.clone();
+        let of_manager = tracing::error_span!("start", tier = "manager");
+        let manager = Manager::open(config).instrument(of_manager).await?;
         let mut config = tiers::controller_config(server, &args.notify, &args.pages, directories)?;
         config.stop = stop.clone();
-        Ok((manager, Controller::open(config).await?))
+        config.tracer = tracer.clone();
+        let of_controller = tracing::error_span!("start", tier = "controller");
+        Ok((manager, Controller::open(config).instrument(of_controller).await?))
     }
 
     /// Shows whether it is in use: by viewers, or by what still runs. The manager's one link is its own controller's.
@@ -237,7 +249,8 @@ impl Both {
         let (manager, listener) = self.manager;
         let managing = async {
             let _last = manager_ended.clone().drop_guard();
-            let result = manager.serve(listener).await;
+            let of_manager = tracing::error_span!("serve", tier = "manager");
+            let result = manager.serve(listener).instrument(of_manager).await;
             end();
             result
         };
@@ -254,11 +267,14 @@ impl Both {
             tokio::time::timeout(LAST_WORDS, unread).await.ok();
         };
         let controlling = async {
-            let result = controller.serve(listener, last).await;
+            let of_controller = tracing::error_span!("serve", tier = "controller");
+            let serving = controller.serve(listener, last);
+            let result = serving.instrument(of_controller).await;
             end();
             result
         };
         let (managed, controlled) = tokio::join!(managing, controlling);
+        drop(self.exporter);
         managed.and(controlled)
     }
 }

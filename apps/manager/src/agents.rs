@@ -31,6 +31,7 @@ use crate::error::Error;
 use crate::filters::Filters;
 use crate::pace::Rate;
 use crate::passwords::{self, Passwords};
+use crate::progress::Watch;
 use crate::terminals::Terminals;
 
 /// The agents: in the store, and running.
@@ -55,6 +56,7 @@ pub(crate) struct Agents {
     files: Arc<Semaphore>,
     /// Seals the values of agents' environments.
     key: SecretKey,
+    watch: Watch,
     expired: mpsc::UnboundedSender<(AgentId, ConversationId)>,
     /// The server goes down: nothing new is begun.
     stopping: CancellationToken,
@@ -87,6 +89,7 @@ impl Agents {
         directory: PathBuf,
         containers: Containers,
         key: SecretKey,
+        watch: Watch,
         config: &Config,
     ) -> Result<Arc<Self>, StoreError> {
         let interrupted = close_open_runs(&db).await?;
@@ -112,6 +115,7 @@ impl Agents {
             activity: Arc::default(),
             files: Arc::new(Semaphore::new(FILES)),
             key,
+            watch,
             expired,
             stopping: CancellationToken::new(),
             cut: CancellationToken::new(),
@@ -196,6 +200,11 @@ impl Agents {
     /// What bounds how much is done with files at once.
     pub(crate) fn files(&self) -> &Arc<Semaphore> {
         &self.files
+    }
+
+    /// Where runs are counted and traced.
+    pub(crate) fn watch(&self) -> &Watch {
+        &self.watch
     }
 
     pub(crate) fn run_timeout(&self) -> Duration {
@@ -461,6 +470,7 @@ impl Agents {
             activity: self.activity.clone(),
             interactions: self.interactions.clone(),
             expired: self.expired.clone(),
+            watch: self.watch.clone(),
             run_timeout: self.times.run_timeout,
             viewer_grace: self.times.viewer_grace,
         };

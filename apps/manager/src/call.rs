@@ -5,11 +5,12 @@ use std::sync::Arc;
 use gateway::Command;
 use protocol::agents::{Origin, RoutingHead};
 use protocol::catalogue::{self, Namespace};
-use protocol::{Ack, AgentId, MessageId, WireError};
+use protocol::{Ack, AgentId, ConnectionId, CorrelationId, MessageId, ViewerId, WireError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use tokio::sync::OwnedSemaphorePermit;
+use trace::{Kind, Span};
 
 use crate::conversation::Answer;
 use crate::error::Error;
@@ -25,6 +26,8 @@ pub(crate) struct Call {
     is_direct: bool,
     /// Where the answer is remembered, for when the command comes again.
     memory: Option<Remembered>,
+    /// From here to the answer.
+    span: Span,
     /// One of the commands that a connection may have under way.
     _place: OwnedSemaphorePermit,
 }
@@ -61,10 +64,21 @@ impl Call {
             Ok(origin) => {
                 let origin = origin.flatten();
                 let is_direct = origin.is_none();
-                let origin = origin.unwrap_or_default();
+                let mut origin = origin.unwrap_or_default();
+                let span = begin(&command, &origin, server);
+                // What the command begins is below it.
+                origin.traceparent = span.context();
+                command.reply.correlate(origin.correlation_id.clone());
                 let id = origin.command_id.clone().filter(|_| memory::keeps(&command.name));
                 let Some(id) = id else {
-                    return Some(Self { command, origin, is_direct, memory: None, _place: place });
+                    return Some(Self {
+                        command,
+                        origin,
+                        is_direct,
+                        memory: None,
+                        span,
+                        _place: place,
+                    });
                 };
                 command.reply = match server.memory.begin(&id, command.reply) {
                     Known::New(reply) => reply,
@@ -75,13 +89,25 @@ impl Call {
                     }
                 };
                 let memory = Some(Remembered { server: server.clone(), id });
-                Some(Self { command, origin, is_direct, memory, _place: place })
+                Some(Self { command, origin, is_direct, memory, span, _place: place })
             }
             Err(cause) => {
                 command.reply.err(Error::InvalidPayload(format!("origin: {cause}")).into());
                 None
             }
         }
+    }
+
+    /// What the lines about it have.
+    pub(crate) fn lines(&self) -> tracing::Span {
+        let origin = &self.origin;
+        tracing::error_span!(
+            "command",
+            command = catalogue::label(&self.command.name),
+            correlation = origin.correlation_id.as_ref().map(CorrelationId::as_str),
+            viewer = origin.viewer_id.as_ref().map(ViewerId::as_str),
+            conn = origin.connection_id.as_ref().map(ConnectionId::as_str),
+        )
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -134,8 +160,10 @@ impl Call {
     }
 
     /// Answers. An error goes out as event `error` when no acknowledgement was asked for.
-    pub(crate) fn give<T: Serialize>(self, result: Result<T, Error>) {
-        let result = result.map_err(WireError::from);
+    pub(crate) fn give<T: Serialize>(mut self, result: Result<T, Error>) {
+        let correlation = self.origin.correlation_id.take();
+        let wire = |error| WireError::from(error).correlated(correlation.as_ref());
+        let result = result.map_err(wire).inspect_err(|error| self.span.fail(error.code.name()));
         match self.memory {
             None => self.command.reply.result(result),
             Some(remembered) => {
@@ -162,4 +190,14 @@ impl Call {
     pub(crate) fn answer<T: Serialize + 'static>(self) -> Answer<T> {
         Answer::new(move |result| self.give(result))
     }
+}
+
+fn begin(command: &Command, origin: &Origin, server: &Server) -> Span {
+    let name = catalogue::label(&command.name);
+    let mut span = server.watch.tracer.begin(name, Kind::Server, origin.traceparent);
+    span.set("longshore.tier", "manager");
+    if let Some(correlation) = &origin.correlation_id {
+        span.set("longshore.correlation", correlation.as_str());
+    }
+    span
 }

@@ -35,6 +35,10 @@ pub struct Config {
     pub viewer_grace: Duration,
     /// How long a conversation that nobody uses stays in memory. 0: for ever.
     pub idle_eviction: Duration,
+    /// Whether everybody may read `/metrics`; else whoever has the API key.
+    pub metrics_public: bool,
+    /// Takes the spans of commands and runs.
+    pub tracer: trace::Tracer,
     /// The order to stop, which has how long open runs may go on then. Whoever keeps a clone can give it.
     pub stop: Stop,
 }
@@ -59,6 +63,8 @@ impl Config {
             run_timeout: Duration::from_secs(60 * 60),
             viewer_grace: Duration::from_secs(30),
             idle_eviction: Duration::from_secs(300),
+            metrics_public: false,
+            tracer: trace::Tracer::default(),
             stop: Stop::new(DRAIN),
         }
     }
@@ -79,8 +85,9 @@ impl std::fmt::Debug for Config {
             .field("run_timeout", &self.run_timeout)
             .field("viewer_grace", &self.viewer_grace)
             .field("idle_eviction", &self.idle_eviction)
+            .field("metrics_public", &self.metrics_public)
             .field("stop", &self.stop)
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 

@@ -13,6 +13,7 @@ use protocol::{AgentId, ConnectionId, ConversationId};
 use serde::Serialize;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
+use tracing::Instrument;
 
 use crate::activity::Subscription;
 use crate::agent::Agent;
@@ -101,7 +102,10 @@ impl Connection {
             Err(_) => self.held_back.keys().next().cloned(),
         };
         match waits_for.and_then(|agent| self.held_back.get_mut(&agent)) {
-            None => commands::run(self, call),
+            None => call.lines().in_scope(|| {
+                tracing::debug!("command");
+                commands::run(self, call);
+            }),
             Some(calls) if calls.len() < MAX_HELD_BACK => calls.push_back(call),
             Some(_) => call.refuse(Error::Busy),
         }
@@ -215,7 +219,7 @@ impl Connection {
 
     /// Does something beside this task.
     pub(crate) fn spawn(&mut self, job: impl Future<Output = ()> + Send + 'static) {
-        self.jobs.spawn(job);
+        self.jobs.spawn(job.in_current_span());
     }
 
     /// Checks a login beside this task, and holds back what comes for that agent meanwhile.
@@ -225,7 +229,7 @@ impl Connection {
         check: impl Future<Output = Checked> + Send + 'static,
     ) {
         self.held_back.entry(agent).or_default();
-        self.checks.spawn(check);
+        self.checks.spawn(check.in_current_span());
     }
 
     /// Whose connection a command comes from: this one, and behind a controller's the viewer's.

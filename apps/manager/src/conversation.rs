@@ -6,6 +6,7 @@ mod card;
 mod edits;
 mod entries;
 mod people;
+mod progress;
 mod publisher;
 mod recall;
 mod request;
@@ -25,6 +26,7 @@ use store::{ManagerDb, OpenInteraction};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::task::TaskTracker;
+use tracing::Instrument;
 
 use attendance::Attendance;
 pub(crate) use attendance::Key;
@@ -44,6 +46,7 @@ use crate::claims::{Claim, Claims};
 use crate::error::Error;
 use crate::filters::Filters;
 use crate::isolated::Isolated;
+use crate::progress::Watch;
 
 /// Requests that may wait for the conversation. Full: the request is refused with `RATE_LIMITED`, so that
 /// one conversation whose disk is slow does not hold up the others on the same connection.
@@ -82,6 +85,8 @@ pub(crate) struct Setting {
     pub(crate) interactions: InteractionClaims,
     /// Takes conversations that are to be deleted: those that end with who made them.
     pub(crate) expired: mpsc::UnboundedSender<(AgentId, ConversationId)>,
+    /// Where runs are counted and traced.
+    pub(crate) watch: Watch,
     pub(crate) run_timeout: Duration,
     pub(crate) viewer_grace: Duration,
 }
@@ -115,7 +120,12 @@ impl Conversation {
         let feed = Feed::new(agent, id, epoch, head, head, limits);
         let attendance = Arc::new(Attendance::new(setting.viewer_grace));
         let conversation = Self(Arc::new(Inner { card, feed, inbox, attendance }));
-        tasks.spawn(Worker::new(setting, &conversation, requests, stopped, asked).run());
+        let card = conversation.card();
+        let span = tracing::error_span!(
+            parent: None, "conversation", tier = "manager", agent = %card.agent_id, conversation = %card.id
+        );
+        let worker = Worker::new(setting, &conversation, requests, stopped, asked);
+        tasks.spawn(worker.run().instrument(span));
         conversation
     }
 

@@ -38,6 +38,16 @@ struct Known {
     live: Option<Conversation>,
 }
 
+/// How many there are of what.
+#[derive(Debug, Default)]
+pub(crate) struct Counts {
+    pub(crate) all: usize,
+    pub(crate) live: usize,
+    /// That run, wait, and wait for an answer.
+    pub(crate) runs: (usize, usize, usize),
+    pub(crate) interactions: usize,
+}
+
 /// What a new conversation is to be.
 #[derive(Debug)]
 pub(crate) struct Wanted {
@@ -133,6 +143,22 @@ impl Conversations {
 
     pub(crate) fn knows(&self, id: &ConversationId) -> bool {
         self.lock().contains_key(id)
+    }
+
+    /// How many there are, and what is open in them.
+    pub(crate) fn counts(&self) -> Counts {
+        let mut counts = Counts::default();
+        for known in self.lock().values() {
+            let state = known.card.state();
+            let blocked = state.queue.running.iter().filter(|run| run.blocked).count();
+            counts.all += 1;
+            counts.live += usize::from(known.live.is_some());
+            counts.runs.0 += state.queue.running.len() - blocked;
+            counts.runs.1 += state.queue.queued.len();
+            counts.runs.2 += blocked;
+            counts.interactions += state.interactions.len();
+        }
+        counts
     }
 
     /// All conversations, as lists show them.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gateway::Outbox;
-use protocol::agents::{ChatEventBody, FilterStatus, InteractionState, RunReason, Usage};
+use protocol::agents::{ChatEventBody, FilterStatus, InteractionState, Origin, RunReason, Usage};
 use protocol::{AgentId, RunId};
 use runtime::{AgentEvent, Events, InteractionAnswer, Outcome, Session};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -22,6 +22,7 @@ use crate::agents::Agents;
 use crate::conversation::{Ending, Place, RunClaim, Target};
 use crate::error::Error;
 use crate::filters::Filters;
+use crate::progress::{Progress, Watch};
 
 /// Pieces of an answer that come within this time are told as one: each waits in the connection's outbox, which is
 /// bounded.
@@ -49,6 +50,8 @@ pub(crate) struct Order {
     pub(crate) run: RunId,
     pub(crate) text: Arc<str>,
     pub(crate) timeout: Duration,
+    /// Who asked for it.
+    pub(crate) origin: Origin,
 }
 
 /// A run that has what it needs to begin.
@@ -79,6 +82,7 @@ pub(crate) fn prepare(
     let task = Task {
         target: agent.target.clone(),
         permits: agent.permits.clone(),
+        watch: agents.watch().clone(),
         cancel,
         cut: agents.cut().clone(),
         halted,
@@ -99,6 +103,7 @@ impl Ready {
 struct Task {
     target: Target,
     permits: Arc<Semaphore>,
+    watch: Watch,
     cancel: CancellationToken,
     cut: CancellationToken,
     halted: CancellationToken,
@@ -109,19 +114,27 @@ struct Task {
 
 impl Task {
     async fn run(self, order: Order, mut listener: impl Listener) {
+        let name = &self.target.name;
+        let agent = (&name.id, name.name.as_str());
+        let mut progress = self.watch.accepted(&order.run, agent, None, &order.origin);
         let began = Instant::now();
         let permit = tokio::select! {
             permit = self.permits.clone().acquire_owned() => permit.ok(),
             reason = self.interrupted(began + order.timeout) => {
-                return listener.ended(Ending::because(reason));
+                let ending = Ending::because(reason);
+                progress.ended(ending.state(), ending.reason());
+                return listener.ended(ending);
             }
         };
+        progress.started();
         listener.started();
         let began = Instant::now();
         let (session, events) = self.target.start_for_run(&order.run);
-        let (ending, usage) = self.turn(&session, events, &order, &mut listener).await;
+        let (ending, usage) =
+            self.turn(&session, events, &order, &mut listener, &mut progress).await;
         session.stop().await;
         drop(permit);
+        progress.ended(ending.state(), ending.reason());
         listener.ended(ending.after(began.elapsed()).costing(usage));
     }
 
@@ -142,6 +155,7 @@ impl Task {
         mut events: Events,
         order: &Order,
         listener: &mut impl Listener,
+        progress: &mut Progress,
     ) -> (Ending, Option<Usage>) {
         let lost = || Ending::failed(RunReason::AgentExited, None);
         if session.prompt(order.run.clone(), order.text.to_string()).await.is_err() {
@@ -168,6 +182,9 @@ impl Task {
                     continue;
                 }
             };
+            if let Some(AgentEvent::Delta { .. } | AgentEvent::Message { .. }) = event {
+                progress.heard();
+            }
             if let Some(AgentEvent::Delta { text, .. }) = event {
                 gathered.add(&text);
                 continue;

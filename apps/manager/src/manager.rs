@@ -1,10 +1,11 @@
 //! Starting and stopping.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use gateway::metrics;
 use gateway::server::{self as http_server, socket_io};
 use protocol::catalogue::Namespace;
 use protocol::lifecycle::{NoticeLevel, ServerNotice};
@@ -20,7 +21,9 @@ use crate::api_key::ApiKey;
 use crate::config::Config;
 use crate::handle::Handle;
 use crate::http;
+use crate::meters::Meters;
 use crate::passwords::Passwords;
+use crate::progress::Watch;
 use crate::resume::ResumeTokens;
 use crate::server::Server;
 
@@ -49,6 +52,8 @@ const GOODBYE: Duration = Duration::from_secs(1);
 pub struct Manager {
     server: Arc<Server>,
     grace: Duration,
+    data_dir: PathBuf,
+    metrics_public: bool,
 }
 
 /// Opens a manager and serves on `listener` until it is told to stop.
@@ -65,7 +70,7 @@ impl Manager {
     /// # Errors
     /// The data directory cannot be used, another process has the database, or an agent's configuration is wrong.
     pub async fn open(config: Config) -> anyhow::Result<Self> {
-        let data_dir = &config.data_dir;
+        let data_dir = &config.data_dir.clone();
         create_private(data_dir).with_context(|| format!("create {}", data_dir.display()))?;
         let api_key = ApiKey::load_or_create(data_dir, config.api_key.as_deref())?;
         let secret =
@@ -74,7 +79,8 @@ impl Manager {
         let db = ManagerDb::open(&data_dir.join("manager.db"))
             .await
             .context("open the manager's database")?;
-        let passwords = Passwords::new().await?;
+        let watch = Watch { meters: Meters::default(), tracer: config.tracer.clone() };
+        let passwords = Passwords::new(watch.meters.clone()).await?;
         let directory = data_dir.join("agents");
         let containers = containers(&config, &secret);
         let resume_tokens = ResumeTokens::new(secret.derive(RESUME));
@@ -84,6 +90,7 @@ impl Manager {
             directory.clone(),
             containers,
             secret,
+            watch.clone(),
             &config,
         )
         .await
@@ -97,9 +104,15 @@ impl Manager {
             resume_tokens,
             working_directories,
             api_key,
+            watch,
             config.stop,
         );
-        let manager = Self { server: Arc::new(server), grace: config.grace };
+        let manager = Self {
+            server: Arc::new(server),
+            grace: config.grace,
+            data_dir: config.data_dir,
+            metrics_public: config.metrics_public,
+        };
         for spec in config.agents {
             manager.handle().ensure_agent(spec).await?;
         }
@@ -133,11 +146,18 @@ impl Manager {
         let (layer, io) = socket_io(BUFFER);
         let connections = TaskTracker::new();
         gateway::mount(&io, Namespace::Agents.path(), self.server.clone(), &connections);
-        let router = http::router(self.server.db.clone()).layer(layer);
+        let router = http::router(self.status()).layer(layer);
         // Connections stay open while the agents end, so that viewers see how their runs end.
         let hang_up = CancellationToken::new();
-        let listening =
-            http_server::serve(listener, router, io, connections, hang_up.clone(), GOODBYE);
+        let listening = http_server::serve(
+            listener,
+            router,
+            io,
+            connections,
+            hang_up.clone(),
+            GOODBYE,
+            self.server.connections.clone(),
+        );
         let stopping = async {
             let order = self.server.stop.wait().await;
             self.server.notices.tell(order.notice("manager"));
@@ -153,6 +173,19 @@ impl Manager {
         let (served, (), ()) = tokio::join!(listening, stopping, watching);
         self.server.db.close().await;
         served.context("serve")
+    }
+
+    /// What is asked for over plain HTTP, and what is counted.
+    fn status(&self) -> http::Status {
+        let server = &self.server;
+        let registry = metrics::registry("manager", env!("CARGO_PKG_VERSION"), |registry| {
+            server.connections.register(registry);
+            server.db.meters().register(registry);
+            server.watch.meters.register(registry);
+            server.watch.tracer.meters().register(registry);
+        });
+        let (data_dir, is_public) = (self.data_dir.clone(), self.metrics_public);
+        http::Status { server: server.clone(), registry, data_dir, is_public }
     }
 
     /// Tells everybody when nothing can be stored, and when that is over.

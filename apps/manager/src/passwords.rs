@@ -1,6 +1,7 @@
 //! Agents' passwords: made, hashed and compared, never on an async worker.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use anyhow::Context;
 use argon2::password_hash::phc::{Output, PasswordHash, Salt};
@@ -8,6 +9,8 @@ use argon2::{Algorithm, Argon2, Block, Params, Version};
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use tokio::sync::Semaphore;
+
+use crate::meters::Meters;
 
 /// Argon2id with the crate's defaults (19 MiB, 2 passes): about 14 ms of a core each.
 ///
@@ -22,16 +25,17 @@ pub(crate) struct Passwords {
     memory: Arc<Mutex<Vec<Memory>>>,
     /// What an unknown agent's password is compared with, so that it takes as long as a known one's.
     nobody: Arc<str>,
+    meters: Meters,
 }
 
 type Memory = Vec<Block>;
 
 impl Passwords {
     /// Computes the dummy hash, once.
-    pub(crate) async fn new() -> anyhow::Result<Self> {
+    pub(crate) async fn new(meters: Meters) -> anyhow::Result<Self> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let turns = Arc::new(Semaphore::new(cores.saturating_sub(1).max(1)));
-        let mut passwords = Self { turns, memory: Arc::default(), nobody: "".into() };
+        let mut passwords = Self { turns, memory: Arc::default(), nobody: "".into(), meters };
         passwords.nobody = passwords.hash(generate()).await?.into();
         Ok(passwords)
     }
@@ -57,15 +61,17 @@ impl Passwords {
         &self,
         work: impl FnOnce(&mut Memory) -> T + Send + 'static,
     ) -> anyhow::Result<T> {
+        let waiting = self.meters.password();
         let turn = self.turns.clone().acquire_owned().await.expect("nobody closes the semaphore");
-        let spare = self.memory.clone();
+        let (spare, meters) = (self.memory.clone(), self.meters.clone());
         let work = move || {
             // Held inside: work that nobody waits for any longer still occupies its core.
-            let _turn = turn;
+            let (_turn, _waiting, began) = (turn, waiting, Instant::now());
             let lock = || spare.lock().unwrap_or_else(PoisonError::into_inner);
             let mut memory = lock().pop().unwrap_or_default();
             let done = work(&mut memory);
             lock().push(memory);
+            meters.computed(began.elapsed());
             done
         };
         tokio::task::spawn_blocking(work).await.context("compute a password hash")
@@ -122,7 +128,7 @@ mod tests {
 
     #[tokio::test]
     async fn only_the_password_itself_is_right() {
-        let passwords = Passwords::new().await.unwrap();
+        let passwords = Passwords::new(Meters::default()).await.unwrap();
         let password = generate();
         let hash: Arc<str> = passwords.hash(password.clone()).await.unwrap().into();
 
@@ -135,7 +141,7 @@ mod tests {
     #[tokio::test]
     async fn hashes_are_those_of_the_standard() {
         use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
-        let passwords = Passwords::new().await.unwrap();
+        let passwords = Passwords::new(Meters::default()).await.unwrap();
 
         let ours = passwords.hash("one".to_owned()).await.unwrap();
         let theirs = Argon2::default().hash_password(b"two").unwrap().to_string();
@@ -147,7 +153,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_hash_that_cannot_be_read_is_an_error_and_no_login() {
-        let passwords = Passwords::new().await.unwrap();
+        let passwords = Passwords::new(Meters::default()).await.unwrap();
 
         assert!(passwords.verify(Some("not a hash".into()), "x".to_owned()).await.is_err());
     }

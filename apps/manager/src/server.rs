@@ -4,9 +4,12 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use gateway::{BoxFuture, Connection, Envelope, Handshake, History, Notices, Reply, Service, Stop};
+use gateway::{
+    BoxFuture, Connection, Envelope, Handshake, History, Meters, Notices, Reply, Service, Stop,
+};
 use protocol::AgentId;
 use store::ManagerDb;
+use tracing::Instrument;
 
 use crate::agents::Agents;
 use crate::api_key::ApiKey;
@@ -15,6 +18,7 @@ use crate::connection;
 use crate::history::StoredHistory;
 use crate::memory::Memory;
 use crate::passwords::Passwords;
+use crate::progress::Watch;
 use crate::resume::ResumeTokens;
 
 /// What the connections share.
@@ -28,6 +32,8 @@ pub(crate) struct Server {
     pub(crate) working_directories: Vec<PathBuf>,
     pub(crate) api_key: ApiKey,
     pub(crate) memory: Memory<Reply>,
+    pub(crate) watch: Watch,
+    pub(crate) connections: Meters,
     pub(crate) stop: Stop,
     pub(crate) notices: Notices,
     /// Behind a lock that is held to count and never across an await.
@@ -42,6 +48,7 @@ impl Server {
         resume_tokens: ResumeTokens,
         working_directories: Vec<PathBuf>,
         api_key: ApiKey,
+        watch: Watch,
         stop: Stop,
     ) -> Self {
         let attempts = Mutex::new(Attempts::new());
@@ -54,6 +61,8 @@ impl Server {
             working_directories,
             api_key,
             memory,
+            watch,
+            connections: Meters::default(),
             stop,
             notices: Notices::default(),
             attempts,
@@ -82,14 +91,21 @@ impl Service for Server {
         // All whose address is not known count as one when they guess passwords.
         let peer = connection.peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip());
         Box::pin(async move {
-            let id = connection.id.clone();
-            let _hearing = self.notices.hear(&id, &connection.outbox);
-            tracing::debug!(conn = %id, %peer, "connected");
-            connection::Connection::new(self, connection.id, peer, connection.outbox)
-                .run(connection.commands)
-                .await;
-            tracing::debug!(conn = %id, "disconnected");
+            let span = tracing::error_span!("connection", tier = "manager", link = %connection.id);
+            let work = async move {
+                let _hearing = self.notices.hear(&connection.id, &connection.outbox);
+                tracing::debug!(%peer, "connected");
+                connection::Connection::new(self, connection.id, peer, connection.outbox)
+                    .run(connection.commands)
+                    .await;
+                tracing::debug!("disconnected");
+            };
+            work.instrument(span).await;
         })
+    }
+
+    fn meters(&self) -> Meters {
+        self.connections.clone()
     }
 
     fn history(&self) -> Arc<dyn History> {

@@ -3,7 +3,7 @@
 //! [`listen`] and [`server`] accept connections and end those that do not read; [`namespace`] lets clients in and hands
 //! their commands on in wire order, as the bytes that came; an [`outbox`] is the one writer of a connection and feeds it from
 //! [`feed`]s, shared [`tail`]s of logs, from [`history`] further back, and from [`scroll`]s, what terminals have shown. [`notices`] are for everybody who is connected;
-//! [`stop`] says that a server is to end. Who is allowed what is not decided here.
+//! [`stop`] says that a server is to end; [`Meters`] count, [`metrics`] and [`ready`] tell how it is. Who is allowed what is not decided here.
 
 mod bell;
 pub mod feed;
@@ -11,9 +11,12 @@ pub mod history;
 pub mod item;
 pub mod listen;
 mod live;
+mod meters;
+pub mod metrics;
 pub mod namespace;
 pub mod notices;
 pub mod outbox;
+pub mod ready;
 pub mod scroll;
 pub mod server;
 pub mod sink;
@@ -23,6 +26,7 @@ pub mod tail;
 pub use feed::Feed;
 pub use history::{BoxFuture, History, NoHistory, Page};
 pub use item::Item;
+pub use meters::Meters;
 pub use namespace::{Command, Commands, Connection, Handshake, Reply, Service, mount};
 pub use notices::{Hearing, Notices};
 pub use outbox::{Message, Outbox, Start, raw};

@@ -16,6 +16,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use crate::meters::Meters;
+
 /// A write that makes no progress for so long fails. Longer than a ping and its answer take (45 s in all would be the
 /// slowest sound client), shorter than anybody would wait for a dead one.
 const STALL: Duration = Duration::from_secs(30);
@@ -56,13 +58,16 @@ impl Connected<IncomingStream<'_, StallListener>> for Peer {
 /// The library above never ends such a connection by itself: its writer waits for the socket for good, and closing waits
 /// for the writer. So the stream below it gives up.
 #[derive(Debug)]
-pub struct StallListener(TcpListener);
+pub struct StallListener {
+    listener: TcpListener,
+    meters: Meters,
+}
 
 impl StallListener {
     /// Takes over a bound listener.
     #[must_use]
-    pub fn new(listener: TcpListener) -> Self {
-        Self(listener)
+    pub fn new(listener: TcpListener, meters: Meters) -> Self {
+        Self { listener, meters }
     }
 }
 
@@ -72,13 +77,14 @@ impl Listener for StallListener {
 
     async fn accept(&mut self) -> (StallStream, SocketAddr) {
         loop {
-            match self.0.accept().await {
+            match self.listener.accept().await {
                 Ok((stream, peer)) => {
                     let options = SockRef::from(&stream);
                     options.set_tcp_nodelay(true).ok();
                     options.set_tcp_user_timeout(Some(STALL)).ok();
                     let blocked = Blocked::default();
-                    return (StallStream { stream, stalled: None, blocked }, peer);
+                    let meters = self.meters.clone();
+                    return (StallStream { stream, stalled: None, blocked, meters }, peer);
                 }
                 Err(error) => {
                     tracing::warn!(%error, "accept failed");
@@ -89,7 +95,7 @@ impl Listener for StallListener {
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.0.local_addr()
+        self.listener.local_addr()
     }
 }
 
@@ -100,21 +106,33 @@ pub struct StallStream {
     /// Runs while a write waits for the peer. Boxed: most connections never need it.
     stalled: Option<Pin<Box<Sleep>>>,
     blocked: Blocked,
+    meters: Meters,
 }
 
 impl StallStream {
+    fn wrote(&self, poll: &Poll<io::Result<usize>>) {
+        if let Poll::Ready(Ok(bytes)) = poll {
+            self.meters.sent(*bytes);
+        }
+    }
+
     fn watch<T>(&mut self, cx: &mut Context<'_>, poll: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if poll.is_ready() {
             if self.stalled.take().is_some() {
                 self.blocked.0.store(false, Ordering::Relaxed);
+                self.meters.flows();
             }
             return poll;
         }
         self.blocked.0.store(true, Ordering::Relaxed);
-        let stalled =
-            self.stalled.get_or_insert_with(|| Box::pin(sleep_until(Instant::now() + STALL)));
+        let meters = &self.meters;
+        let stalled = self.stalled.get_or_insert_with(|| {
+            meters.stalls();
+            Box::pin(sleep_until(Instant::now() + STALL))
+        });
         match stalled.as_mut().poll(cx) {
             Poll::Ready(()) => {
+                meters.closed("stalled");
                 Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the peer does not read")))
             }
             Poll::Pending => Poll::Pending,
@@ -125,6 +143,9 @@ impl StallStream {
 impl Drop for StallStream {
     fn drop(&mut self) {
         self.blocked.0.store(false, Ordering::Relaxed);
+        if self.stalled.is_some() {
+            self.meters.flows();
+        }
     }
 }
 
@@ -134,7 +155,10 @@ impl AsyncRead for StallStream {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_read(cx, buf)
+        let (this, before) = (self.get_mut(), buf.filled().len());
+        let poll = Pin::new(&mut this.stream).poll_read(cx, buf);
+        this.meters.received(buf.filled().len() - before);
+        poll
     }
 }
 
@@ -146,6 +170,7 @@ impl AsyncWrite for StallStream {
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let poll = Pin::new(&mut this.stream).poll_write(cx, buf);
+        this.wrote(&poll);
         this.watch(cx, poll)
     }
 
@@ -156,6 +181,7 @@ impl AsyncWrite for StallStream {
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let poll = Pin::new(&mut this.stream).poll_write_vectored(cx, bufs);
+        this.wrote(&poll);
         this.watch(cx, poll)
     }
 

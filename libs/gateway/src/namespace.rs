@@ -1,15 +1,17 @@
 //! A Socket.IO namespace: who may connect, and what is said on it, in order.
 
+use std::borrow::Cow;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use axum::extract::ConnectInfo;
 use axum::http::HeaderMap;
 use protocol::limits::MAX_FRAME;
 use protocol::names::is_event_name;
-use protocol::{Ack, ConnectionId, ErrorCode, WireError};
+use protocol::{Ack, ConnectionId, CorrelationId, ErrorCode, WireError, catalogue};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
@@ -24,6 +26,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::history::{BoxFuture, History, NoHistory};
 use crate::listen::Peer;
+use crate::meters::Meters;
 use crate::outbox::{self, Message, Outbox, raw};
 use crate::sink::{Envelope, SocketSink};
 
@@ -31,6 +34,9 @@ use crate::sink::{Envelope, SocketSink};
 const INBOX: usize = 4_096;
 /// Bytes of commands of one connection that may wait; beyond, they are refused with `RATE_LIMITED`.
 const INBOX_BYTES: usize = 2 * MAX_FRAME;
+
+/// What whoever may not come in is told.
+const UNAUTHORIZED: &str = "Unauthorized";
 
 /// What a client says when it connects.
 #[derive(Debug)]
@@ -67,6 +73,9 @@ pub trait Service: Send + Sync + 'static {
 
     /// Serves one connection until its commands end.
     fn serve(self: Arc<Self>, connection: Connection<Self::Identity>) -> BoxFuture<()>;
+
+    /// What is counted of its connections.
+    fn meters(&self) -> Meters;
 
     /// Where a connection's entries come from when they are no longer in a feed that has no history of its own.
     fn history(&self) -> Arc<dyn History> {
@@ -146,19 +155,53 @@ pub struct Reply {
     pub outbox: Outbox,
     name: Arc<str>,
     ack: Option<i64>,
+    /// What its lines in the logs are found by.
+    correlation: Option<CorrelationId>,
+    count: Count,
+}
+
+/// How a command is counted when it is answered.
+#[derive(Debug, Clone)]
+struct Count {
+    meters: Meters,
+    /// Of the catalogue: names that others choose would have no bound.
+    command: &'static str,
+    since: Instant,
+}
+
+impl Count {
+    fn new(meters: &Meters, name: &str) -> Self {
+        Self { meters: meters.clone(), command: catalogue::label(name), since: Instant::now() }
+    }
+
+    fn count(&self, outcome: Cow<'static, str>) {
+        self.meters.command(self.command, outcome, Some(self.since.elapsed()));
+    }
 }
 
 impl Reply {
+    /// Counts it as a command of that name: what it carries, and not what carries it.
+    pub fn counts_as(&mut self, name: &str) {
+        self.count.command = catalogue::label(name);
+    }
+
+    /// By what its lines in the logs are found: who is told of a defect is told that, too.
+    pub fn correlate(&mut self, correlation: Option<CorrelationId>) {
+        self.correlation = correlation;
+    }
+
     /// Acknowledges with what the command answers, if an acknowledgement was asked for.
     pub fn ok(self, data: &impl Serialize) {
         self.answer(raw(&Ack::from(Ok(data))));
     }
 
     /// Acknowledges with an error, or tells it as event `error`.
-    pub fn err(self, mut error: WireError) {
+    pub fn err(self, error: WireError) {
+        let mut error = error.correlated(self.correlation.as_ref());
         if self.ack.is_some() {
             self.answer(raw(&Ack::<()>::from(Err(error))));
         } else {
+            self.count.count(error.code.name().into());
             error.event = Some(self.name.to_string());
             self.outbox.event("error", &error);
         }
@@ -174,6 +217,7 @@ impl Reply {
 
     /// Acknowledges with somebody else's acknowledgement, as its bytes.
     pub fn answer(self, answer: Box<RawValue>) {
+        self.count.count(outcome(&answer));
         if let Some(id) = self.ack {
             self.outbox.send(Message::Ack(id, answer));
         }
@@ -183,6 +227,19 @@ impl Reply {
     #[must_use]
     pub fn wants_ack(&self) -> bool {
         self.ack.is_some()
+    }
+}
+
+/// What an acknowledgement says, in one word. Most say that all is well, and those are not parsed for it.
+fn outcome(answer: &RawValue) -> Cow<'static, str> {
+    if answer.get().starts_with(r#"{"success":true"#) {
+        return "ok".into();
+    }
+    let ack = serde_json::from_str::<Ack<serde::de::IgnoredAny>>(answer.get());
+    match ack.map(Ack::into_result) {
+        Ok(Ok(_)) => "ok".into(),
+        Ok(Err(error)) => error.code.name().into(),
+        Err(_) => "other".into(),
     }
 }
 
@@ -214,13 +271,20 @@ pub fn mount<S: Service>(io: &SocketIo, path: &'static str, service: Arc<S>, tas
             let blocked = blocked.map(|info| info.0.blocked.clone()).unwrap_or_default();
             let handshake =
                 Handshake { auth: auth.unwrap_or_default(), headers: parts.headers.clone(), peer };
-            let identity = Arc::clone(&service).authenticate(handshake).await?;
+            let meters = service.meters();
+            let identity = Arc::clone(&service).authenticate(handshake).await;
+            let identity = identity.inspect_err(|told| meters.refused(reason(told)))?;
             let sink = SocketSink::new(Arc::clone(&socket), blocked);
             open(&service, sink, identity, peer, &tasks);
             Ok::<(), String>(())
         }
     };
     io.ns(path, on_connect.with(middleware));
+}
+
+/// A refusal in one word of ours.
+fn reason(told: &str) -> &'static str {
+    if told == UNAUTHORIZED { "unauthorized" } else { "other" }
 }
 
 /// Made by the middleware, taken by the connect handler, which runs once the client has been let in.
@@ -233,13 +297,17 @@ fn open<S: Service>(
     peer: Option<SocketAddr>,
     tasks: &TaskTracker,
 ) {
-    let id = ConnectionId::random();
+    let (id, meters) = (ConnectionId::random(), service.meters());
     let socket = Arc::clone(sink.socket());
-    let (outbox, task) = outbox::spawn(sink, S::ENVELOPE, service.history());
-    tasks.spawn(async move { task.await.unwrap_or_default() });
+    let (outbox, task) = outbox::spawn(sink, S::ENVELOPE, service.history(), meters.clone());
+    let counted = meters.accepted();
+    tasks.spawn(async move {
+        task.await.unwrap_or_default();
+        drop(counted);
+    });
     let (sender, receiver) = mpsc::channel(INBOX);
     let inbox = Arc::new(Inbox {
-        open: Mutex::new(Some(Open { outbox: outbox.clone(), sender })),
+        open: Mutex::new(Some(Open { outbox: outbox.clone(), sender, meters })),
         bytes: Arc::default(),
     });
     let gone = Arc::clone(&inbox);
@@ -279,6 +347,7 @@ struct Inbox {
 struct Open {
     outbox: Outbox,
     sender: mpsc::Sender<Box<Command>>,
+    meters: Meters,
 }
 
 impl Inbox {
@@ -304,7 +373,13 @@ impl Inbox {
 
 impl Open {
     fn push(&self, value: &Value, ack: Option<i64>, bytes: &Arc<AtomicUsize>) {
-        let reply = |name: &str| Reply { outbox: self.outbox.clone(), name: name.into(), ack };
+        let reply = |name: &str| Reply {
+            outbox: self.outbox.clone(),
+            name: name.into(),
+            ack,
+            correlation: None,
+            count: Count::new(&self.meters, name),
+        };
         let Value::Str(text, attachments) = value else { return };
         let Ok(packet) = serde_json::from_str::<Vec<&RawValue>>(text.as_str()) else {
             return reply("")
@@ -321,14 +396,20 @@ impl Open {
             ));
         }
         let Some(weight) = Weight::of(text.len(), bytes) else {
-            return self.outbox.refuse(ack);
+            return self.refuse(&name, ack);
         };
         let arguments = packet.iter().skip(1).map(|&argument| argument.to_owned()).collect();
-        let reply = reply(&name);
+        let (reply, label) = (reply(&name), catalogue::label(&name));
         let command = Box::new(Command { name, arguments, reply, _weight: weight });
         if let Err(mpsc::error::TrySendError::Full(_)) = self.sender.try_send(command) {
-            self.outbox.refuse(ack);
+            self.refuse(label, ack);
         }
+    }
+
+    fn refuse(&self, name: &str, ack: Option<i64>) {
+        let code = ErrorCode::RateLimited.name();
+        self.meters.command(catalogue::label(name), code.into(), None);
+        self.outbox.refuse(ack);
     }
 }
 
@@ -337,7 +418,7 @@ impl Open {
 pub fn take(text: &str) -> Result<Command, Message> {
     let (outbox, mut told) = Outbox::channel();
     let (sender, mut commands) = mpsc::channel(1);
-    Open { outbox, sender }.push(
+    Open { outbox, sender, meters: Meters::default() }.push(
         &Value::Str(text.to_owned().into(), None),
         Some(1),
         &Arc::default(),

@@ -15,8 +15,10 @@ use socketioxide::operators::BroadcastOperators;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tracing::Instrument;
 
 use crate::listen::{Peer, StallListener};
+use crate::meters::Meters;
 use crate::namespace;
 
 /// Bytes that a WebSocket reads at once. Every idle connection has such a buffer, and most messages are small.
@@ -55,10 +57,11 @@ pub async fn serve(
     tasks: TaskTracker,
     stop: CancellationToken,
     grace: Duration,
+    meters: Meters,
 ) -> io::Result<()> {
     let service = router.into_make_service_with_connect_info::<Peer>();
-    let listener = StallListener::new(listener);
-    let server = tokio::spawn(axum::serve(listener, service).into_future());
+    let listener = StallListener::new(listener, meters);
+    let server = tokio::spawn(axum::serve(listener, service).into_future().in_current_span());
     stop.cancelled().await;
     server.abort();
     let open = Namespace::ALL.iter().filter_map(|namespace| io.of(namespace.path()));

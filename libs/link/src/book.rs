@@ -24,6 +24,7 @@ pub(crate) struct Book {
 struct Sent {
     call: Call,
     privileged: bool,
+    at: Instant,
 }
 
 impl Book {
@@ -60,16 +61,16 @@ impl Book {
         let id = self.next_id;
         self.next_id += 1;
         self.privileged += usize::from(privileged);
-        self.sent.insert(id, Sent { call, privileged });
+        self.sent.insert(id, Sent { call, privileged, at: Instant::now() });
         id
     }
 
-    /// The server has answered. An answer that nobody waits for is ignored.
-    pub(crate) fn answer(&mut self, id: u64, answer: &RawValue) {
-        if let Some(sent) = self.sent.remove(&id) {
-            self.privileged -= usize::from(sent.privileged);
-            sent.call.reply.send(Ok(answer.to_owned())).ok();
-        }
+    /// The server has answered; how long that took. An answer that nobody waits for is ignored.
+    pub(crate) fn answer(&mut self, id: u64, answer: &RawValue) -> Option<Duration> {
+        let sent = self.sent.remove(&id)?;
+        self.privileged -= usize::from(sent.privileged);
+        sent.call.reply.send(Ok(answer.to_owned())).ok();
+        Some(sent.at.elapsed())
     }
 
     /// Whether a session waits for an answer.

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::Endpoint;
+use crate::meters::Meters;
 use crate::transport::{Dial, WebSocket};
 use crate::worker::Worker;
 
@@ -128,17 +129,31 @@ impl Link {
     /// Opens a link: starts its task, which connects at once.
     #[must_use]
     pub fn open(endpoint: Endpoint) -> (Self, mpsc::Receiver<Signal>) {
+        Self::open_metered(endpoint, Meters::default())
+    }
+
+    /// The same, counted.
+    #[must_use]
+    pub fn open_metered(endpoint: Endpoint, meters: Meters) -> (Self, mpsc::Receiver<Signal>) {
         let dial = WebSocket::new(&endpoint);
-        Self::open_over(dial, endpoint)
+        Self::start(dial, endpoint, meters)
     }
 
     /// The same over another transport.
     #[must_use]
     pub fn open_over(dial: impl Dial, endpoint: Endpoint) -> (Self, mpsc::Receiver<Signal>) {
+        Self::start(dial, endpoint, Meters::default())
+    }
+
+    fn start(
+        dial: impl Dial,
+        endpoint: Endpoint,
+        meters: Meters,
+    ) -> (Self, mpsc::Receiver<Signal>) {
         let (signals, receiver) = mpsc::channel(SIGNALS);
         let (calls, incoming) = mpsc::channel(CALLS);
         let closing = CancellationToken::new();
-        let worker = Worker::new(dial, endpoint, signals, incoming);
+        let worker = Worker::new(dial, endpoint, signals, incoming, meters);
         let stop = closing.clone();
         let task = tokio::spawn(async move {
             stop.run_until_cancelled(worker.run()).await;

@@ -12,6 +12,7 @@ pub mod backoff;
 mod book;
 mod endpoint;
 mod handle;
+mod meters;
 mod packet;
 mod pump;
 pub mod transport;
@@ -19,5 +20,6 @@ mod worker;
 
 pub use endpoint::{Endpoint, InvalidEndpoint};
 pub use handle::{Answer, Call, CallError, Link, Session, Signal, WhenDown, arguments};
+pub use meters::Meters;
 #[cfg(fuzzing)]
 pub use packet::rewrite;

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use crate::book::Book;
 use crate::handle::{Call, Signal};
+use crate::meters::Meters;
 use crate::packet::{self, Packet};
 use crate::transport::{Incoming, Outgoing};
 use crate::worker::{Abandoned, TICK};
@@ -31,6 +32,7 @@ pub(crate) struct Connection<'a> {
     pub(crate) is_ready: Option<oneshot::Receiver<()>>,
     pub(crate) book: &'a mut Book,
     pub(crate) silence: Duration,
+    pub(crate) meters: &'a Meters,
 }
 
 /// Pumps until the connection ends, and says why it did.
@@ -136,14 +138,19 @@ impl Pump<'_> {
         let gone = || End::Gone("the server closed the connection".to_owned());
         let text = text.ok_or_else(gone)?.map_err(|error| End::Gone(error.to_string()))?;
         self.heard = Instant::now();
+        let meters = self.connection.meters;
+        meters.received.inc_by(text.len() as u64);
         match Packet::read(&text, self.connection.namespace) {
             Packet::Ping => self.write("3".to_owned()),
             Packet::Close | Packet::Disconnected => Err(gone()),
             Packet::Ack(id, answer) => {
-                self.connection.book.answer(id, answer);
+                if let Some(took) = self.connection.book.answer(id, answer) {
+                    meters.calls.observe(took.as_secs_f64());
+                }
                 Ok(())
             }
             Packet::Event(name, payload) => {
+                meters.events.inc();
                 let signal = Signal::Event { name: name.into_owned(), payload: payload.to_owned() };
                 self.tell(signal)
             }
@@ -192,6 +199,7 @@ impl Pump<'_> {
     }
 
     fn write(&mut self, packet: String) -> Result<(), End> {
+        self.connection.meters.sent.inc_by(packet.len() as u64);
         match self.writes.try_send(packet) {
             Ok(()) => Ok(()),
             // Only a pong can meet a full queue; the server is not reading, and its own watchdog decides.

@@ -11,6 +11,7 @@ use crate::Endpoint;
 use crate::backoff::Backoff;
 use crate::book::Book;
 use crate::handle::{Call, Session, Signal};
+use crate::meters::Meters;
 use crate::packet::{self, Open, Packet};
 use crate::pump::{self, Connection};
 use crate::transport::{CONNECT_TIMEOUT, Dial, Incoming, Outgoing};
@@ -26,6 +27,7 @@ pub(crate) struct Worker<D> {
     book: Book,
     backoff: Backoff,
     connections: u64,
+    meters: Meters,
 }
 
 /// Why an attempt failed.
@@ -43,9 +45,10 @@ impl<D: Dial> Worker<D> {
         endpoint: Endpoint,
         signals: mpsc::Sender<Signal>,
         calls: mpsc::Receiver<Call>,
+        meters: Meters,
     ) -> Self {
         let (book, backoff) = (Book::default(), Backoff::default());
-        Self { dial, endpoint, signals, calls, book, backoff, connections: 0 }
+        Self { dial, endpoint, signals, calls, book, backoff, connections: 0, meters }
     }
 
     /// Runs until the owner drops its signals.
@@ -62,14 +65,20 @@ impl<D: Dial> Worker<D> {
         let attempt = attempt(self.dial.dial(), self.endpoint.clone());
         match self.meanwhile(attempt, Duration::ZERO).await {
             Ok((outgoing, incoming, open)) => {
+                self.meters.attempt("connected");
                 let since = Instant::now();
                 let reason = self.pump(outgoing, incoming, open).await?;
                 self.backoff.was_up(since.elapsed());
                 self.book.lost();
+                self.meters.lost.inc();
                 self.tell(Signal::Down { reason }).await
             }
-            Err(Failed::Refused(message)) => self.tell(Signal::Refused { message }).await,
+            Err(Failed::Refused(message)) => {
+                self.meters.attempt("refused");
+                self.tell(Signal::Refused { message }).await
+            }
             Err(Failed::Error(error)) => {
+                self.meters.attempt("failed");
                 self.tell(Signal::RetryFailed { error: error.to_string() }).await
             }
         }
@@ -94,6 +103,7 @@ impl<D: Dial> Worker<D> {
             is_ready: Some(is_ready),
             book: &mut self.book,
             silence: open.silence(),
+            meters: &self.meters,
         };
         pump::run(connection, outgoing, incoming).await
     }

@@ -203,6 +203,14 @@ pub fn command(namespace: Namespace, name: &str) -> Option<&'static Message> {
     namespace.messages().iter().find(|message| message.is_command() && message.name == name)
 }
 
+/// The name of a command as the catalogue has it, for where names that others choose must not go; `other` for one that is
+/// not of the catalogue.
+#[must_use]
+pub fn label(name: &str) -> &'static str {
+    let mut commands = messages().filter(|message| message.is_command());
+    commands.find(|command| command.name == name).map_or("other", |command| command.name)
+}
+
 /// Whether the namespace has a command of that name.
 #[must_use]
 pub fn is_command(namespace: Namespace, name: &str) -> bool {

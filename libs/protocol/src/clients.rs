@@ -6,9 +6,10 @@ use serde_json::value::RawValue;
 
 use crate::access::Role;
 use crate::agents::AgentSummary;
-use crate::ids::{AgentId, ClientId, ConnectionId, ViewerId};
+use crate::ids::{AgentId, ClientId, ConnectionId, CorrelationId, ViewerId};
 use crate::limits::{LONGEST_INTERVAL_MS, SHORTEST_INTERVAL_MS};
 use crate::time::Timestamp;
+use crate::trace::TraceParent;
 
 /// The handshake's `auth` object.
 #[derive(Clone, Default, Serialize, Deserialize, JsonSchema)]
@@ -81,6 +82,12 @@ pub struct Forward {
     /// The agent that it is for; logged in to first with stored credentials where needed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent_id: Option<AgentId>,
+    /// By what the lines about this command are to be found in the logs; one is made without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub correlation_id: Option<CorrelationId>,
+    /// The trace that goes on with this command: as the header of that name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<TraceParent>,
 }
 
 /// `forwardedEvent`: an event of namespace `/agents`, payload untouched.

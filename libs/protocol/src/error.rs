@@ -5,6 +5,8 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::ids::CorrelationId;
+
 /// What went wrong, as a stable code that a client may act on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
@@ -100,7 +102,25 @@ pub struct WireError {
     pub event: Option<String>,
 }
 
+impl ErrorCode {
+    /// As on the wire.
+    #[must_use]
+    pub fn name(self) -> String {
+        let json = serde_json::to_value(self).unwrap_or_default();
+        json.as_str().unwrap_or_default().to_owned()
+    }
+}
+
 impl WireError {
+    /// Of a defect it is told by what its cause is found in the log.
+    #[must_use]
+    pub fn correlated(mut self, correlation: Option<&CorrelationId>) -> Self {
+        if let (ErrorCode::Internal, None, Some(id)) = (self.code, &self.details, correlation) {
+            self.details = Some(Box::new(serde_json::json!({ "correlationId": id })));
+        }
+        self
+    }
+
     /// An error with only code and message.
     #[must_use]
     pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
@@ -233,6 +253,17 @@ mod tests {
         assert_eq!(serde_json::to_string(&err).unwrap(), text);
         assert_eq!(serde_json::from_str::<Ack<u8>>(text).unwrap(), err);
         assert_eq!(serde_json::from_str::<Ack<u8>>(r#"{"data":7,"success":true}"#).unwrap(), ok);
+    }
+
+    #[test]
+    fn only_of_a_defect_it_is_said_where_to_look() {
+        let id = CorrelationId::new("co_1").unwrap();
+        let told = |code| WireError::new(code, "x").correlated(Some(&id)).details;
+
+        assert_eq!(told(ErrorCode::NoClient), None);
+        let details = told(ErrorCode::Internal).unwrap();
+        assert_eq!(details.to_string(), r#"{"correlationId":"co_1"}"#);
+        assert_eq!(ErrorCode::NoClient.name(), "NO_CLIENT");
     }
 
     #[test]

@@ -128,7 +128,7 @@ id!(/// One stored message.
     EntryId, "en");
 id!(/// One question of an agent.
     InteractionId, "in");
-id!(/// Chosen by who asks, and comes back with the answer.
+id!(/// Chosen by who asks, or made for them: comes back with the answer, and is in every line of the logs about it.
     CorrelationId, "co");
 id!(/// One socket; new each time.
     ConnectionId, "cn");

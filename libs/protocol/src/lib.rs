@@ -17,6 +17,7 @@ pub mod names;
 pub mod notifications;
 pub mod spec;
 pub mod time;
+pub mod trace;
 
 pub use access::{Clients, Role};
 pub use error::{Ack, ErrorCode, WireError};
@@ -26,3 +27,4 @@ pub use ids::{
 };
 pub use notifications::NotificationKind;
 pub use time::Timestamp;
+pub use trace::TraceParent;

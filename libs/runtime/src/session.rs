@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
+use tracing::Instrument;
 
 use crate::codec;
 use crate::control::{InteractionAnswer, Told};
@@ -102,10 +103,12 @@ impl Session {
             events,
         };
         let spec = spec.clone();
-        let worker = tokio::spawn(async move {
+        let work = async move {
             codec::run(spec, site, graces, resume, inbox, inbox_told).await;
             home.leave().await;
-        });
+        };
+        // What is logged about it says whose it is, as far as who starts it knows.
+        let worker = tokio::spawn(work.in_current_span());
         (Self { prompts, told, cancelled, stop: stop.drop_guard(), worker }, receiver)
     }
 

@@ -16,6 +16,7 @@ use sqlx::{Connection, Row, SqlitePool};
 use crate::StoreError;
 use crate::copy::Tier;
 use crate::file::Database;
+use crate::health::{PROBE, Probe};
 use crate::secret::SecretKey;
 use crate::writer::millis;
 pub use audit::{AuditEntry, AuditPage, AuditShelf};
@@ -72,6 +73,7 @@ pub struct ControllerDb {
     key: SecretKey,
     /// Held until closed.
     lock: Arc<Mutex<Option<File>>>,
+    probe: Probe,
 }
 
 impl ControllerDb {
@@ -85,7 +87,7 @@ impl ControllerDb {
         let options = crate::file::options(path);
         let writer = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
         let lock = Arc::new(Mutex::new(Some(database.lock)));
-        Ok(Self { writer, readers: database.readers, key, lock })
+        Ok(Self { writer, readers: database.readers, key, lock, probe: Probe::default() })
     }
 
     /// Closes the file and gives back its lock.
@@ -95,13 +97,17 @@ impl ControllerDb {
         self.lock.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 
-    /// Whether it can be read.
+    /// Whether it can be read and written now.
     ///
     /// # Errors
-    /// It cannot.
-    pub async fn ready(&self) -> Result<(), StoreError> {
-        sqlx::query("SELECT 1 FROM clients LIMIT 1").fetch_optional(&self.readers).await?;
-        Ok(())
+    /// Why not, for everybody to read.
+    pub async fn ready(&self) -> Result<(), String> {
+        let write = async {
+            sqlx::query("SELECT 1 FROM clients LIMIT 1").fetch_optional(&self.readers).await?;
+            sqlx::query(PROBE).execute(&self.writer).await?;
+            Ok(())
+        };
+        self.probe.ask(write).await
     }
 
     /// All clients, by name.

@@ -6,7 +6,9 @@ mod controller;
 mod copy;
 mod error;
 mod file;
+mod health;
 mod manager;
+mod meters;
 mod record;
 mod secret;
 mod writer;
@@ -18,7 +20,9 @@ pub use controller::{
 };
 pub use copy::{Facts, Lock, Tier};
 pub use error::StoreError;
+pub use health::free_bytes;
 pub use manager::ManagerDb;
+pub use meters::Meters;
 pub use record::{
     AgentRecord, Appended, Change, ConversationRecord, Entry, Hit, Keep, NewEntry, OpenInteraction,
     Page, SealedEnvironment, name_key,

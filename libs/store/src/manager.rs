@@ -18,6 +18,8 @@ use tokio::task::JoinHandle;
 use crate::StoreError;
 use crate::copy::Tier;
 use crate::file::Database;
+use crate::health::Probe;
+use crate::meters::Meters;
 use crate::record::{AgentRecord, SealedEnvironment};
 use crate::writer::{self, Job};
 
@@ -31,6 +33,8 @@ pub struct ManagerDb {
     works: watch::Receiver<bool>,
     /// The writer's task; taken by whoever closes first.
     task: Arc<Mutex<Option<JoinHandle<()>>>>,
+    meters: Meters,
+    probe: Probe,
 }
 
 impl ManagerDb {
@@ -41,9 +45,16 @@ impl ManagerDb {
     pub async fn open(path: &Path) -> Result<Self, StoreError> {
         let database = Database::open(path, Tier::Manager.migrator()).await?;
         let (readers, searcher) = (database.readers, database.searcher);
-        let (jobs, works, task) =
-            writer::spawn(database.writer, database.options, readers.clone(), database.lock);
-        Ok(Self { jobs, readers, searcher, works, task: Arc::new(Mutex::new(Some(task))) })
+        let meters = Meters::default();
+        let (jobs, works, task) = writer::spawn(
+            database.writer,
+            database.options,
+            readers.clone(),
+            database.lock,
+            meters.clone(),
+        );
+        let (task, probe) = (Arc::new(Mutex::new(Some(task))), Probe::default());
+        Ok(Self { jobs, readers, searcher, works, task, meters, probe })
     }
 
     /// Writes what waits, closes the file and gives back its lock. Later calls get [`StoreError::Closed`].
@@ -56,19 +67,34 @@ impl ManagerDb {
         }
     }
 
+    /// What is counted of it.
+    #[must_use]
+    pub fn meters(&self) -> &Meters {
+        &self.meters
+    }
+
+    /// Writes that wait for the one that is being made.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.jobs.max_capacity() - self.jobs.capacity()
+    }
+
     /// Whether the last write could be made, as far as that was up to the disk. Told when it changes.
     #[must_use]
     pub fn works(&self) -> watch::Receiver<bool> {
         self.works.clone()
     }
 
-    /// Whether it can be read.
+    /// Whether it can be read and written now.
     ///
     /// # Errors
-    /// It cannot.
-    pub async fn ready(&self) -> Result<(), StoreError> {
-        sqlx::query("SELECT 1 FROM agents LIMIT 1").fetch_optional(&self.readers).await?;
-        Ok(())
+    /// Why not, for everybody to read.
+    pub async fn ready(&self) -> Result<(), String> {
+        let write = async {
+            sqlx::query("SELECT 1 FROM agents LIMIT 1").fetch_optional(&self.readers).await?;
+            self.write(Job::Probe).await
+        };
+        self.probe.ask(write).await
     }
 
     /// All agents, by name.

@@ -11,9 +11,12 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, SqliteConnection, SqlitePool};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
+use tracing::Instrument;
 
+use crate::meters::Meters;
 use crate::record::{AgentRecord, Appended, ConversationRecord, Keep, NewEntry, SealedEnvironment};
-use crate::{StoreError, file};
+use crate::{StoreError, file, health};
 use append::Heads;
 
 /// Writes that may wait; whoever brings the next one waits. As many as four full batches.
@@ -37,6 +40,7 @@ pub(crate) enum Job {
     ClearConversation(ConversationId, Epoch, Vec<NewEntry>, Reply<Seq>),
     KeepSession(ConversationId, AgentId, String, Reply<()>),
     Prune(ConversationId, Keep, Reply<u64>),
+    Probe(Reply<()>),
     Close,
 }
 
@@ -59,7 +63,8 @@ impl Job {
             | Self::SetStopped(_, _, reply)
             | Self::CreateConversation(_, reply)
             | Self::RenameConversation(_, _, reply)
-            | Self::KeepSession(_, _, _, reply) => drop(reply.send(Err(error))),
+            | Self::KeepSession(_, _, _, reply)
+            | Self::Probe(reply) => drop(reply.send(Err(error))),
             Self::ClearConversation(_, _, _, reply) => drop(reply.send(Err(error))),
             Self::Prune(_, _, reply) => drop(reply.send(Err(error))),
             Self::Close => {}
@@ -73,15 +78,18 @@ pub(crate) fn spawn(
     options: SqliteConnectOptions,
     readers: SqlitePool,
     lock: File,
+    meters: Meters,
 ) -> (mpsc::Sender<Job>, watch::Receiver<bool>, JoinHandle<()>) {
     let (sender, jobs) = mpsc::channel(QUEUE);
     let (works, told) = watch::channel(true);
-    let writer = Writer { connection: Some(connection), options, heads: Heads::default(), works };
-    let task = tokio::spawn(async move {
+    let connection = Some(connection);
+    let writer = Writer { connection, options, heads: Heads::default(), works, meters };
+    let work = async move {
         let connection = writer.run(jobs).await;
         file::close(connection, &readers).await;
         drop(lock);
-    });
+    };
+    let task = tokio::spawn(work.in_current_span());
     (sender, told, task)
 }
 
@@ -90,6 +98,7 @@ struct Writer {
     connection: Option<SqliteConnection>,
     options: SqliteConnectOptions,
     heads: Heads,
+    meters: Meters,
     /// Whether the last write could be made.
     works: watch::Sender<bool>,
 }
@@ -173,9 +182,18 @@ impl Writer {
         &mut self,
         groups: &[Group],
     ) -> Result<Vec<Result<Appended, StoreError>>, StoreError> {
-        let mut connection = self.take().await?;
+        let began = Instant::now();
+        let mut connection = self.take().await.inspect_err(|_| self.meters.failed())?;
         let result = append::store(&mut connection, &mut self.heads, groups).await;
         self.keep(connection, &result);
+        match &result {
+            Ok(results) => {
+                let stored = results.iter().zip(groups).filter(|(result, _)| is_stored(result));
+                let entries = stored.map(|(_, group)| group.entries.len()).sum();
+                self.meters.committed(groups.len(), entries, began.elapsed());
+            }
+            Err(_) => self.meters.failed(),
+        }
         result
     }
 
@@ -231,6 +249,11 @@ impl Writer {
                 let result = conversations::prune(connection, &conversation, keep).await;
                 self.done(taken, reply, result);
             }
+            Job::Probe(reply) => {
+                let probed = sqlx::query(health::PROBE).execute(&mut *connection).await;
+                let result = probed.map(drop).map_err(StoreError::from);
+                self.done(taken, reply, result);
+            }
             Job::Append(_) | Job::Close => self.connection = Some(taken),
         }
     }
@@ -245,6 +268,10 @@ impl Writer {
         self.keep(connection, &result);
         drop(reply.send(result));
     }
+}
+
+fn is_stored(result: &Result<Appended, StoreError>) -> bool {
+    matches!(result, Ok(Appended::Stored { .. }))
 }
 
 fn answer(groups: Vec<Group>, results: Vec<Result<Appended, StoreError>>) {

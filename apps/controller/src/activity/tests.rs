@@ -78,6 +78,22 @@ fn run(n: u64) -> RunActivity {
 }
 
 #[tokio::test]
+async fn nothing_is_told_of_a_client_that_may_not_be_seen() {
+    let audience = Audience::new();
+    let (outbox, _screen) = screen();
+    let others = Clients::Only([ClientId::new("other").unwrap()].into());
+    let limited = audience.listen(&ConnectionId::random(), &outbox, &others);
+    let (all, _all) = listen(&audience);
+
+    audience.client(&update(ClientAction::Current), None);
+    audience.agent(&client(), &agent("a"), &payload(&agent_update("a", "current", "idle")));
+    audience.conversation(&client(), &conversation("x"), &open(&json!({})));
+
+    assert_eq!(limited.listener().lock().len(), 0);
+    assert_eq!(all.listener().lock().len(), 3);
+}
+
+#[tokio::test]
 async fn a_viewer_that_was_slow_is_told_the_newest_of_each() {
     let audience = Audience::new();
     let (listening, mut screen) = listen(&audience);

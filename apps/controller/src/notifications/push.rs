@@ -18,6 +18,7 @@ use super::occasion::{Detail, Occasion};
 use super::presence::Presence;
 use crate::config::Config;
 use crate::error::Error;
+use crate::meters::Meters;
 
 const BOUNDS: Bounds =
     Bounds { waiting: 1_000, at_once: 8, pause: Duration::from_secs(2), gone_is_final: true };
@@ -40,10 +41,11 @@ pub(crate) struct Push {
     poster: Poster,
     courier: Courier<Tag>,
     tests: Semaphore,
+    meters: Meters,
 }
 
 impl Push {
-    pub(super) fn new(config: &Config, db: ControllerDb) -> anyhow::Result<Self> {
+    pub(super) fn new(config: &Config, db: ControllerDb, meters: Meters) -> anyhow::Result<Self> {
         let contact = config.push_contact.clone();
         let is_contact = ["mailto:", "https://"].iter().any(|scheme| contact.starts_with(scheme));
         ensure!(is_contact, "the contact for push services is a mailto: or https: address");
@@ -59,6 +61,7 @@ impl Push {
             poster,
             courier,
             tests,
+            meters,
         })
     }
 
@@ -160,6 +163,7 @@ impl Push {
 
     /// Keeps what became of a message. A browser that is gone is forgotten.
     async fn note(&self, id: &SubscriptionId, last: &Result<Reply, Failure>) {
+        self.meters.delivered("browser", Verdict::of(last) == Verdict::Taken);
         let noted = match Verdict::of(last) {
             Verdict::Taken => self.db.note_delivery(id, None).await,
             Verdict::Gone => {

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::occasion::{Detail, Occasion};
 use crate::config::WebhookConfig;
+use crate::meters::Meters;
 
 /// A receiver that is down for long misses the oldest.
 const BOUNDS: Bounds =
@@ -22,21 +23,23 @@ pub(super) struct Webhook {
     hook: notify::Webhook,
     kinds: Vec<NotificationKind>,
     courier: Courier<String>,
+    meters: Meters,
 }
 
 impl Webhook {
-    pub(super) fn new(config: &WebhookConfig) -> anyhow::Result<Self> {
+    pub(super) fn new(config: &WebhookConfig, meters: Meters) -> anyhow::Result<Self> {
         let target = Target::new(&config.url).context("the address of the webhook")?;
         Ok(Self {
             hook: notify::Webhook::new(target, config.secret.as_deref()),
             kinds: config.kinds.clone(),
             courier: Courier::new(Poster::new(Reach::Anywhere), BOUNDS),
+            meters,
         })
     }
 
     /// Carries what is told, until `stop`.
     pub(super) async fn run(self: Arc<Self>, stop: CancellationToken) {
-        self.courier.run(report, stop).await;
+        self.courier.run(|delivered| report(delivered, &self.meters), stop).await;
     }
 
     pub(super) fn tell(&self, occasion: &Occasion) {
@@ -50,9 +53,11 @@ impl Webhook {
     }
 }
 
-fn report(delivered: Delivered<String>) -> std::future::Ready<()> {
+fn report(delivered: Delivered<String>, meters: &Meters) -> std::future::Ready<()> {
     let Delivered { tag, last } = delivered;
-    if Verdict::of(&last) == Verdict::Taken {
+    let is_taken = Verdict::of(&last) == Verdict::Taken;
+    meters.delivered("webhook", is_taken);
+    if is_taken {
         tracing::debug!(delivery = tag, "the webhook was told");
     } else {
         tracing::warn!(delivery = tag, ?last, "the webhook was not told");

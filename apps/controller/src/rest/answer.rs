@@ -10,6 +10,7 @@ use protocol::{ErrorCode, WireError};
 use serde::Serialize;
 use serde_json::json;
 
+use crate::correlate;
 use crate::error::Error;
 
 /// `{"items": […]}`. There are few enough to fit one page; `next` is left for when there are not.
@@ -29,9 +30,11 @@ impl<E: Into<Error>> From<E> for Failure {
 
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
-        let status = status(self.0.code);
-        let seconds = self.0.retry_after_ms.map(|millis| millis.div_ceil(1_000));
-        let mut response = (status, Json(json!({ "error": self.0 }))).into_response();
+        let correlation = correlate::current().map(|context| context.correlation);
+        let error = self.0.correlated(correlation.as_ref());
+        let status = status(error.code);
+        let seconds = error.retry_after_ms.map(|millis| millis.div_ceil(1_000));
+        let mut response = (status, Json(json!({ "error": error }))).into_response();
         if let Some(seconds) = seconds {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }

@@ -14,12 +14,18 @@ use protocol::names::agents::{
     SEARCH_CONVERSATIONS, START_RUN, SUBSCRIBE, TERMINAL_INPUT,
 };
 use protocol::names::is_event_name;
-use protocol::{AgentId, ClientId, ConversationId, ErrorCode, InteractionId, MessageId, WireError};
+use protocol::{
+    AgentId, ClientId, ConversationId, CorrelationId, ErrorCode, InteractionId, MessageId,
+    WireError,
+};
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use trace::Kind;
 
+use super::sending::Sending;
 use super::{Answered, Then, Viewer};
 use crate::audit::Event;
+use crate::correlate::trace_of;
 use crate::error::Error;
 use crate::remote::Remote;
 
@@ -59,11 +65,12 @@ struct Named {
 }
 
 impl Viewer {
-    pub(super) async fn forward(&mut self, command: Command) {
-        let forward = match parse(&command) {
+    pub(super) async fn forward(&mut self, mut command: Command) {
+        let mut forward = match parse(&command) {
             Ok(forward) => forward,
             Err(error) => return command.reply.err(error),
         };
+        self.correlate(&mut command, &mut forward);
         let wanted = catalogue::wants(Namespace::Agents, &forward.event);
         if let Err(error) = self.identity.caller.may(wanted) {
             let event = Event::Command(forward.event);
@@ -95,6 +102,23 @@ impl Viewer {
             }
             _ => command.reply.err(Error::UnknownCommand.into()),
         }
+    }
+
+    /// From here on the command has an id that all lines about it have, and is a span of a trace.
+    fn correlate(&mut self, command: &mut Command, forward: &mut Forward) {
+        let correlation = forward.correlation_id.get_or_insert_with(CorrelationId::random).clone();
+        let name = catalogue::label(&forward.event);
+        let mut span = self.server.tracer.begin(name, Kind::Server, forward.traceparent);
+        span.set("longshore.tier", "controller");
+        span.set("longshore.correlation", correlation.as_str());
+        forward.traceparent = span.context();
+        self.spans = Some(span);
+        let lines = tracing::Span::current();
+        lines.record("command", name);
+        lines.record("correlation", correlation.as_str());
+        lines.record("trace", trace_of(forward.traceparent));
+        command.reply.counts_as(&forward.event);
+        command.reply.correlate(Some(correlation));
     }
 
     /// Whose viewer a command comes from.
@@ -268,14 +292,31 @@ impl Viewer {
             Then::Watch(watch) => Some(watch.session.clone()),
             _ => None,
         };
-        let origin = gateway::raw(&Origin { agent_id, session_id, command_id, ..self.origin() });
+        let sending =
+            Sending::begin(self.spans.take(), &forward, &self.server.tracer, agent_id.clone());
+        let (correlation_id, traceparent) = (forward.correlation_id, sending.context());
+        let origin = Origin {
+            agent_id,
+            session_id,
+            command_id,
+            correlation_id,
+            traceparent,
+            ..self.origin()
+        };
+        let origin = gateway::raw(&origin);
         let empty = || RawValue::from_string("{}".to_owned()).expect("an object is JSON");
         let payload = forward.payload.unwrap_or_else(empty);
         match remote.begin(&forward.event, &[&payload, &origin], when_down).await {
             Ok(answer) => self.under_way.push(Box::pin(async move {
-                Answered { reply, answer: answer.wait().await, then }
+                let answer = answer.wait().await;
+                sending.answered(&answer);
+                Answered { reply, answer, then }
             })),
-            Err(error) => self.on_answered(Answered { reply, answer: Err(error), then }),
+            Err(error) => {
+                let answer = Err(error);
+                sending.answered(&answer);
+                self.on_answered(Answered { reply, answer, then });
+            }
         }
     }
 }

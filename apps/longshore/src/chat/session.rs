@@ -313,6 +313,8 @@ impl<W: Write> Session<W> {
             event: event.to_owned(),
             payload: Some(raw(payload)),
             agent_id: Some(self.target.agent.agent_id.clone()),
+            correlation_id: None,
+            traceparent: None,
         })
     }
 

@@ -27,7 +27,8 @@ pub enum Token {
     /// Revoke an access token; whoever came in with it is sent away at once
     Revoke {
         /// Name or id
-        token: String,
+        #[arg(value_name = "TOKEN")]
+        which: String,
         /// Print JSON
         #[arg(long)]
         json: bool,

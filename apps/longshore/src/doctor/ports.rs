@@ -93,13 +93,15 @@ mod tests {
     fn whoever_has_a_port_is_named() {
         let listener = TcpListener::bind((HERE, 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
-        let taking = std::thread::spawn(move || drop(listener.accept()));
+        let other = listener.try_clone().unwrap();
+        let taking = std::thread::spawn(move || drop(other.accept()));
 
         let found = one(HERE, port, "--manager-port");
 
         taking.join().unwrap();
         assert_eq!(found.verdict, Verdict::Warning);
         assert!(found.says.contains(&format!("process {}", std::process::id())), "{}", found.says);
+        drop(listener);
         assert_eq!(one(HERE, port, "--manager-port").says, "free");
     }
 }

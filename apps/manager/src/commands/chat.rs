@@ -139,7 +139,12 @@ fn private(
         deltas: 0,
     };
     let agents = connection.server().agents.clone();
-    let order = Order { run: run_id, text: text.clone(), timeout: agents.run_timeout() };
+    let order = Order {
+        run: run_id,
+        text: text.clone(),
+        timeout: agents.run_timeout(),
+        origin: call.origin().clone(),
+    };
     let ready = isolated::prepare(&agents, agent, order, connection.outbox())?;
     let begin = Box::new(move || {
         listener.asked(&text);

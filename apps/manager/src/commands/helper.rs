@@ -67,7 +67,8 @@ fn prepare(
         is_too_long: false,
     };
     let agents = connection.server().agents.clone();
-    let order = Order { run: run_id, text, timeout: helper::TIMEOUT };
+    let order =
+        Order { run: run_id, text, timeout: helper::TIMEOUT, origin: call.origin().clone() };
     let ready = isolated::prepare(&agents, &agent, order, connection.outbox())?;
     Ok((accepted, move || ready.begin(&agents, listener)))
 }

@@ -32,6 +32,7 @@ impl Worker {
         match self.append(&plan).await {
             Ok(Appended::Stored { first }) => {
                 self.runs = next;
+                self.watch(&asks, &verdicts);
                 let refused = self.acknowledge(asks, verdicts, first);
                 self.carry_out(plan, first);
                 for (ask, error) in refused {
@@ -40,6 +41,15 @@ impl Worker {
             }
             Ok(Appended::Duplicate { seq }) => self.answer_repetition(asks, seq).await,
             Err(cause) => refuse_all(asks, verdicts, &cause),
+        }
+    }
+
+    /// Watches the runs that were accepted, before anything is known of how they fare.
+    fn watch(&mut self, asks: &[Ask], verdicts: &[Verdict]) {
+        for (ask, verdict) in asks.iter().zip(verdicts) {
+            if let (Ask::Chat(chat, _), Verdict::Admitted(_)) = (ask, verdict) {
+                self.open.accepted(&self.card, &self.home.name, chat);
+            }
         }
     }
 

@@ -177,6 +177,14 @@ impl Ending {
         }
     }
 
+    pub(crate) fn state(&self) -> RunState {
+        self.state
+    }
+
+    pub(crate) fn reason(&self) -> Option<RunReason> {
+        self.reason
+    }
+
     pub(crate) fn after(self, duration: std::time::Duration) -> Self {
         let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
         Self { duration_ms: Some(millis), ..self }

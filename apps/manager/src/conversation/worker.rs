@@ -17,6 +17,7 @@ use tokio::time::Instant;
 
 use super::attendance::Attendance;
 use super::card::Card;
+use super::progress::Open;
 use super::publisher::Publisher;
 use super::request::{Answer, Ask, Control, Request};
 use super::runs::{Asked, Effect, Heard, Means, Mode, Now, Permits, Plan, Runs, Seat};
@@ -41,6 +42,7 @@ pub(super) struct Worker {
     pub(super) attendance: Arc<Attendance>,
     pub(super) audience: Arc<Audience>,
     pub(super) telling: Telling,
+    pub(super) open: Open,
     pub(super) home: Target,
     pub(super) sessions: Sessions,
     pub(super) publisher: Publisher,
@@ -99,6 +101,7 @@ impl Worker {
             attendance: inner.attendance.clone(),
             audience: setting.audience,
             telling: Telling::new(setting.activity),
+            open: Open::new(setting.watch),
             sessions: Sessions::new(inner.card.id.clone(), setting.home.clone()),
             home: setting.home,
             publisher: Publisher::new(inner.feed.clone()),

@@ -1,9 +1,11 @@
 //! One conversation that a connection follows.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use protocol::agents::HistoryEnd;
 use protocol::{Epoch, Seq};
+use tokio::time::Instant;
 
 use super::Start;
 use super::filter::Filter;
@@ -34,11 +36,13 @@ struct Replay {
     count: u64,
     has_more: bool,
     recovered: bool,
+    since: Instant,
 }
 
 impl Replay {
     fn of(tail: &Tail, has_more: bool, recovered: bool) -> Self {
-        Self { epoch: tail.epoch().clone(), from: Seq::ZERO, count: 0, has_more, recovered }
+        let (epoch, since) = (tail.epoch().clone(), Instant::now());
+        Self { epoch, from: Seq::ZERO, count: 0, has_more, recovered, since }
     }
 }
 
@@ -105,8 +109,8 @@ impl Follow {
         self.filter.as_mut().is_none_or(|filter| filter.shows(item))
     }
 
-    /// Goes past an item. Returns `historyEnd` when it was the last one of the replay.
-    pub(super) fn passed(&mut self, item: &Item, shown: bool) -> Option<HistoryEnd> {
+    /// Goes past an item. Returns `historyEnd`, and how long the replay took, when it was the last one of it.
+    pub(super) fn passed(&mut self, item: &Item, shown: bool) -> Option<(HistoryEnd, Duration)> {
         let (replay, seq) = (self.replay.as_mut()?, item.seq?);
         if shown && seq <= self.cursor.until {
             replay.count += 1;
@@ -118,15 +122,15 @@ impl Follow {
     }
 
     /// `historyEnd`, if the replay has nothing more to tell.
-    pub(super) fn idle(&mut self) -> Option<HistoryEnd> {
+    pub(super) fn idle(&mut self) -> Option<(HistoryEnd, Duration)> {
         self.ended(self.cursor.seq)
     }
 
-    fn ended(&mut self, seq: Seq) -> Option<HistoryEnd> {
+    fn ended(&mut self, seq: Seq) -> Option<(HistoryEnd, Duration)> {
         let until = self.cursor.until;
         let replay = self.replay.take_if(|_| seq >= until)?;
         let feed = self.following.feed();
-        Some(HistoryEnd {
+        let end = HistoryEnd {
             agent_id: feed.agent().clone(),
             conversation_id: feed.conversation().clone(),
             epoch: replay.epoch,
@@ -135,6 +139,7 @@ impl Follow {
             count: replay.count,
             has_more: replay.has_more,
             recovered: replay.recovered,
-        })
+        };
+        Some((end, replay.since.elapsed()))
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
+use protocol::agents::HistoryEnd;
 use protocol::limits::PAGE;
 use protocol::names::agents::{HISTORY_END, TERMINAL_CLOSED, TERMINAL_OUTPUT};
 use protocol::{Ack, ConversationId, ErrorCode, SessionId, WireError};
@@ -18,6 +19,7 @@ use super::{Message, Outbox, Shared, raw};
 use crate::bell::Bell;
 use crate::history::{BoxFuture, History, Page};
 use crate::item::Item;
+use crate::meters::Meters;
 use crate::scroll::Piece;
 use crate::sink::{Envelope, Refusal, Sink, wrap};
 use crate::tail::{Read, Tail};
@@ -41,9 +43,11 @@ pub fn spawn(
     sink: impl Sink,
     envelope: Envelope,
     history: Arc<dyn History>,
+    meters: Meters,
 ) -> (Outbox, tokio::task::JoinHandle<()>) {
     let (outbox, messages) = Outbox::channel();
-    let writer = Writer { sink, envelope, shared: Arc::clone(&outbox.shared) };
+    let shared = Arc::clone(&outbox.shared);
+    let writer = Writer { sink, envelope, shared, meters, told: 0 };
     let task = Task {
         writer,
         history,
@@ -76,7 +80,13 @@ struct Gone;
 
 impl<S: Sink> Task<S> {
     async fn run(mut self) {
-        while let Ok(true) = self.turn().await {}
+        while let Ok(true) = self.turn().await {
+            self.writer.count();
+        }
+        if self.writer.shared.overrun() {
+            self.writer.meters.closed("overrun");
+        }
+        self.writer.count();
         // One whose buffer is full ends when its peer reads, or does not for too long.
         self.writer.sink.close().ok();
     }
@@ -159,8 +169,8 @@ impl<S: Sink> Task<S> {
             follow.following.heard();
             return Ok(());
         }
-        if let Some(end) = follow.idle() {
-            self.writer.relayed(HISTORY_END, &raw(&end)).await?;
+        if let Some((end, time)) = follow.idle() {
+            self.writer.replayed(&end, time).await?;
         }
         match follow.read(TURN) {
             Read::Items(items) => {
@@ -176,6 +186,7 @@ impl<S: Sink> Task<S> {
                 follow.following.ring();
             }
             Read::Behind(after) => {
+                self.writer.meters.behind();
                 follow.fetching = Some(follow.following.feed().with_tail(Tail::start));
                 let history = follow.following.feed().history().unwrap_or(&self.history);
                 let page = history.page(conversation, after, PAGE);
@@ -200,6 +211,7 @@ impl<S: Sink> Task<S> {
         let epoch = follow.following.feed().head().0;
         match page {
             Ok(page) if page.epoch == epoch => {
+                self.writer.meters.page();
                 if page.items.is_empty() {
                     follow.skip(start.unwrap_or_default());
                 }
@@ -230,8 +242,8 @@ async fn tell<S: Sink>(
         if shown {
             writer.relayed(&item.event, &item.payload).await?;
         }
-        if let Some(end) = follow.passed(&item, shown) {
-            writer.relayed(HISTORY_END, &raw(&end)).await?;
+        if let Some((end, time)) = follow.passed(&item, shown) {
+            writer.replayed(&end, time).await?;
         }
     }
     Ok(())
@@ -241,9 +253,22 @@ struct Writer<S> {
     sink: S,
     envelope: Envelope,
     shared: Arc<Shared>,
+    meters: Meters,
+    /// Packets that the socket has taken and that are not counted yet.
+    told: u64,
 }
 
 impl<S: Sink> Writer<S> {
+    /// Once for many packets: all connections share the counter.
+    fn count(&mut self) {
+        self.meters.told(std::mem::take(&mut self.told));
+    }
+
+    async fn replayed(&mut self, end: &HistoryEnd, time: Duration) -> Result<(), Gone> {
+        self.meters.replayed(end.count, time);
+        self.relayed(HISTORY_END, &raw(end)).await
+    }
+
     async fn event(&mut self, name: &str, payload: &RawValue) -> Result<(), Gone> {
         self.offer(|sink| sink.event(name, payload)).await
     }
@@ -278,7 +303,10 @@ impl<S: Sink> Writer<S> {
                 return Err(Gone);
             }
             match packet(&mut self.sink) {
-                Ok(()) => return Ok(()),
+                Ok(()) => {
+                    self.told += 1;
+                    return Ok(());
+                }
                 Err(Refusal::Closed) => return Err(Gone),
                 Err(Refusal::Full) if eager > 0 => {
                     eager -= 1;

@@ -172,7 +172,13 @@ impl Test {
     }
 
     pub(crate) fn viewer(&self, socket: &Socket) -> Outbox {
-        outbox::spawn(socket.clone(), Envelope::Direct, Arc::clone(&self.log) as Arc<dyn History>).0
+        outbox::spawn(
+            socket.clone(),
+            Envelope::Direct,
+            Arc::clone(&self.log) as Arc<dyn History>,
+            Meters::default(),
+        )
+        .0
     }
 
     pub(crate) fn follow(&self, outbox: &Outbox, after: Option<(u64, &str)>, limit: Option<u64>) {

@@ -6,10 +6,12 @@ use serde_json::value::RawValue;
 
 use super::{LoginSuccess, RunState};
 use crate::ids::{
-    AgentId, ConnectionId, ConversationId, Epoch, MessageId, RunId, Seq, SessionId, ViewerId,
+    AgentId, ConnectionId, ConversationId, CorrelationId, Epoch, MessageId, RunId, Seq, SessionId,
+    ViewerId,
 };
 use crate::limits::{MAX_MESSAGE, PAGE};
 use crate::spec::AgentSpec;
+use crate::trace::TraceParent;
 
 /// The handshake's `auth` object of namespace `/agents`.
 #[derive(Clone, Default, Serialize, Deserialize, JsonSchema)]
@@ -52,6 +54,12 @@ pub struct Origin {
     /// done again and gets the same answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub command_id: Option<MessageId>,
+    /// By what the lines about this command are found in the logs, the controller's and the manager's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub correlation_id: Option<CorrelationId>,
+    /// The trace that goes on with this command: as the header of that name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<TraceParent>,
 }
 
 /// `login`: log in to an agent and follow a conversation of it.

@@ -10,8 +10,9 @@ use serde_json::{Value, json};
 use super::{Audience, Message, Namespace};
 use crate::agents::HistoryEvent;
 use crate::clients::{ClientEvent, Forward, ForwardedEvent};
-use crate::ids::{AgentId, ClientId, ConversationId, Epoch, Seq};
+use crate::ids::{AgentId, ClientId, ConversationId, CorrelationId, Epoch, Seq};
 use crate::names::agents as names;
+use crate::trace::TraceParent;
 
 /// `login` inside `forward`: follow a conversation. The controller adds what proves that it may.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -62,6 +63,8 @@ impl JsonSchema for Forward {
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let agent = generator.subschema_for::<AgentId>();
+        let correlation = generator.subschema_for::<CorrelationId>();
+        let parent = generator.subschema_for::<TraceParent>();
         let choices = forwardable().map(|command| {
             let shape = command.forwarded.map_or(command.payload, |forwarded| forwarded.payload);
             let payload = shape.schema(generator);
@@ -72,14 +75,18 @@ impl JsonSchema for Forward {
             json!({
                 "type": "object",
                 "description": command.summary,
-                "properties": { "event": name(command), "payload": payload, "agentId": agent },
+                "properties": {
+                    "event": name(command), "payload": payload, "agentId": agent,
+                    "correlationId": correlation, "traceparent": parent,
+                },
                 "required": required,
             })
         });
         let choices: Vec<Value> = choices.collect();
         json_schema!({
             "description": "`forward`: a command of namespace `/agents` for the selected manager.\n\n`agentId` names the \
-                agent that it is for, which the payload then need not.\nIt is logged in to first where needed.",
+                agent that it is for, which the payload then need not.\nIt is logged in to first where needed. \
+                `correlationId` is what the lines about this command have in the logs.",
             "oneOf": choices,
         })
     }

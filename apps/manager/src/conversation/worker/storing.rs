@@ -67,6 +67,7 @@ impl Worker {
 
     /// Shows what has been stored, and notes what the agent is to be told.
     pub(in crate::conversation) fn carry_out(&mut self, plan: Plan, first: Seq) {
+        self.open.stored(&self.card, &plan.outputs);
         self.note(&plan.outputs, first);
         self.publisher.show(plan.outputs, first);
         self.effects.extend(plan.effects);

@@ -10,7 +10,7 @@ use crate::clients::{
     RemoteReconnecting, SetClient,
 };
 use crate::error::{ErrorCode, WireError};
-use crate::ids::{ClientId, Seq};
+use crate::ids::{ClientId, CorrelationId, Seq};
 
 pub(super) fn client() -> ClientId {
     id("cl_91e0b7d25c3f4a8870de")
@@ -30,20 +30,29 @@ impl Sampled for ClientSet {
 
 impl Sampled for Forward {
     fn samples() -> Vec<(&'static str, Self)> {
-        let login = Self { event: "login".into(), payload: None, agent_id: Some(agent()) };
+        let of = |event: &str, payload| Self {
+            event: event.into(),
+            payload,
+            agent_id: Some(agent()),
+            correlation_id: None,
+            traceparent: None,
+        };
+        let login = of("login", None);
         let cursor = ForwardLogin {
             after_seq: Some(Seq(4)),
             epoch: Some(super::epoch()),
             ..ForwardLogin::default()
         };
-        let again =
-            Self { event: "login".into(), payload: Some(raw(&cursor)), agent_id: Some(agent()) };
-        let chat = Chat::samples().into_iter().map(|(name, chat)| {
-            (
-                name,
-                Self { event: "chat".into(), payload: Some(raw(&chat)), agent_id: Some(agent()) },
-            )
-        });
+        let again = of("login", Some(raw(&cursor)));
+        let chat = Chat::samples();
+        let mut chat: Vec<_> =
+            chat.into_iter().map(|(name, chat)| (name, of("chat", Some(raw(&chat))))).collect();
+        let traced = Self {
+            correlation_id: CorrelationId::new("co_1").ok(),
+            traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".parse().ok(),
+            ..of("listAgents", None)
+        };
+        chat.push(("traced", traced));
         [("login", login), ("login from a cursor", again)].into_iter().chain(chat).collect()
     }
 }
