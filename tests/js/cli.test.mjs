@@ -20,10 +20,10 @@ test('version and help', async () => {
   const help = await cli(['--help'])
 
   assert.match(version.stdout, /^longshore \d+\.\d+\.\d+\n$/)
-  for (const word of ['up', 'controller', 'manager', 'client', 'agent', 'chat', 'Examples']) {
+  for (const word of ['up', 'controller', 'manager', 'client', 'agent', 'connect', 'run', 'replay', 'conversations', 'Examples']) {
     assert.ok(help.stdout.includes(word), word)
   }
-  for (const args of [['up'], ['client', 'add'], ['agent', 'add'], ['chat']]) {
+  for (const args of [['up'], ['client', 'add'], ['agent', 'add'], ['connect'], ['run'], ['runs', 'start'], ['replay'], ['conversations', 'import']]) {
     const { code, stdout } = await cli([...args, '--help'])
     assert.equal(code, 0)
     assert.ok(stdout.length > 200)
@@ -66,30 +66,30 @@ for (const [agent, input, expected] of [
   ['sh', 'echo $((6*7))\n', '42'],
   ['echo', 'hello\n', 'hello'],
 ]) {
-  test(`chat from a pipe holds a conversation with ${agent}`, async () => {
-    const first = await cli(here('chat', agent), { input })
+  test(`connect from a pipe holds a conversation with ${agent}`, async () => {
+    const first = await cli(here('connect', agent), { input })
     assert.equal(first.code, 0, first.stderr)
     assert.match(first.stdout, new RegExp(`^\\[\\d\\d:\\d\\d:\\d\\d\\] ${agent}: ${expected}$`, 'm'))
 
-    const second = await cli(here('chat', agent, '--history', '50'))
+    const second = await cli(here('connect', agent, '--history', '50'))
     assert.equal(second.code, 0, second.stderr)
     assert.match(second.stdout, new RegExp(`\\] ${agent}: ${expected}$`, 'm'))
   })
 }
 
 test('each line of a pipe waits for the answer to the one before', async () => {
-  const { stdout } = await cli(here('chat', 'calc', '--history=0'), { input: '1+1\n2+2\n3+3\n' })
+  const { stdout } = await cli(here('connect', 'calc', '--history=0'), { input: '1+1\n2+2\n3+3\n' })
 
   const answers = stdout.split('\n').filter((line) => line.includes('] calc: '))
   assert.deepEqual(answers.map((line) => line.split('calc: ')[1]), ['2', '4', '6'])
 })
 
-test('chat says clearly what is wrong', async () => {
+test('connect says clearly what is wrong', async () => {
   const cases = [
-    [here('chat', 'nobody'), /no agent is called "nobody".*calc/],
-    [['chat', '--data-dir', temporary()], /longshore up/],
-    [here('chat', 'echo', '--url', server.controller, '--token', 'ls_wrong'), /Unauthorized|token/],
-    [here('chat', 'echo', '--client', 'nobody'), /no client is called "nobody"/],
+    [here('connect', 'nobody'), /no agent is called "nobody".*calc/],
+    [['connect', '--no-spawn', '--data-dir', temporary()], /no controller runs here\nhint: .*longshore up/],
+    [here('connect', 'echo', '--url', server.controller, '--token', 'ls_wrong'), /Unauthorized|token/],
+    [here('connect', 'echo', '--client', 'nobody'), /no client is called "nobody"/],
   ]
   for (const [args, text] of cases) {
     const { code, stderr } = await cli(args)
@@ -98,13 +98,47 @@ test('chat says clearly what is wrong', async () => {
   }
 })
 
+test('chat is another name of connect', async () => {
+  const { code, stdout } = await cli(here('chat', 'calc'), { input: '6*7\n' })
+
+  assert.equal(code, 0)
+  assert.match(stdout, /calc: 42$/m)
+})
+
+test('what a file or a flag says is said first, and a failure is the status', async () => {
+  const file = path.join(temporary(), 'lines')
+  writeFileSync(file, '2+2\n\n3+3\n')
+  const said = await cli(here('connect', 'calc', '--memory', '--request=1+1', `--input=${file}`))
+  assert.equal(said.code, 0, said.stderr)
+  assert.deepEqual(
+    said.stdout.match(/calc: \d/g).map((line) => line.at(-1)),
+    ['2', '4', '6'],
+  )
+
+  const failed = await cli(here('connect', 'echo', '--memory'), { input: '/crash\nafter\n' })
+  assert.equal(failed.code, 1)
+  assert.match(failed.stdout, /-- failed: /)
+  assert.match(failed.stdout, /echo: after\n/)
+})
+
+test('two that need the default conversation at once are in the same one', async () => {
+  const agent = await cli(here('agent', 'add', 'race'))
+  assert.equal(agent.code, 0, agent.stderr)
+
+  const runs = await Promise.all(Array.from({ length: 8 }, (_, n) => cli(here('run', '--agent=race', `n${n}`))))
+
+  for (const [n, { code, stdout, stderr }] of runs.entries()) assert.deepEqual([code, stdout], [0, `n${n}\n`], stderr)
+  const listed = JSON.parse((await cli(here('conversations', 'list', '--agent=race', '--json'))).stdout)
+  assert.deepEqual(listed.map(({ name }) => name).sort(), ['CLI', 'default'])
+})
+
 test('agents are added, listed and removed', async () => {
   const added = await cli(['agent', 'add', '--data-dir', server.dataDir, '--json', 'two', '--', 'sh', '-c', 'while read x; do echo got $x; done'])
   assert.equal(added.code, 0, added.stderr)
   const { agentId, password } = JSON.parse(added.stdout)
   assert.ok(password.length >= 32)
 
-  const chat = await cli(here('chat', 'two'), { input: 'this\n' })
+  const chat = await cli(here('connect', 'two'), { input: 'this\n' })
   assert.match(chat.stdout, /two: got this/)
   const listed = await cli(here('agent', 'list', '--json'))
   assert.ok(JSON.parse(listed.stdout).some((a) => a.agentId === agentId && a.name === 'two'))
@@ -126,16 +160,16 @@ test('a manager elsewhere is added with its key, used and removed', async () => 
   })
   const agent = await cli(['agent', 'add', 'parrot', ...target])
   assert.equal(agent.code, 0, agent.stderr)
-  const chat = await cli(['chat', 'parrot', ...target], { input: 'far away\n' })
+  const chat = await cli(['connect', 'parrot', ...target], { input: 'far away\n' })
   assert.match(chat.stdout, /parrot: far away/)
   assert.equal((await cli(['client', 'remove', 'far', ...target])).code, 0)
   assert.equal(JSON.parse((await cli(['client', 'list', '--json', ...target])).stdout).length, 0)
 })
 
-test('chat reconnects, says so, and repeats nothing', async () => {
+test('connect reconnects, says so, and repeats nothing', async () => {
   const first = await up()
   const ports = [first.controller, first.info.manager].map((url) => Number(new URL(url).port))
-  const child = spawn(BINARY, ['chat', 'echo', '--data-dir', first.dataDir], { env: environment() })
+  const child = spawn(BINARY, ['connect', 'echo', '--data-dir', first.dataDir], { env: environment() })
   let text = ''
   child.stdout.on('data', (data) => {
     text += data
@@ -166,11 +200,13 @@ test('what others say appears too', async () => {
   const echo = server.agent('echo')
   const v = new Viewer(server.controller, { token: server.token })
   await v.follow(server.info.clientId, echo)
-  const child = spawn(BINARY, here('chat', 'echo', '--history=0'), { env: environment() })
+  const made = await v.forward('createConversation', echo, { name: 'shared' })
+  await v.join(echo, { conversationId: made.conversationId })
+  const child = spawn(BINARY, here('connect', 'echo', '--history=0', '--conversation=shared'), { env: environment() })
   child.stdin.write('from the terminal\n')
   await v.until((x) => x.answers(echo).includes('from the terminal'))
 
-  const { runId } = await v.chat(echo, 'from the browser')
+  const { runId } = await v.chat(echo, 'from the browser', { conversationId: made.conversationId })
   await v.ended(runId)
   let text = ''
   for await (const data of child.stdout) {

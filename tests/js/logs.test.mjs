@@ -64,7 +64,7 @@ test('a REST request has an id, which the manager knows, too', async () => {
 
   assert.equal(given.headers['x-correlation-id'], 'rest-1')
   assert.match(unsound.headers['x-correlation-id'], /^co_[0-9a-f]{20}$/)
-  const commands = (server) => lines(server).filter((line) => line.correlation === 'rest-1').map((line) => line.command ?? line.route)
+  const commands = (server) => lines(server).filter((line) => line.correlation === 'rest-1').flatMap((line) => (line.message === 'audit' ? [] : [line.command ?? line.route ?? line.target]))
   assert.deepEqual(commands(m), ['restartAgent'])
   assert.deepEqual(commands(c), ['/api/clients/{client}/agents/{agent}/{action}'])
 })

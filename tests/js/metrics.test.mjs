@@ -55,7 +55,7 @@ test('runs are counted by how they end, interactions by how long they waited, an
   const { agentId, conversationId, viewers: [v] } = await scene.room(1)
   const before = await ofManager()
 
-  const slow = await v.chat(agentId, '/sleep 60000', { conversationId })
+  const slow = await v.chat(agentId, '/stall', { conversationId })
   const open = await eventually(async () => {
     const page = await ofManager()
     assert.ok(page.sum('longshore_runs', { state: 'running' }) >= 1)

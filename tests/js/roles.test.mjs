@@ -217,6 +217,9 @@ test('who is limited to a client sees nothing of the others', async () => {
     assert.equal(none.status, 404)
   }
   assert.deepEqual((await rest('GET', '/api/clients')).body.items.map((client) => client.clientId), [other.clientId])
+  const scrape = async (shown) =>
+    (await fetch(`${server.controller}/metrics`, { headers: { authorization: `Bearer ${shown}` } })).status
+  assert.deepEqual([await scrape(limited), await scrape(tokens.readOnly), await scrape('ls_wrong')], [403, 200, 401])
   const overview = (await rest('GET', '/api/server')).body
   assert.deepEqual(overview.clients.map((client) => client.clientId), [other.clientId])
   assert.deepEqual([overview.connections, overview.viewers, overview.sessions], [1, 1, 0], 'its own')

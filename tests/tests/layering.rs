@@ -54,6 +54,7 @@ const ALONE: &[(&str, &[&str])] = &[
     ("tokio-rustls", &["notify"]),
     ("hyper", &["notify", "runtime"]),
     ("clap", &["longshore"]),
+    ("rustyline", &["longshore"]),
     ("rust-embed", &["controller"]),
 ];
 

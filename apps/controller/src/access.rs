@@ -78,6 +78,14 @@ impl Caller {
         }
     }
 
+    /// Whether they may see all clients.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`]
+    pub(crate) fn sees_all(&self) -> Result<(), Error> {
+        if self.clients.are_all() { Ok(()) } else { Err(Error::Forbidden) }
+    }
+
     /// The token whose connections and sessions they may know of: of one who may see all clients, every one.
     pub(crate) fn only(&self) -> Option<&TokenId> {
         (!self.clients.are_all()).then_some(&self.token_id)

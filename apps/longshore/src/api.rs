@@ -186,6 +186,17 @@ impl Api {
         self.body(request.call()).map(drop)
     }
 
+    /// `GET` of a file, which is read while it comes: however long that takes.
+    ///
+    /// # Errors
+    /// The controller's, or that it cannot be reached.
+    pub fn file(&self, path: &str) -> anyhow::Result<impl std::io::Read + use<>> {
+        let request = self.agent.get(self.url(path)).header("authorization", self.bearer());
+        let unhurried = request.config().timeout_global(None).build();
+        let response = self.success(unhurried.call())?;
+        Ok(response.into_body().into_reader())
+    }
+
     /// `GET`
     ///
     /// # Errors
@@ -224,13 +235,18 @@ impl Api {
     }
 
     fn body(&self, result: Response) -> anyhow::Result<String> {
+        let mut response = self.success(result)?;
+        response.body_mut().read_to_string().context("read the controller's answer")
+    }
+
+    fn success(&self, result: Response) -> anyhow::Result<ureq::http::Response<ureq::Body>> {
         let mut response = result
             .with_context(|| format!("reach the controller at {}", self.controller.url))
             .hint("does it run? `longshore doctor` looks what is wrong")?;
-        let text = response.body_mut().read_to_string().context("read the controller's answer")?;
         if response.status().is_success() {
-            return Ok(text);
+            return Ok(response);
         }
+        let text = response.body_mut().read_to_string().context("read the controller's answer")?;
         Err(match serde_json::from_str::<Failure>(&text) {
             Ok(failure) => refusal(failure.error),
             Err(_) => anyhow!("the controller answers {}", response.status()),

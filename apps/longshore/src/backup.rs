@@ -24,8 +24,6 @@ use archive::{Database, Manifest};
 
 /// Without which the databases are of no use, or others would have to be told new ones.
 const KEYS: [&str; 3] = ["secret.key", "manager.key", "owner.token"];
-/// Certificates and their keys, where a server keeps its own.
-const TLS: &str = "tls";
 /// The configuration file's name, in a backup, too.
 pub(crate) const CONFIGURATION: &str = "longshore.toml";
 /// The key that seals stored secrets.
@@ -186,9 +184,6 @@ fn copy_keys(
 ) -> anyhow::Result<Vec<String>> {
     let mut sources: Vec<(String, PathBuf)> =
         KEYS.iter().map(|name| ((*name).to_owned(), data.join(name))).collect();
-    for entry in fs::read_dir(data.join(TLS)).into_iter().flatten().filter_map(Result::ok) {
-        sources.push((format!("{TLS}/{}", entry.file_name().to_string_lossy()), entry.path()));
-    }
     sources.extend(configuration.map(|path| (CONFIGURATION.to_owned(), path.to_owned())));
     let mut names = Vec::new();
     for (name, path) in sources {

@@ -4,9 +4,12 @@ mod access;
 mod agents;
 mod backup;
 mod clients;
+mod connect;
+mod conversations;
 mod doctor;
 pub mod logging;
 mod manual;
+mod run;
 mod server;
 
 use std::net::IpAddr;
@@ -22,8 +25,11 @@ pub use self::access::{Audit, Token, TokenCreate};
 pub use self::agents::{Agent, AgentAdd, OfClient};
 pub use self::backup::{Backup, BackupCommand, MakeBackup, Restore};
 pub use self::clients::Client;
+pub use self::connect::{Connect, OfAgent, Spawn};
+pub use self::conversations::{Conversations, Format, Listing};
 pub use self::doctor::Doctor;
 pub use self::manual::{Completions, Man};
+pub use self::run::{Replay, Run, Runs, Watching};
 pub use self::server::{Life, Server as ServerCommand, Start};
 use crate::secret::Secret;
 
@@ -31,8 +37,8 @@ const EXAMPLES: &str = "\
 Examples:
   longshore up                                   both tiers on this machine, with an echo agent
   longshore up --agent 'calc=bc -l'              the same, and a calculator
-  longshore chat calc                            talk to it, in a second terminal
-  echo '2^64' | longshore chat calc              the same from a script
+  longshore connect calc                         talk to it, in a second terminal
+  longshore run --agent calc '2^64'              ask it once, in a script
   longshore agent add py -- python3 -i -q        one more agent, while it runs
 
 Every setting is a flag, an environment variable LONGSHORE_<FLAG>, or a line of longshore.toml
@@ -82,13 +88,24 @@ pub enum Command {
     /// Agents of a manager: add, list, show, start, stop, restart, doctor, remove
     #[command(subcommand)]
     Agent(Agent),
+    /// Talk to an agent from the terminal, or from a pipe
+    #[command(alias = "chat")]
+    Connect(Connect),
+    /// Say one thing to an agent and print the answer
+    Run(Run),
+    /// Say what a file has, in a conversation of its own, and compare the answers
+    Replay(Replay),
+    /// Runs of agents: start, list, cancel, watch
+    #[command(subcommand)]
+    Runs(Runs),
+    /// Conversations of an agent: create, list, find, search, rename, delete, export, import
+    #[command(subcommand)]
+    Conversations(Conversations),
     /// Access tokens of a controller: create, list, revoke
     #[command(subcommand)]
     Token(Token),
     /// Show who came, who was refused, and who changed what
     Audit(Audit),
-    /// Talk to an agent from the terminal
-    Chat(Chat),
     /// Ask a server on this machine whether it is ready; the exit status says so
     Health {
         /// Where it listens [default: the usual ports; one that answers is enough]
@@ -330,26 +347,6 @@ pub struct Target {
     pub token: Option<Secret>,
 }
 
-/// `longshore chat`
-#[derive(Debug, Clone, Args)]
-#[command(
-    after_help = "With a terminal, type a line and press Enter; Ctrl-C leaves. From a pipe, each line \
-    is sent when the answer to the one before is complete."
-)]
-pub struct Chat {
-    /// Name or id of the agent [default: the only one, or `echo`]
-    pub agent: Option<String>,
-    /// How many entries of history to show; 0 for none
-    #[arg(long, env = "LONGSHORE_HISTORY", default_value_t = 100, value_name = "N")]
-    pub history: u64,
-    /// Start no server when none runs here
-    #[arg(long, env = "LONGSHORE_NO_SPAWN")]
-    pub no_spawn: bool,
-    /// Which manager.
-    #[command(flatten)]
-    pub of: OfClient,
-}
-
 /// A manager given as `name=url`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KnownManager {
@@ -402,7 +399,7 @@ fn origin(text: &str) -> Result<String, String> {
     }
 }
 
-fn seconds(text: &str) -> Result<Duration, String> {
+pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text.parse().map_err(|_| "expected a number of seconds")?;
     Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
 }

@@ -1,9 +1,9 @@
 //! The `longshore` program: starts the tiers, and talks to a controller from the command line.
 //!
 //! [`cli`] and [`settings`] say what can be asked for, [`up`] starts both tiers in one process, [`tiers`] each
-//! alone; [`life`] is what they have in common, [`server`] and [`spawn`] start and stop them in the background. [`chat`],
-//! [`clients`], [`agents`], [`tokens`] and [`audit`] are the commands that talk to a running controller, over
-//! its Socket.IO namespace and its REST interface ([`api`]).
+//! alone; [`life`] is what they have in common, [`server`] and [`spawn`] start and stop them in the background. [`connect`], [`run`],
+//! [`replay`], [`runs`] and [`conversations`] talk to agents over a controller's Socket.IO namespace; [`clients`], [`agents`],
+//! [`tokens`] and [`audit`] use its REST interface ([`api`]).
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -16,27 +16,34 @@ pub mod agents;
 pub mod api;
 pub mod audit;
 pub mod backup;
-pub mod chat;
+mod choose;
 pub mod cli;
 pub mod clients;
+pub mod connect;
+pub mod conversations;
 pub mod directories;
 pub mod doctor;
 pub mod health;
 pub mod hint;
 pub mod idle;
 pub mod life;
+mod line;
 pub mod log_file;
 mod logs;
 pub mod manual;
 pub mod otlp;
 mod out;
+mod paint;
 pub mod presets;
 pub mod process;
 pub mod progress;
 pub mod reload;
+pub mod replay;
 pub mod restart;
 pub mod restore;
+pub mod run;
 pub mod run_file;
+pub mod runs;
 pub mod secret;
 pub mod server;
 pub mod settings;
@@ -88,9 +95,22 @@ fn execute(invocation: Invocation) -> anyhow::Result<()> {
         }
         Command::Client(command) => clients::execute(command, &directories),
         Command::Agent(command) => agents::execute(command, &directories),
+        Command::Connect(mut connect) => {
+            connect.spawn.config = cli.global.config;
+            block_on(connect::connect(connect, directories))
+        }
+        Command::Run(mut run) => {
+            run.spawn.config = cli.global.config;
+            block_on(run::run(run, directories))
+        }
+        Command::Replay(mut replay) => {
+            replay.spawn.config = cli.global.config;
+            block_on(replay::replay(replay, directories))
+        }
+        Command::Runs(command) => block_on(runs::execute(command, directories)),
+        Command::Conversations(command) => block_on(conversations::execute(command, directories)),
         Command::Token(command) => tokens::execute(command, &directories),
         Command::Audit(audit) => audit::execute(&audit, &directories),
-        Command::Chat(chat) => block_on(chat::chat(chat, directories)),
         Command::Health { url } => health::execute(url.as_deref()),
         Command::Doctor(args) => doctor::execute(args, file, problem, directories),
         Command::Backup(args) => block_on(backup::execute(args, file, directories)),

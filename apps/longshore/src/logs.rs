@@ -11,13 +11,18 @@ mod text;
 use std::io::{self, IsTerminal, Write};
 
 use tracing::span::{Attributes, Id, Record};
-use tracing::{Event, Metadata, Subscriber};
+use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_subscriber::layer::{Context, Layer};
 use tracing_subscriber::registry::LookupSpan;
 
 use crate::cli::logging::LogFormat;
 use crate::log_file::LogFile;
 use fields::{Fields, Value};
+
+/// Libraries that write the messages of others into their lines, with tokens and with what people say. What they have to say
+/// about themselves is at `info` or above.
+const TALKATIVE: [&str; 5] =
+    ["engineioxide", "log", "socketioxide", "tokio_tungstenite", "tungstenite"];
 
 /// How lines are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +65,10 @@ impl Lines {
 }
 
 impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
+    fn enabled(&self, metadata: &Metadata<'_>, _: Context<'_, S>) -> bool {
+        *metadata.level() <= Level::INFO || !TALKATIVE.contains(&crate_of(metadata))
+    }
+
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
         if let Some(span) = context.span(id) {
             let mut fields = Fields::default();
@@ -110,12 +119,15 @@ impl Style {
 
 /// The tier that a crate belongs to, where both are in one process and no span says it.
 fn tier_of(metadata: &Metadata<'_>) -> Option<&'static str> {
-    let of = metadata.target().split("::").next().unwrap_or_default();
-    match of {
-        "controller" | "link" | "notify" => Some("controller"),
+    match crate_of(metadata) {
+        "controller" | "link" | "notify" | "audit" => Some("controller"),
         "manager" | "runtime" => Some("manager"),
         _ => None,
     }
+}
+
+fn crate_of<'a>(metadata: &Metadata<'a>) -> &'a str {
+    metadata.target().split("::").next().unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -285,7 +285,7 @@ fn print_for_people(first: &First) {
     // Nobody may be reading; the servers run all the same.
     let _ = writeln!(
         out,
-        "longshore {version} is up\n\n  open    {url}\n  chat    longshore chat [{names}]\n\nCtrl-C stops it.",
+        "longshore {version} is up\n\n  open    {url}\n  talk    longshore connect [{names}]\n\nCtrl-C stops it.",
         version = env!("CARGO_PKG_VERSION"),
         url = first.url,
         names = names.join(" | "),

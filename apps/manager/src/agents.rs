@@ -458,7 +458,8 @@ impl Agents {
         let filters = Arc::new(Filters::new(&spec.filters));
         let permits = Arc::new(Semaphore::new(spec.parallel as usize));
         let (spec, containers) = (Arc::new(spec), self.containers.clone());
-        let target = Target { name, spec, workdir, environment, containers };
+        let programs = self.watch.programs.clone();
+        let target = Target { name, spec, workdir, environment, containers, programs };
         let audience = Arc::new(Audience::new(self.activity.clone()));
         let setting = Setting {
             db: self.db.clone(),

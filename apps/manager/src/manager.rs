@@ -21,7 +21,6 @@ use crate::api_key::ApiKey;
 use crate::config::Config;
 use crate::handle::Handle;
 use crate::http;
-use crate::meters::Meters;
 use crate::passwords::Passwords;
 use crate::progress::Watch;
 use crate::resume::ResumeTokens;
@@ -79,7 +78,7 @@ impl Manager {
         let db = ManagerDb::open(&data_dir.join("manager.db"))
             .await
             .context("open the manager's database")?;
-        let watch = Watch { meters: Meters::default(), tracer: config.tracer.clone() };
+        let watch = Watch { tracer: config.tracer.clone(), ..Watch::default() };
         let passwords = Passwords::new(watch.meters.clone()).await?;
         let directory = data_dir.join("agents");
         let containers = containers(&config, &secret);
@@ -182,6 +181,7 @@ impl Manager {
             server.connections.register(registry);
             server.db.meters().register(registry);
             server.watch.meters.register(registry);
+            server.watch.programs.register(registry);
             server.watch.tracer.meters().register(registry);
         });
         let (data_dir, is_public) = (self.data_dir.clone(), self.metrics_public);

@@ -14,6 +14,7 @@ use crate::meters::Meters;
 pub(crate) struct Watch {
     pub(crate) meters: Meters,
     pub(crate) tracer: Tracer,
+    pub(crate) programs: runtime::Meters,
 }
 
 /// One open run.

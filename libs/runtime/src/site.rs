@@ -9,12 +9,14 @@ use tokio_util::sync::CancellationToken;
 use crate::event::AgentEvent;
 use crate::flow::Speaker;
 use crate::host::container::Containers;
+use crate::meters::Meters;
 
 /// Where a session is at home.
 #[derive(Debug, Clone)]
 pub struct Home {
     workdir: PathBuf,
     lodging: Option<Lodging>,
+    meters: Meters,
 }
 
 /// What happens to a session's container when the session is stopped. It is stopped in any case.
@@ -39,7 +41,13 @@ impl Home {
     /// With that working directory, which is created, unless the agent's configuration names another.
     #[must_use]
     pub fn new(workdir: &Path) -> Self {
-        Self { workdir: workdir.to_owned(), lodging: None }
+        Self { workdir: workdir.to_owned(), lodging: None, meters: Meters::default() }
+    }
+
+    /// With handles that count its programs.
+    #[must_use]
+    pub fn with_meters(self, meters: &Meters) -> Self {
+        Self { meters: meters.clone(), ..self }
     }
 
     /// With containers, for an agent that runs in one. A later session of the same name, also of a manager that was
@@ -94,6 +102,10 @@ impl Site {
 
     pub(crate) fn workdir(&self) -> &Path {
         self.home.workdir()
+    }
+
+    pub(crate) fn meters(&self) -> &Meters {
+        &self.home.meters
     }
 
     pub(crate) fn lodging(&self) -> Option<&Lodging> {

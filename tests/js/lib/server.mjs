@@ -56,7 +56,7 @@ export class Server {
     this.stderr = ''
     this.child.on('error', (error) => (this.stderr += error))
     this.child.stderr.on('data', (data) => {
-      this.stderr = (this.stderr + data).slice(-20_000)
+      this.stderr = (this.stderr + data).slice(-2_000_000)
       if (process.env.LONGSHORE_TEST_LOG) process.stderr.write(data)
     })
     this.exited = new Promise((resolve) => {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Refusals that are written down in a minute: enough to see who tries and how, and 60 MB in a year of guessing at most.
+/// Refusals that are written down in a minute: enough to see who tries and how.
 const PER_MINUTE: u32 = 60;
 const MINUTE: Duration = Duration::from_mins(1);
 

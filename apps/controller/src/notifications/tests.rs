@@ -188,7 +188,8 @@ impl Fixture {
         let mut config = Config::new(dir.path());
         (config.webhook, config.push_allow_private) = (webhook, true);
         let (runs, activity) = broadcast::channel(16);
-        let notifications = Notifications::start(&config, db.clone(), activity).unwrap();
+        let notifications =
+            Notifications::start(&config, db.clone(), activity, &Meters::default()).unwrap();
         Self { notifications, runs, db, _dir: dir }
     }
 
@@ -376,9 +377,14 @@ async fn settings_that_make_no_sense_are_refused_at_the_start() {
     let refused = |change: fn(&mut Config)| {
         let mut config = Config::new("/nonexistent");
         change(&mut config);
-        let error = Notifications::start(&config, fixture.db.clone(), fixture.runs.subscribe())
-            .map(drop)
-            .unwrap_err();
+        let error = Notifications::start(
+            &config,
+            fixture.db.clone(),
+            fixture.runs.subscribe(),
+            &Meters::default(),
+        )
+        .map(drop)
+        .unwrap_err();
         format!("{error:#}")
     };
 

@@ -21,7 +21,7 @@ use protocol::names::agents::{
     LOGOUT_SUCCESS, RUN_ACTIVITY, SERVER_NOTICE, TERMINAL_CLOSED, TERMINAL_CREATED,
     TERMINAL_OUTPUT,
 };
-use protocol::{AgentId, ClientId, ConnectionId, ConversationId, Seq};
+use protocol::{AgentId, ClientId, ConnectionId, ConversationId, Seq, WireError};
 use serde_json::value::RawValue;
 use store::ControllerDb;
 use tokio::sync::{mpsc, oneshot};
@@ -189,7 +189,10 @@ impl Worker {
             // Acknowledgements have told.
             LOGIN_ERROR | LOGOUT_SUCCESS => {}
             ERROR => {
-                tracing::warn!(client = %self.client, error = payload.get(), "the manager reports an error");
+                // Its text may have what somebody has said.
+                let error = serde_json::from_str::<WireError>(payload.get());
+                let code = error.ok().map(|error| error.code.name());
+                tracing::warn!(client = %self.client, code, "the manager reports an error");
             }
             _ => self.relay(remote, &name, payload.into()),
         }

@@ -7,11 +7,12 @@ use axum::response::Response;
 use gateway::listen::peer_of;
 use gateway::metrics as page;
 use gateway::ready::{self, Check};
-use protocol::Timestamp;
+use protocol::{ErrorCode, Timestamp};
 use store::free_bytes;
 
 use super::answer::Failure;
 use crate::access;
+use crate::audit::{Actor, Event};
 use crate::server::Server;
 
 /// With less on the disk it is about to be full.
@@ -49,14 +50,20 @@ pub(super) async fn ready(State(server): State<Arc<Server>>) -> Response {
     ])
 }
 
-/// For whoever shows a token, unless it is for everybody: it tells how much goes on.
+/// For whoever shows a token of all clients, unless it is for everybody: it tells how much goes on.
 pub(super) async fn metrics(
     State(server): State<Arc<Server>>,
     request: Request,
 ) -> Result<Response, Failure> {
     if !server.metrics_public {
         let (headers, peer) = (request.headers(), peer_of(request.extensions()));
-        server.admit(access::bearer(headers), headers, peer).await?;
+        let admitted = server.admit(access::bearer(headers), headers, peer).await;
+        let caller = admitted.inspect_err(|_| {
+            let stranger = Actor::stranger(peer.map(|peer| peer.ip()));
+            let event = Event::Call("GET /metrics".to_owned());
+            server.audit.refused(stranger, &event, ErrorCode::Unauthorized);
+        })?;
+        caller.sees_all()?;
     }
     server.meters.look(&server);
     Ok(page::page(&server.registry))

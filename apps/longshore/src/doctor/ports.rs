@@ -1,5 +1,6 @@
 //! The ports that `longshore up` would take: free, ours already, or somebody else's.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream};
@@ -57,7 +58,9 @@ fn holder(port: u16) -> Option<String> {
     let tables = ["/proc/net/tcp", "/proc/net/tcp6"];
     let inode = tables.iter().find_map(|table| listener(&fs::read_to_string(table).ok()?, port))?;
     let wanted = format!("socket:[{inode}]");
+    let is_number = |name: &OsStr| name.as_encoded_bytes().iter().all(u8::is_ascii_digit);
     let processes = fs::read_dir("/proc").ok()?.filter_map(Result::ok);
+    let processes = processes.filter(|entry| is_number(&entry.file_name()));
     for process in processes {
         let links =
             fs::read_dir(process.path().join("fd")).into_iter().flatten().filter_map(Result::ok);

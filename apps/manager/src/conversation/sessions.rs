@@ -8,8 +8,8 @@ use std::task::{Context, Poll};
 use protocol::spec::AgentSpec;
 use protocol::{AgentId, ConversationId, RunId};
 use runtime::{
-    AgentEvent, Checkup, Containers, Events, Graces, Home, InteractionAnswer, Place, Session, Stay,
-    Unsupported,
+    AgentEvent, Checkup, Containers, Events, Graces, Home, InteractionAnswer, Meters, Place,
+    Session, Stay, Unsupported,
 };
 use serde_json::value::RawValue;
 use tokio::task::JoinSet;
@@ -30,6 +30,8 @@ pub(crate) struct Target {
     pub(crate) workdir: PathBuf,
     pub(crate) environment: Environment,
     pub(crate) containers: Containers,
+    /// Count its programs.
+    pub(crate) programs: Meters,
 }
 
 impl Target {
@@ -63,7 +65,8 @@ impl Target {
     }
 
     fn home(&self, name: &str, stay: Stay) -> Home {
-        Home::new(&self.workdir).with_containers(&self.containers, &self.name.id, name, stay)
+        let home = Home::new(&self.workdir).with_meters(&self.programs);
+        home.with_containers(&self.containers, &self.name.id, name, stay)
     }
 
     /// Where its program runs in that conversation.

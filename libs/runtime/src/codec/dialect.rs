@@ -37,6 +37,7 @@ use crate::codec::waiting;
 use crate::control::Told;
 use crate::event::Outcome;
 use crate::host::program::Program;
+use crate::meters::Meters;
 use crate::session::{Graces, Inbox, Stopped};
 use crate::site::Site;
 
@@ -108,6 +109,7 @@ pub(super) struct Setting {
     /// How long it may be silent in a turn before people are told.
     silence: Option<Duration>,
     graces: Graces,
+    meters: Meters,
 }
 
 impl Setting {
@@ -118,8 +120,8 @@ impl Setting {
     pub(super) fn from_spec(spec: AgentSpec, site: &Site, graces: Graces) -> Result<Self, String> {
         let silence = waiting::patience(&spec);
         let program = Program::new(spec.host, site)?;
-        let name = program.name();
-        Ok(Self { program, name, approvals: spec.approvals, silence, graces })
+        let (name, meters) = (program.name(), site.meters().clone());
+        Ok(Self { program, name, approvals: spec.approvals, silence, graces, meters })
     }
 }
 

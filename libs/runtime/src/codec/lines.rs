@@ -40,6 +40,7 @@ use self::worker::Worker;
 use crate::codec::waiting;
 use crate::control::Told;
 use crate::host::program::Program;
+use crate::meters::Meters;
 use crate::session::{Graces, Inbox, Stopped};
 use crate::site::Site;
 
@@ -51,6 +52,7 @@ pub(super) struct Setting {
     /// How long it may be silent in a turn before people are told.
     silence: Option<Duration>,
     graces: Graces,
+    meters: Meters,
 }
 
 impl Setting {
@@ -62,7 +64,8 @@ impl Setting {
         let rules = Rules::from_codec(&spec.codec).ok_or("the codec is not \"lines\"")?;
         let rules = rules.map_err(|error| format!("the sentinel is no pattern: {error}"))?;
         let silence = waiting::patience(&spec);
-        Ok(Self { program: Program::new(spec.host, site)?, rules, silence, graces })
+        let (program, meters) = (Program::new(spec.host, site)?, site.meters().clone());
+        Ok(Self { program, rules, silence, graces, meters })
     }
 
     /// The program's name, for people.

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::meters::Meters;
+
 /// Wait before the second start in a row that a crash made necessary; doubled for each after it.
 const FIRST: Duration = Duration::from_millis(500);
 /// Longest wait: someone is waiting for an answer.
@@ -34,9 +36,14 @@ pub(super) struct Restart {
     crashes: u32,
     started: Option<Instant>,
     ended: Option<(Instant, End)>,
+    meters: Meters,
 }
 
 impl Restart {
+    pub(super) fn new(meters: Meters) -> Self {
+        Self { meters, ..Self::default() }
+    }
+
     /// When to start the program.
     pub(super) fn not_before(&self, now: Instant) -> Instant {
         let Some((ended, End::Crashed(_))) = &self.ended else { return now };
@@ -53,7 +60,9 @@ impl Restart {
     /// The program was started. The answer is what to tell people.
     pub(super) fn on_start(&mut self, program: &str, now: Instant) -> Option<String> {
         self.started = Some(now);
-        let why = match self.ended.take()?.1 {
+        let before = self.ended.take().map(|(_, end)| end);
+        self.meters.started(before.as_ref().is_some_and(|end| *end != End::Answered));
+        let why = match before? {
             End::Answered => return None,
             End::Cancelled => "it was ended to cancel a turn".to_owned(),
             End::Left => "it had exited".to_owned(),
@@ -70,6 +79,7 @@ impl Restart {
         }
         if matches!(end, End::Crashed(_)) {
             self.crashes = self.crashes.saturating_add(1);
+            self.meters.crashed();
         }
         self.ended = Some((now, end));
     }

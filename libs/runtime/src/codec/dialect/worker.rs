@@ -126,12 +126,12 @@ impl Worker {
     ) -> Self {
         Self {
             dialect,
+            restart: Restart::new(setting.meters.clone()),
             setting,
             inbox,
             told,
             outbox: VecDeque::new(),
             running: None,
-            restart: Restart::default(),
             session: resume,
             turn: None,
             speech: Speech::default(),

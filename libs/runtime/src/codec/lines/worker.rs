@@ -73,13 +73,13 @@ impl Worker {
     pub(super) fn new(setting: Setting, inbox: Inbox, told: mpsc::Receiver<Told>) -> Self {
         Self {
             name: setting.name(),
+            restart: Restart::new(setting.meters.clone()),
             setting,
             inbox,
             told,
             telling: None,
             outbox: VecDeque::new(),
             running: None,
-            restart: Restart::default(),
             turn: None,
             unasked: Unasked::default(),
             reported: None,

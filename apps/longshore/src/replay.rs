@@ -1,0 +1,161 @@
+//! `longshore replay`: what a file has is said in a conversation of its own, and the answers are written down.
+//!
+//! The conversation is deleted at the end, whatever the end is: by us when we get to it, and otherwise by the manager, as it is an
+//! ephemeral one, some time after we are gone or when the manager starts.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use protocol::agents::Chat;
+use protocol::{AgentId, ConversationId, RunId};
+use serde::Serialize;
+use tokio_util::sync::CancellationToken;
+
+use crate::choose::{self, BRIEFLY};
+use crate::cli;
+use crate::conversations::Pair;
+use crate::directories::Directories;
+use crate::line::Line;
+use crate::progress::{Progress, Unit};
+use crate::run::{Outcome, Watch, chat};
+use crate::stop;
+
+/// How long the deletion may take when we are told to stop: after that it is left to the manager.
+const GOODBYE: Duration = Duration::from_secs(5);
+
+/// What came of one message.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Answered {
+    user: String,
+    assistant: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expected: Option<String>,
+    duration_ms: u64,
+    state: &'static str,
+}
+
+/// Says all of it, one message after the other.
+///
+/// # Errors
+/// The file is none, or it could not be said; or [`crate::hint::Status`], when an answer was none.
+pub async fn replay(args: cli::Replay, directories: Directories) -> anyhow::Result<()> {
+    let stop = stop::on_signal()?;
+    let pairs = read(&args.file)?;
+    let chosen = choose::agent(&args.whom, Some(args.spawn.options(BRIEFLY)), &directories).await?;
+    let mut line = chosen.line().await?;
+    let shelf = chosen.shelf(&line);
+    let made = shelf.create(&format!("cli-replay-{}", uuid()), true, false).await?;
+    let place = (chosen.agent.agent_id.clone(), made.conversation_id.clone());
+    let replayed = say_all(&mut line, place, pairs, args.timeout, stop).await;
+    let deleted = tokio::time::timeout(GOODBYE, shelf.delete(&made.conversation_id)).await;
+    if !matches!(deleted, Ok(Ok(()))) {
+        tracing::warn!("the conversation is left to the manager to delete");
+    }
+    line.close().await;
+    let (answers, outcome) = replayed?;
+    write(&answers, args.out)?;
+    outcome.exit()
+}
+
+async fn say_all(
+    line: &mut Line,
+    (agent, conversation): (AgentId, ConversationId),
+    pairs: Vec<Pair>,
+    timeout: Option<Duration>,
+    stop: CancellationToken,
+) -> anyhow::Result<(Vec<Answered>, Outcome)> {
+    let total = pairs.len() as u64;
+    let (mut progress, mut answers, mut worst) =
+        (Progress::new("replaying", Unit::Things), Vec::new(), Outcome::Done);
+    line.arrive(agent.clone(), conversation.clone(), 0).await?;
+    for Pair { user, assistant: expected } in pairs {
+        let (run, began) = (RunId::random(), Instant::now());
+        let message = chat(user.clone(), conversation.clone(), run.clone());
+        line.say(Chat { agent_id: Some(agent.clone()), ..message });
+        let (outcome, assistant) = Watch::silent(line, run, timeout, stop.clone()).answer().await?;
+        let duration_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        answers.push(Answered { user, assistant, expected, duration_ms, state: outcome.as_str() });
+        progress.at(answers.len() as u64, total);
+        if outcome != Outcome::Done {
+            worst = if stop.is_cancelled() { Outcome::Cancelled } else { Outcome::Failed };
+        }
+        if stop.is_cancelled() {
+            worst = Outcome::Cancelled;
+            break;
+        }
+    }
+    Ok((answers, worst))
+}
+
+fn read(path: &Path) -> anyhow::Result<Vec<Pair>> {
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            bail!("History file not found: {}", path.display())
+        }
+        Err(error) => bail!("Failed to parse history file: {}: {error}", path.display()),
+    };
+    let value: serde_json::Value = serde_json::from_str(&text)
+        .map_err(|error| anyhow::anyhow!("Failed to parse history file: {error}"))?;
+    serde_json::from_value(value).map_err(|error| {
+        anyhow::anyhow!(
+            "Invalid history file format: an array of {{user, assistant}} is wanted: {error}"
+        )
+    })
+}
+
+fn write(answers: &[Answered], out: Option<PathBuf>) -> anyhow::Result<()> {
+    let mut json = serde_json::to_vec_pretty(answers)?;
+    json.push(b'\n');
+    match out {
+        Some(path) => {
+            std::fs::write(&path, json).with_context(|| format!("write {}", path.display()))
+        }
+        None => Ok(std::io::stdout().write_all(&json)?),
+    }
+}
+
+/// A random one, version 4.
+pub(crate) fn uuid() -> String {
+    let mut bytes = [0_u8; 16];
+    getrandom::fill(&mut bytes).expect("the system has a source of randomness");
+    bytes[6] = bytes[6] & 0x0f | 0x40;
+    bytes[8] = bytes[8] & 0x3f | 0x80;
+    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_none_says_why() {
+        let dir = tempfile::tempdir().unwrap();
+        let said = |text: &str| {
+            let path = dir.path().join("h.json");
+            std::fs::write(&path, text).unwrap();
+            read(&path).map(|pairs| pairs.len()).map_err(|error| error.to_string())
+        };
+
+        assert_eq!(said(r#"[{"user":"a","assistant":"b"},{"user":"c"}]"#), Ok(2));
+        assert!(said("{").unwrap_err().starts_with("Failed to parse history file: "));
+        assert!(said("{}").unwrap_err().starts_with("Invalid history file format: "));
+        assert!(said(r#"[{"x":1}]"#).unwrap_err().starts_with("Invalid history file format: "));
+        let missing = read(Path::new("/nonexistent")).unwrap_err().to_string();
+        assert_eq!(missing, "History file not found: /nonexistent");
+    }
+
+    #[test]
+    fn a_uuid_is_one() {
+        let id = uuid();
+
+        let lengths: Vec<_> = id.split('-').map(str::len).collect();
+        assert_eq!(lengths, [8, 4, 4, 4, 12]);
+        assert_eq!(&id[14..15], "4");
+        assert!("89ab".contains(&id[19..20]));
+    }
+}

@@ -1,0 +1,87 @@
+//! `longshore run`: one message, one answer, and an exit status that says how it went.
+
+mod attach;
+mod outcome;
+mod voice;
+mod watch;
+
+use protocol::agents::Chat;
+use protocol::{ConversationId, MessageId, RunId};
+
+use crate::choose::{self, BRIEFLY};
+use crate::cli;
+use crate::directories::Directories;
+use crate::stop;
+pub(crate) use outcome::{Outcome, explain, seconds, usage};
+pub(crate) use watch::Watch;
+
+/// Says it, shows the answer, and ends with the status of the outcome.
+///
+/// # Errors
+/// It could not be said; or [`crate::hint::Status`], when the run has not ended well.
+pub async fn run(args: cli::Run, directories: Directories) -> anyhow::Result<()> {
+    let stop = stop::on_signal()?;
+    let message = message(&args.words)?;
+    let files = attach::read(&args.attachments)?;
+    let chosen = choose::agent(&args.whom, Some(args.spawn.options(BRIEFLY)), &directories).await?;
+    let mut line = chosen.line().await?;
+    let shelf = chosen.shelf(&line);
+    let conversation = choose::conversation(&shelf, args.conversation.as_deref()).await?;
+    let paths = attach::write(&line.caller(), &chosen.agent.agent_id, files).await?;
+    let run = RunId::random();
+    let agent = chosen.agent.agent_id;
+    line.arrive(agent.clone(), conversation.conversation_id.clone(), 0).await?;
+    line.say(Chat {
+        agent_id: Some(agent),
+        ..chat(attach::mention(message, &paths), conversation.conversation_id, run.clone())
+    });
+    let outcome = Watch::new(&mut line, run, &args.how, stop).until_the_end().await?;
+    line.close().await;
+    outcome.exit()
+}
+
+/// A message to be said, with ids of its own.
+pub(crate) fn chat(message: String, conversation: ConversationId, run: RunId) -> Chat {
+    Chat {
+        agent_id: None,
+        message,
+        conversation_id: Some(conversation),
+        message_id: Some(MessageId::random()),
+        run_id: Some(run),
+        interrupt: false,
+        ephemeral: false,
+        response_mode: None,
+    }
+}
+
+/// What the words say. A first word of `request`, `translate` or `explain` is about those that follow; alone, or in quotes with
+/// the rest, it is just a text.
+fn message(words: &[String]) -> anyhow::Result<String> {
+    Ok(match words {
+        [first, rest @ ..] if !rest.is_empty() => match first.as_str() {
+            "request" => choose::text(rest)?,
+            "translate" | "explain" => format!("@{first} {}", choose::text(rest)?),
+            _ => choose::text(words)?,
+        },
+        _ => choose::text(words)?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_first_word_may_be_about_the_rest() {
+        let of = |words: &[&str]| {
+            message(&words.iter().map(ToString::to_string).collect::<Vec<_>>()).unwrap()
+        };
+
+        assert_eq!(of(&["say", "it"]), "say it");
+        assert_eq!(of(&["request", "translate"]), "translate");
+        assert_eq!(of(&["translate", "next", "song"]), "@translate next song");
+        assert_eq!(of(&["explain", "x"]), "@explain x");
+        assert_eq!(of(&["translate"]), "translate");
+        assert_eq!(of(&["translate the text"]), "translate the text");
+    }
+}
