@@ -5,6 +5,7 @@ use std::io;
 use std::time::Duration;
 
 use axum::Router;
+use futures_util::future::join_all;
 use protocol::catalogue::Namespace;
 use protocol::limits::MAX_FRAME;
 use socketioxide::SocketIo;
@@ -22,6 +23,8 @@ use crate::namespace;
 
 /// Bytes that a WebSocket reads at once. Every idle connection has such a buffer, and most messages are small.
 const READ_BUFFER: usize = 1_024;
+/// How long what was said last may take to reach the sockets. All of them are closed then, one whose peer does not read as well.
+const LAST_WORDS: Duration = Duration::from_millis(500);
 /// How long the goodbye of sockets may take; one whose peer does not read would hang it.
 const GOODBYE: Duration = Duration::from_secs(1);
 
@@ -63,6 +66,9 @@ pub async fn serve(
     server.abort();
     let open = Namespace::ALL.iter().filter_map(|namespace| io.of(namespace.path()));
     let sockets: Vec<SocketRef> = open.flat_map(BroadcastOperators::sockets).collect();
+    // What was said last, such as the acknowledgement of the command that led here, goes out before.
+    let flushed = join_all(sockets.iter().map(namespace::flushed));
+    tokio::time::timeout(LAST_WORDS, flushed).await.ok();
     tokio::time::timeout(GOODBYE, io.close()).await.ok();
     sockets.iter().for_each(namespace::hang_up);
     drop(sockets);
