@@ -27,6 +27,14 @@ pub struct Config {
     pub push_contact: String,
     /// Push to any address, by `http`, too. For tests: whoever may subscribe could reach this machine's network.
     pub push_allow_private: bool,
+    /// How much connections and addresses may ask of it.
+    pub bounds: gateway::Bounds,
+    /// PEM files of its certificate. Without them it listens in plain text.
+    pub tls: Option<gateway::tls::Files>,
+    /// Where registered managers may be.
+    pub reach: link::Reach,
+    /// Which managers are trusted, over TLS.
+    pub trust: link::Trust,
     /// Whether everybody may read `/metrics`; else whoever has an access token.
     pub metrics_public: bool,
     /// Takes the spans of commands and requests.
@@ -58,6 +66,10 @@ impl Config {
             webhook: None,
             push_contact: NOBODY.to_owned(),
             push_allow_private: false,
+            bounds: gateway::Bounds::default(),
+            tls: None,
+            reach: link::Reach::managers(Vec::new(), Vec::new()),
+            trust: link::Trust::default(),
             metrics_public: false,
             tracer: trace::Tracer::default(),
             // A controller has no runs of its own that could go on.
@@ -76,6 +88,10 @@ impl std::fmt::Debug for Config {
             .field("webhook", &self.webhook)
             .field("push_contact", &self.push_contact)
             .field("push_allow_private", &self.push_allow_private)
+            .field("bounds", &self.bounds)
+            .field("tls", &self.tls)
+            .field("reach", &self.reach)
+            .field("trust", &self.trust)
             .field("metrics_public", &self.metrics_public)
             .field("stop", &self.stop)
             .finish_non_exhaustive()

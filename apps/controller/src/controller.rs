@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use gateway::server::{self as http_server, socket_io};
+use gateway::Tls;
+use gateway::server::{self as http_server, Door, socket_io};
 use protocol::catalogue::Namespace;
 use protocol::{AgentId, ClientId, Clients, Timestamp};
 use store::{ClientRecord, ControllerDb, SecretKey};
@@ -27,6 +28,7 @@ pub struct Controller {
     server: Arc<Server>,
     data_dir: PathBuf,
     grace: Duration,
+    tls: Option<Tls>,
 }
 
 /// Opens a controller and serves on `listener` until it is told to stop.
@@ -52,8 +54,12 @@ impl Controller {
             .await
             .context("open the controller's database")?;
         db.clients().await.context("read the registered managers")?;
+        // Said now, rather than at the first connection.
+        config.trust.config().context("read the certificates for links")?;
+        let tls = config.tls.clone().map(Tls::load).transpose().context("read the certificate")?;
         let server = Server::new(&config, db)?;
-        Ok(Self { server: Arc::new(server), data_dir: config.data_dir, grace: config.grace })
+        let (data_dir, grace) = (config.data_dir, config.grace);
+        Ok(Self { server: Arc::new(server), data_dir, grace, tls })
     }
 
     /// Registers the manager of that name, or notes where it listens now and which key it wants.
@@ -78,6 +84,7 @@ impl Controller {
             api_key: api_key.to_owned(),
             created_at: known.map_or_else(Timestamp::now, |client| client.created_at),
         };
+        self.server.remotes.vouch_for(endpoint);
         rest::check_client(&client)?;
         if is_new {
             db.add_client(&client).await?;
@@ -155,14 +162,19 @@ impl Controller {
             last.await;
             stopping.cancel();
         };
-        let served = http_server::serve(
+        let door = Door {
             listener,
+            gate: self.server.gate.clone(),
+            tls: self.tls,
+            meters: self.server.connections.clone(),
+        };
+        let served = http_server::serve(
+            door,
             router,
             io,
             connections,
             self.server.stopping.clone(),
             self.grace,
-            self.server.connections.clone(),
         );
         let watch_over = async {
             tokio::select! {

@@ -1,5 +1,7 @@
 //! The one place where an error becomes what the peer sees.
 
+use std::time::Duration;
+
 use link::CallError;
 use protocol::{AgentId, ClientId, ConversationId, ErrorCode, WireError};
 use store::StoreError;
@@ -42,6 +44,10 @@ pub(crate) enum Error {
     TooManySubscriptions(u32),
     #[error("Too many tests at a time")]
     TooManyTests,
+    #[error(transparent)]
+    Locked(gateway::gate::Locked),
+    #[error("Too many requests")]
+    TooManyRequests(Duration),
     #[error(transparent)]
     Store(StoreError),
     #[error(transparent)]
@@ -116,6 +122,9 @@ impl From<Error> for WireError {
             Error::SubscriptionNotFound(_) => ErrorCode::SubscriptionNotFound,
             Error::TooManySubscriptions(_) | Error::TooManyTokens(_) => ErrorCode::LimitReached,
             Error::TooManyTests => ErrorCode::RateLimited,
+            Error::Locked(gateway::gate::Locked(left)) | Error::TooManyRequests(left) => {
+                return Self::new(ErrorCode::RateLimited, error.to_string()).retry_after(*left);
+            }
             Error::Cleared => ErrorCode::ConversationNotFound,
             Error::Stopping => ErrorCode::ServerStopping,
             Error::Manager(told) => return told.clone(),

@@ -8,6 +8,7 @@
 
 mod access;
 mod activity;
+mod allowances;
 mod audience;
 mod audit;
 mod config;
@@ -16,6 +17,7 @@ mod controller;
 mod correlate;
 mod credentials;
 mod error;
+mod guesses;
 mod handle;
 mod meters;
 mod notifications;

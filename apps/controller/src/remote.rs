@@ -16,10 +16,8 @@ use std::time::Duration;
 use gateway::{Feed, Outbox};
 use link::{Answer, CallError, Endpoint, Link, Signal, WhenDown};
 use protocol::agents::LoginSuccess;
-use protocol::catalogue::Namespace;
 use protocol::{AgentId, ClientId, ConnectionId, ConversationId};
 use serde::Serialize;
-use serde_json::json;
 use serde_json::value::RawValue;
 use store::{ClientRecord, ControllerDb};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -103,13 +101,14 @@ impl Remote {
 
     /// Opens the link and starts the task that owns it.
     pub(crate) fn open(
+        endpoint: Endpoint,
         client: &ClientRecord,
         db: ControllerDb,
         audience: &Arc<Audience>,
         links: link::Meters,
-    ) -> Result<Arc<Self>, Error> {
-        let (link, signals) = open_link(client, &links)?;
-        Ok(Self::over(link, signals, client, db, audience, links))
+    ) -> Arc<Self> {
+        let (link, signals) = Link::open_metered(endpoint, links.clone());
+        Self::over(link, signals, client, db, audience, links)
     }
 
     /// The same over a link that is open.
@@ -146,8 +145,8 @@ impl Remote {
     }
 
     /// Goes on at another place or with another key. Viewers keep what they follow.
-    pub(crate) async fn reopen(&self, client: &ClientRecord) -> Result<(), Error> {
-        let (link, signals) = open_link(client, &self.links)?;
+    pub(crate) async fn reopen(&self, endpoint: Endpoint) -> Result<(), Error> {
+        let (link, signals) = Link::open_metered(endpoint, self.links.clone());
         let before =
             std::mem::replace(&mut *self.link.lock().unwrap_or_else(PoisonError::into_inner), link);
         self.requests
@@ -254,14 +253,4 @@ impl Remote {
             [Some(&*payload), origin.as_deref()].into_iter().flatten().collect();
         self.link().call(event, &arguments, WhenDown::Fail).await
     }
-}
-
-fn open_link(
-    client: &ClientRecord,
-    links: &link::Meters,
-) -> Result<(Link, mpsc::Receiver<Signal>), Error> {
-    let auth = json!({ "token": client.api_key });
-    let endpoint = Endpoint::new(&client.endpoint, Namespace::Agents.path(), auth);
-    let endpoint = endpoint.map_err(|error| Error::Invalid(error.to_string()))?;
-    Ok(Link::open_metered(endpoint, links.clone()))
 }

@@ -1,10 +1,13 @@
 //! All registered managers.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use gateway::Outbox;
+use link::{Endpoint, Reach, Trust};
+use protocol::catalogue::Namespace;
 use protocol::{ClientId, Clients, ConnectionId};
+use serde_json::json;
 use store::{ClientRecord, ControllerDb};
 use tokio::sync::broadcast;
 
@@ -12,28 +15,69 @@ use crate::activity::{Activity, Audience, Listening};
 use crate::error::Error;
 use crate::remote::Remote;
 
+/// How managers are connected to.
+#[derive(Debug, Default)]
+pub(crate) struct Links {
+    /// Where those may be that came by REST.
+    pub(crate) reach: Reach,
+    /// Which are trusted.
+    pub(crate) trust: Trust,
+    /// What is counted of them.
+    pub(crate) meters: link::Meters,
+}
+
 /// A remote for each registered client, whether anyone looks at it or not, so that its state is always known.
 #[derive(Debug)]
 pub(crate) struct Remotes {
     db: ControllerDb,
     audience: Arc<Audience>,
-    links: link::Meters,
+    links: Links,
+    /// Endpoints that the operator named: those may be anywhere. Held to look one up.
+    vouched_for: Mutex<HashSet<String>>,
     // Short and synchronous: remotes are put in, taken out and cloned.
     remotes: Mutex<HashMap<ClientId, Arc<Remote>>>,
 }
 
 impl Remotes {
-    pub(crate) fn new(db: ControllerDb, links: link::Meters) -> Self {
-        Self { db, audience: Audience::new(), links, remotes: Mutex::default() }
+    pub(crate) fn new(db: ControllerDb, links: Links) -> Self {
+        Self {
+            db,
+            audience: Audience::new(),
+            links,
+            vouched_for: Mutex::default(),
+            remotes: Mutex::default(),
+        }
+    }
+
+    /// The operator has named this endpoint: it may be anywhere.
+    pub(crate) fn vouch_for(&self, endpoint: &str) {
+        let mut vouched_for = self.vouched_for.lock().unwrap_or_else(PoisonError::into_inner);
+        vouched_for.insert(endpoint.to_owned());
+    }
+
+    /// Where a client is, and how far a link to it may go.
+    ///
+    /// # Errors
+    /// It is no address of a manager.
+    pub(crate) fn endpoint(&self, client: &ClientRecord) -> Result<Endpoint, Error> {
+        let auth = json!({ "token": client.api_key });
+        let endpoint = Endpoint::new(&client.endpoint, Namespace::Agents.path(), auth)
+            .map_err(|error| Error::Invalid(error.to_string()))?;
+        let vouched_for = self.vouched_for.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_anywhere = vouched_for.contains(&client.endpoint);
+        let reach = if is_anywhere { Reach::anywhere() } else { self.links.reach.clone() };
+        Ok(endpoint.within(reach).trusting(self.links.trust.clone()))
     }
 
     /// Opens a remote; one that is open goes on at the client's new place, with its viewers.
     pub(crate) async fn open(&self, client: &ClientRecord) -> Result<(), Error> {
         if let Ok(remote) = self.get(&client.client_id) {
             remote.overview().changed(&client.name);
-            return remote.reopen(client).await;
+            return remote.reopen(self.endpoint(client)?).await;
         }
-        let remote = Remote::open(client, self.db.clone(), &self.audience, self.links.clone())?;
+        let endpoint = self.endpoint(client)?;
+        let meters = self.links.meters.clone();
+        let remote = Remote::open(endpoint, client, self.db.clone(), &self.audience, meters);
         let before = self.lock().insert(client.client_id.clone(), Arc::clone(&remote));
         remote.overview().created();
         self.end(before).await;

@@ -12,10 +12,11 @@ mod status;
 mod tokens;
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::extract::DefaultBodyLimit;
 use axum::extract::{RawPathParams, Request, State};
-use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, patch, post, put};
@@ -28,12 +29,18 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 use crate::access::{self, Caller};
 use crate::audit::{Actor, Event};
 use crate::correlate;
+use crate::error::Error;
+use crate::guesses;
 use crate::server::Server;
-use answer::{Failure, List};
+pub(crate) use answer::Failure;
+use answer::List;
 pub(crate) use clients::check as check_client;
 
 /// The contract, as it is checked in.
 const CONTRACT: &str = include_str!("../../../asyncapi.yaml");
+
+/// Largest body of a request that does not say so, in bytes: what axum takes.
+const BODY: usize = 2 << 20;
 
 /// Largest body of a login, in bytes: a token has 46.
 const LOGIN: usize = 4_096;
@@ -54,6 +61,7 @@ pub(crate) fn router(server: Arc<Server>) -> Router {
                 .delete(session::close)
                 .layer(DefaultBodyLimit::max(LOGIN)),
         )
+        .layer(middleware::from_fn_with_state(Arc::clone(&server), guesses::guard))
         // Or pages of the console would be found there.
         .fallback(async || StatusCode::NOT_FOUND)
         .layer(middleware::map_response(answer::as_json))
@@ -138,6 +146,9 @@ async fn authorized(
     for client in named.filter_map(|(_, text)| ClientId::new(text).ok()) {
         caller.sees(&client)?;
     }
+    let allowance = server.allowances.of(&caller.token_id, &server.gate);
+    let bytes = length(request.headers());
+    allowance.take(bytes, Instant::now()).map_err(Error::TooManyRequests)?;
     request.extensions_mut().insert(caller);
     Ok(next.run(request).await)
 }
@@ -154,6 +165,13 @@ async fn allowed(
         return Err(error.into());
     }
     Ok(next.run(request).await)
+}
+
+/// Of a body that does not say how long it is: as much as one may be.
+fn length(headers: &HeaderMap) -> usize {
+    let is_chunked = headers.contains_key(header::TRANSFER_ENCODING);
+    let said = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
+    said.and_then(|length| length.parse().ok()).unwrap_or(if is_chunked { BODY } else { 0 })
 }
 
 /// What is called, without its query.

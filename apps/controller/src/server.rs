@@ -4,7 +4,9 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, RwLock};
 
 use anyhow::Context;
-use gateway::{BoxFuture, Connection, Envelope, Handshake, Notices, Service, Stop, metrics};
+use gateway::{
+    Allowance, BoxFuture, Connection, Envelope, Gate, Handshake, Notices, Service, Stop, metrics,
+};
 use prometheus_client::registry::Registry;
 use protocol::{Timestamp, ViewerId, WireError};
 use store::ControllerDb;
@@ -12,12 +14,13 @@ use tokio_util::sync::CancellationToken;
 use trace::Tracer;
 
 use crate::access::Caller;
+use crate::allowances::Allowances;
 use crate::audience::{Attending, Audience};
 use crate::audit::{Actor, Audit, Event};
 use crate::config::Config;
 use crate::meters::Meters;
 use crate::notifications::Notifications;
-use crate::remotes::Remotes;
+use crate::remotes::{Links, Remotes};
 use crate::seats::Seats;
 use crate::usage::Meter;
 use crate::viewer::Viewer;
@@ -40,6 +43,8 @@ pub(crate) struct Server {
     pub(crate) notices: Notices,
     /// What follows from it: connections end.
     pub(crate) stopping: CancellationToken,
+    pub(crate) gate: Gate,
+    pub(crate) allowances: Allowances,
     pub(crate) connections: gateway::Meters,
     pub(crate) meters: Meters,
     pub(crate) tracer: Tracer,
@@ -64,7 +69,9 @@ impl Server {
             links.register(registry);
             config.tracer.meters().register(registry);
         });
-        let remotes = Remotes::new(db.clone(), links);
+        let (reach, trust) = (config.reach.clone(), config.trust.clone());
+        let remotes = Remotes::new(db.clone(), Links { reach, trust, meters: links });
+        let gate = Gate::new(config.bounds.clone());
         // Before any remote is open, so that nothing is missed.
         let notifications = Notifications::start(config, db.clone(), remotes.activity(), &meters)
             .context("set up notifications")?;
@@ -81,6 +88,8 @@ impl Server {
             stop: config.stop.clone(),
             notices: Notices::default(),
             stopping: CancellationToken::new(),
+            gate,
+            allowances: Allowances::default(),
             connections,
             meters,
             tracer: config.tracer.clone(),
@@ -130,5 +139,9 @@ impl Service for Server {
 
     fn serve(self: Arc<Self>, connection: Connection<Identity>) -> BoxFuture<()> {
         Box::pin(Viewer::serve(self, connection))
+    }
+
+    fn allowance(&self, identity: &Identity) -> Option<Arc<Allowance>> {
+        Some(self.allowances.of(&identity.caller.token_id, &self.gate))
     }
 }

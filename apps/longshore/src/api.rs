@@ -1,9 +1,12 @@
 //! A controller's REST interface, as far as the command line uses it.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
+use link::{Endpoint, InvalidEndpoint, Trust};
 use protocol::agents::AgentInfo;
+use protocol::catalogue::Namespace;
 use protocol::{ClientId, ErrorCode, Timestamp, WireError};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -11,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::cli::Target;
 use crate::directories::Directories;
 use crate::hint::{Advise, hinted};
+use crate::https;
 use crate::run_file::RunFile;
 
 /// Longest wait for an answer. The slowest request, adding an agent, takes an argon2 hash at the manager.
@@ -25,6 +29,8 @@ pub struct Controller {
     pub token: String,
     /// The manager to prefer: that of the same process.
     pub local: Option<ClientId>,
+    /// Whom to trust over https; without it, whom browsers do.
+    pub ca_file: Option<PathBuf>,
 }
 
 impl std::fmt::Debug for Controller {
@@ -51,13 +57,16 @@ impl Controller {
                 url: here.url,
                 token: token.unwrap_or(here.token),
                 local: here.client_id,
+                ca_file: target.ca_file.clone().or(here.ca_file),
             }),
             (Some(url), here) => {
                 let url = url.trim_end_matches('/').to_owned();
                 let here = here.filter(|here| here.url == url);
                 let local = here.as_ref().and_then(|here| here.client_id.clone());
+                let ca_file = here.as_ref().and_then(|here| here.ca_file.clone());
                 let token = token.or_else(|| here.map(|here| here.token));
                 Ok(Self {
+                    ca_file: target.ca_file.clone().or(ca_file),
                     token: token
                         .with_context(|| format!("{url} needs an access token"))
                         .hint("give it with --token, or in LONGSHORE_TOKEN")?,
@@ -66,6 +75,15 @@ impl Controller {
                 })
             }
         }
+    }
+
+    /// Where links to it go.
+    ///
+    /// # Errors
+    /// Its address is none.
+    pub fn endpoint(&self, auth: serde_json::Value) -> Result<Endpoint, InvalidEndpoint> {
+        let trust = Trust { authority: self.ca_file.clone(), own: None };
+        Ok(Endpoint::new(&self.url, Namespace::Clients.path(), auth)?.trusting(trust))
     }
 }
 
@@ -113,9 +131,7 @@ impl Api {
     /// For this controller.
     #[must_use]
     pub fn new(controller: Controller) -> Self {
-        let config =
-            ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(TIMEOUT));
-        Self { agent: config.build().into(), controller }
+        Self { agent: https::agent(controller.ca_file.as_deref(), TIMEOUT), controller }
     }
 
     /// All managers that the controller knows.

@@ -7,6 +7,7 @@ mod clients;
 mod connect;
 mod conversations;
 mod doctor;
+mod guard;
 pub mod logging;
 mod manual;
 mod run;
@@ -28,6 +29,7 @@ pub use self::clients::Client;
 pub use self::connect::{Connect, OfAgent, Spawn};
 pub use self::conversations::{Conversations, Format, Listing};
 pub use self::doctor::Doctor;
+pub use self::guard::{Bounds, Certificate, Clients, Links};
 pub use self::manual::{Completions, Man};
 pub use self::run::{Replay, Run, Runs, Watching};
 pub use self::server::{Life, Server as ServerCommand, Start};
@@ -108,8 +110,11 @@ pub enum Command {
     Audit(Audit),
     /// Ask a server on this machine whether it is ready; the exit status says so
     Health {
-        /// Where it listens [default: the usual ports; one that answers is enough]
+        /// Where it listens [default: the controller that runs here, else the usual ports; one that answers is enough]
         url: Option<String>,
+        /// PEM file of the authorities, or the server, to trust over https
+        #[arg(long, env = "LONGSHORE_CA_FILE", value_name = "FILE")]
+        ca_file: Option<PathBuf>,
     },
     /// Look at everything that servers need, and say what to do
     Doctor(Doctor),
@@ -246,6 +251,15 @@ pub struct Up {
     /// What all servers have.
     #[command(flatten)]
     pub server: Server,
+    /// The certificate to listen with.
+    #[command(flatten)]
+    pub certificate: Certificate,
+    /// How much one may ask of it.
+    #[command(flatten)]
+    pub bounds: Bounds,
+    /// How it connects to managers.
+    #[command(flatten)]
+    pub links: Links,
     /// Agents that exist from the start.
     #[command(flatten)]
     pub agents: StartAgents,
@@ -278,6 +292,15 @@ pub struct Controller {
     /// What all servers have.
     #[command(flatten)]
     pub server: Server,
+    /// The certificate to listen with.
+    #[command(flatten)]
+    pub certificate: Certificate,
+    /// How much one may ask of it.
+    #[command(flatten)]
+    pub bounds: Bounds,
+    /// How it connects to managers.
+    #[command(flatten)]
+    pub links: Links,
     /// Who is told of what.
     #[command(flatten)]
     pub notify: Notify,
@@ -310,6 +333,15 @@ pub struct Manager {
     /// What all servers have.
     #[command(flatten)]
     pub server: Server,
+    /// The certificate to listen with.
+    #[command(flatten)]
+    pub certificate: Certificate,
+    /// Whose certificates it asks for.
+    #[command(flatten)]
+    pub clients: Clients,
+    /// How much one may ask of it.
+    #[command(flatten)]
+    pub bounds: Bounds,
     /// Agents that exist from the start.
     #[command(flatten)]
     pub agents: StartAgents,
@@ -345,6 +377,9 @@ pub struct Target {
     /// Access token [default: that of the controller on this machine]
     #[arg(long, env = "LONGSHORE_TOKEN", hide_env_values = true, value_name = "TOKEN")]
     pub token: Option<Secret>,
+    /// PEM file of the authorities, or the controller, to trust over https [default: those that browsers know]
+    #[arg(long, env = "LONGSHORE_CA_FILE", value_name = "FILE")]
+    pub ca_file: Option<PathBuf>,
 }
 
 /// A manager given as `name=url`.

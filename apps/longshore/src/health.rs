@@ -1,9 +1,14 @@
 //! `longshore health`: whether a server is ready, for whatever starts it again when it is not.
 
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
 use serde::Deserialize;
+
+use crate::directories::Directories;
+use crate::https;
+use crate::run_file::RunFile;
 
 /// Longest wait for an answer, which takes one read of a database.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -11,22 +16,29 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 /// Where the tiers listen when nothing else is said.
 const USUAL: [&str; 2] = ["http://127.0.0.1:8081", "http://127.0.0.1:8080"];
 
-/// Asks the server at `url`; without one, those of the usual ports, of which one is enough.
+/// Asks the server at `url`; without one, the controller that runs here and those of the usual ports, of which one is enough.
 ///
 /// # Errors
 /// It does not answer, or that it is not ready.
-pub fn execute(url: Option<&str>) -> anyhow::Result<()> {
-    match url {
-        Some(url) => ready(url),
-        None => USUAL.into_iter().map(ready).reduce(Result::or).unwrap_or(Ok(())),
+pub fn execute(
+    url: Option<&str>,
+    ca_file: Option<&Path>,
+    directories: &Directories,
+) -> anyhow::Result<()> {
+    if let Some(url) = url {
+        return ready(url, ca_file);
     }
+    // One that cannot be read says nothing about whether somebody listens.
+    let here = RunFile::read(&directories.run).ok().flatten();
+    if here.is_some_and(|here| ready(&here.url, ca_file.or(here.ca_file.as_deref())).is_ok()) {
+        return Ok(());
+    }
+    USUAL.into_iter().map(|url| ready(url, ca_file)).reduce(Result::or).unwrap_or(Ok(()))
 }
 
 /// Prints what is not as it could be; what keeps the server from serving is the error.
-fn ready(url: &str) -> anyhow::Result<()> {
-    let config =
-        ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(TIMEOUT));
-    let agent: ureq::Agent = config.build().into();
+fn ready(url: &str, ca_file: Option<&Path>) -> anyhow::Result<()> {
+    let agent = https::agent(ca_file, TIMEOUT);
     let place = format!("{}/ready", url.trim_end_matches('/'));
     let mut answer = agent.get(&place).call().with_context(|| format!("ask {place}"))?;
     let status = answer.status();

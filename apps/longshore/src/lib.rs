@@ -25,6 +25,7 @@ pub mod directories;
 pub mod doctor;
 pub mod health;
 pub mod hint;
+pub mod https;
 pub mod idle;
 pub mod life;
 mod line;
@@ -111,7 +112,9 @@ fn execute(invocation: Invocation) -> anyhow::Result<()> {
         Command::Conversations(command) => block_on(conversations::execute(command, directories)),
         Command::Token(command) => tokens::execute(command, &directories),
         Command::Audit(audit) => audit::execute(&audit, &directories),
-        Command::Health { url } => health::execute(url.as_deref()),
+        Command::Health { url, ca_file } => {
+            health::execute(url.as_deref(), ca_file.as_deref(), &directories)
+        }
         Command::Doctor(args) => doctor::execute(args, file, problem, directories),
         Command::Backup(args) => block_on(backup::execute(args, file, directories)),
         Command::Completions(args) => manual::completions(&args),

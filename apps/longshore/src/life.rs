@@ -97,6 +97,7 @@ impl Life {
         &mut self,
         host: IpAddr,
         port: u16,
+        scheme: &str,
     ) -> anyhow::Result<(TcpListener, String)> {
         let listener = match self.inherited.as_mut().and_then(Ports::take) {
             Some(open) => open
@@ -107,7 +108,7 @@ impl Life {
         };
         self.kept.keep(&listener)?;
         let address = listener.local_addr().context("read the port that was chosen")?;
-        Ok((listener, tiers::url(address)))
+        Ok((listener, tiers::url(scheme, address)))
     }
 
     async fn bind(&self, address: SocketAddr) -> anyhow::Result<TcpListener> {

@@ -13,9 +13,8 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use link::{Endpoint, Link, Signal};
+use link::{Link, Signal};
 use protocol::agents::{Chat, ChatAccepted, Joined};
-use protocol::catalogue::Namespace;
 use protocol::clients::{ClientAuth, Connected, ForwardedEvent};
 use protocol::names::{agents, clients};
 use protocol::{ClientId, ConversationId, ErrorCode, RunId, ViewerId, WireError};
@@ -111,7 +110,7 @@ impl Line {
             client_key: Some(ViewerId::random().to_string()),
         };
         let auth = serde_json::to_value(auth).context("write the credentials")?;
-        let endpoint = Endpoint::new(&controller.url, Namespace::Clients.path(), auth)?;
+        let endpoint = controller.endpoint(auth)?;
         let (link, signals) = Link::open(endpoint);
         let mut line = Self {
             caller: Caller::new(link, client),

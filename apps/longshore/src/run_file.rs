@@ -17,6 +17,7 @@ use store::StoreError;
 
 use crate::directories::Directories;
 use crate::hint::hinted;
+use crate::https;
 use crate::process::Process;
 
 /// A server, and what it takes to be let in.
@@ -30,6 +31,9 @@ pub struct RunFile {
     /// The manager of the same process, with `up`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_id: Option<ClientId>,
+    /// Its certificate, of a controller that listens with one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca_file: Option<PathBuf>,
     /// About its process. A file of an older version has nothing of it.
     #[serde(default, flatten, skip_serializing_if = "Option::is_none")]
     pub running: Option<Running>,
@@ -169,8 +173,9 @@ impl RunFile {
     /// Whether a server answers at its URL.
     #[must_use]
     pub fn answers(&self, timeout: Duration) -> bool {
-        let config = ureq::Agent::config_builder().timeout_global(Some(timeout)).build();
-        ureq::Agent::from(config).get(format!("{}/health", self.url)).call().is_ok()
+        let agent = https::agent(self.ca_file.as_deref(), timeout);
+        let answer = agent.get(format!("{}/health", self.url)).call();
+        answer.is_ok_and(|answer| answer.status().is_success())
     }
 
     /// Sends its process a signal, if that is still what it was, and whose file this is.
@@ -272,7 +277,13 @@ mod tests {
     use super::*;
 
     fn file(url: &str) -> RunFile {
-        RunFile { url: url.into(), token: "ls_x".into(), client_id: None, running: None }
+        RunFile {
+            url: url.into(),
+            token: "ls_x".into(),
+            client_id: None,
+            ca_file: None,
+            running: None,
+        }
     }
 
     fn running(dir: &Path, kind: Kind) -> RunFile {

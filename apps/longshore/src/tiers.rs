@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ::controller::{Controller, WebhookConfig};
@@ -27,7 +27,7 @@ use crate::stop;
 const MIN_TOKEN: usize = 32;
 
 /// An agent as the first line of a server shows it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Ready {
     /// The agent.
@@ -37,6 +37,15 @@ pub struct Ready {
     /// Its password, when it was made just now. Not part of any output but the first start's.
     #[serde(skip)]
     pub password: Option<String>,
+}
+
+impl std::fmt::Debug for Ready {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Ready")
+            .field("agent_id", &self.agent_id)
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
 }
 
 /// `longshore controller`
@@ -60,16 +69,22 @@ pub async fn controller(
     directories.create()?;
     // Dropped last: it waits for the spans of what is ending.
     let (tracer, _exporter) = otlp::begin(args.server.telling.otlp_endpoint.as_ref())?;
-    let mut config = controller_config(&args.server, &args.notify, &args.pages, &directories)?;
+    let mut config = controller_config(&Of::controller(&args), &directories)?;
     config.tracer = tracer;
     config.stop = life.stop().clone();
     let opened = Controller::open(config).await;
     let controller = opened.map_err(|error| run_file::occupied(error, &directories))?;
     introduce(&controller, &args).await?;
-    let (listener, url) = life.listen(args.server.host, args.controller_port).await?;
+    let (listener, url) =
+        life.listen(args.server.host, args.controller_port, args.certificate.scheme()).await?;
     let token = token(&controller, args.token_file.as_deref()).await?;
-    let run_file =
-        RunFile { url: url.clone(), token: token.clone(), client_id: None, running: None };
+    let run_file = RunFile {
+        url: url.clone(),
+        token: token.clone(),
+        client_id: None,
+        ca_file: own_certificate(&args.certificate)?,
+        running: None,
+    };
     life.announce(Kind::Controller, run_file, None, &directories)?;
     if life.is_restart() {
         // Whoever started it has read this.
@@ -139,6 +154,8 @@ pub async fn manager(
     let mut life = Life::begin(&args.server.life, stop::server(args.server.life.drain)?)?;
     directories.create()?;
     let mut config = manager_config(&args.server, &args.times, &args.containers, &directories)?;
+    config.bounds = (&args.bounds).into();
+    config.tls = args.certificate.files(args.clients.client_ca.clone());
     config.api_key = Secret::either(args.api_key.as_ref(), args.api_key_file.as_deref())?;
     // Dropped last: it waits for the spans of what is ending.
     let (tracer, _exporter) = otlp::begin(args.server.telling.otlp_endpoint.as_ref())?;
@@ -148,9 +165,11 @@ pub async fn manager(
     let opened = Manager::open(config).await;
     let manager = opened.map_err(|error| run_file::occupied(error, &directories))?;
     let agents = ensure(&manager, specs.into_iter().chain(given(&args.agents))).await?;
-    let (listener, url) = life.listen(args.server.host, args.manager_port).await?;
+    let (listener, url) =
+        life.listen(args.server.host, args.manager_port, args.certificate.scheme()).await?;
     let token = manager.api_key().to_owned();
-    let run_file = RunFile { url: url.clone(), token, client_id: None, running: None };
+    let ca_file = own_certificate(&args.certificate)?;
+    let run_file = RunFile { url: url.clone(), token, client_id: None, ca_file, running: None };
     life.announce(Kind::Manager, run_file, None, &directories)?;
     if life.is_restart() {
         // As above.
@@ -184,13 +203,34 @@ pub async fn manager(
     life.serve(manager.serve(listener), look).await
 }
 
+/// What `up` and `controller` have in common.
+pub(crate) struct Of<'a> {
+    server: &'a cli::Server,
+    notify: &'a cli::Notify,
+    pages: &'a cli::Pages,
+    certificate: &'a cli::Certificate,
+    bounds: &'a cli::Bounds,
+    links: &'a cli::Links,
+}
+
+impl<'a> Of<'a> {
+    pub(crate) fn controller(args: &'a cli::Controller) -> Self {
+        let cli::Controller { server, notify, pages, certificate, bounds, links, .. } = args;
+        Self { server, notify, pages, certificate, bounds, links }
+    }
+
+    pub(crate) fn up(args: &'a cli::Up) -> Self {
+        let cli::Up { server, notify, pages, certificate, bounds, links, .. } = args;
+        Self { server, notify, pages, certificate, bounds, links }
+    }
+}
+
 /// The settings of a controller.
 pub(crate) fn controller_config(
-    server: &cli::Server,
-    notify: &cli::Notify,
-    pages: &cli::Pages,
+    of: &Of<'_>,
     directories: &Directories,
 ) -> anyhow::Result<::controller::Config> {
+    let Of { server, notify, pages, certificate, bounds, links } = of;
     let mut config = ::controller::Config::new(&directories.data);
     config.secret = secret_key(server)?;
     config.grace = server.life.grace;
@@ -200,6 +240,10 @@ pub(crate) fn controller_config(
         config.push_contact.clone_from(contact);
     }
     config.push_allow_private = notify.push_allow_private;
+    config.tls = certificate.files(None);
+    config.bounds = (*bounds).into();
+    config.reach = links.reach();
+    config.trust = links.trust();
     config.metrics_public = server.telling.metrics_public;
     Ok(config)
 }
@@ -266,13 +310,20 @@ pub(crate) async fn ensure(
 }
 
 /// A server that listens everywhere is reached here by way of loopback.
-pub(crate) fn url(address: SocketAddr) -> String {
+pub(crate) fn url(scheme: &str, address: SocketAddr) -> String {
     let host = match address.ip() {
         ip if !ip.is_unspecified() => ip,
         IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
         IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
     };
-    format!("http://{}", SocketAddr::new(host, address.port()))
+    format!("{scheme}://{}", SocketAddr::new(host, address.port()))
+}
+
+/// What commands on this machine trust: they reach the server by an address that its certificate need not name.
+pub(crate) fn own_certificate(certificate: &cli::Certificate) -> anyhow::Result<Option<PathBuf>> {
+    let Some(path) = &certificate.tls_cert else { return Ok(None) };
+    let path = path.canonicalize().with_context(|| format!("find {}", path.display()))?;
+    Ok(Some(path))
 }
 
 /// The URL that logs a browser in. A fragment is not sent to servers and does not get into their logs.
@@ -294,8 +345,8 @@ mod tests {
 
     #[test]
     fn a_server_on_every_address_is_reached_by_loopback() {
-        assert_eq!(url("0.0.0.0:81".parse().unwrap()), "http://127.0.0.1:81");
-        assert_eq!(url("[::]:81".parse().unwrap()), "http://[::1]:81");
-        assert_eq!(url("10.0.0.1:81".parse().unwrap()), "http://10.0.0.1:81");
+        assert_eq!(url("http", "0.0.0.0:81".parse().unwrap()), "http://127.0.0.1:81");
+        assert_eq!(url("https", "[::]:81".parse().unwrap()), "https://[::1]:81");
+        assert_eq!(url("http", "10.0.0.1:81".parse().unwrap()), "http://10.0.0.1:81");
     }
 }

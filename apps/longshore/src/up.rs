@@ -1,6 +1,8 @@
 //! `longshore up`: both tiers in one process, talking over a socket like any two others.
 
 use std::io::Write;
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -57,6 +59,9 @@ pub struct First {
     pub manager: String,
     /// Its agents, `echo` first.
     pub agents: Vec<Ready>,
+    /// The certificate by which the controller is known here.
+    #[serde(skip)]
+    pub ca_file: Option<PathBuf>,
 }
 
 impl std::fmt::Debug for First {
@@ -104,6 +109,7 @@ pub async fn up(
         url: first.controller.clone(),
         token: first.token.clone(),
         client_id: Some(first.client_id.clone()),
+        ca_file: first.ca_file.clone(),
         running: None,
     };
     life.announce(Kind::Up, run_file, Some(&first.manager), &directories)?;
@@ -126,6 +132,7 @@ impl First {
             url: self.controller.clone(),
             token: self.token.clone(),
             local: Some(self.client_id.clone()),
+            ca_file: self.ca_file.clone(),
         };
         let api = Arc::new(Api::new(controller));
         let asking = async {
@@ -162,9 +169,10 @@ impl Both {
             .await
             .map_err(|error| run_file::occupied(error, directories))?;
         let (controller_listener, url) =
-            life.listen(args.server.host, args.controller_port).await?;
+            life.listen(args.server.host, args.controller_port, args.certificate.scheme()).await?;
         let (manager_listener, manager_url) =
-            life.listen(args.server.host, args.manager_port).await?;
+            life.listen(manager_host(args), args.manager_port, "http").await?;
+        let ca_file = tiers::own_certificate(&args.certificate)?;
 
         let client_id = controller.ensure_client(LOCAL, &manager_url, manager.api_key()).await?;
         let path = std::env::var_os("PATH").filter(|_| !args.no_detect);
@@ -188,6 +196,7 @@ impl Both {
                 controller: url,
                 manager: manager_url,
                 agents,
+                ca_file,
             },
             controller: (controller, controller_listener),
             manager: (manager, manager_listener),
@@ -215,11 +224,12 @@ impl Both {
     ) -> anyhow::Result<(Manager, Controller)> {
         let (server, times) = (&args.server, &args.times);
         let mut config = tiers::manager_config(server, times, &args.containers, directories)?;
+        config.bounds = (&args.bounds).into();
         config.stop = stop.clone();
         config.tracer = tracer.clone();
         let of_manager = tracing::error_span!("start", tier = "manager");
         let manager = Manager::open(config).instrument(of_manager).await?;
-        let mut config = tiers::controller_config(server, &args.notify, &args.pages, directories)?;
+        let mut config = tiers::controller_config(&tiers::Of::up(args), directories)?;
         config.stop = stop.clone();
         config.tracer = tracer.clone();
         let of_controller = tracing::error_span!("start", tier = "controller");
@@ -276,6 +286,15 @@ impl Both {
         let (managed, controlled) = tokio::join!(managing, controlling);
         drop(self.exporter);
         managed.and(controlled)
+    }
+}
+
+/// With a certificate, the manager is for its own controller only, and in plain text on loopback: the certificate is for the name by which
+/// people reach the controller. One that others reach is a `longshore manager`.
+fn manager_host(args: &cli::Up) -> IpAddr {
+    match &args.certificate.tls_cert {
+        Some(_) => Ipv4Addr::LOCALHOST.into(),
+        None => args.server.host,
     }
 }
 

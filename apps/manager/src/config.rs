@@ -35,6 +35,10 @@ pub struct Config {
     pub viewer_grace: Duration,
     /// How long a conversation that nobody uses stays in memory. 0: for ever.
     pub idle_eviction: Duration,
+    /// How much connections and addresses may ask of it.
+    pub bounds: gateway::Bounds,
+    /// PEM files of its certificate. Without them it listens in plain text.
+    pub tls: Option<gateway::tls::Files>,
     /// Whether everybody may read `/metrics`; else whoever has the API key.
     pub metrics_public: bool,
     /// Takes the spans of commands and runs.
@@ -63,6 +67,8 @@ impl Config {
             run_timeout: Duration::from_secs(60 * 60),
             viewer_grace: Duration::from_secs(30),
             idle_eviction: Duration::from_secs(300),
+            bounds: gateway::Bounds::default(),
+            tls: None,
             metrics_public: false,
             tracer: trace::Tracer::default(),
             stop: Stop::new(DRAIN),
@@ -85,6 +91,8 @@ impl std::fmt::Debug for Config {
             .field("run_timeout", &self.run_timeout)
             .field("viewer_grace", &self.viewer_grace)
             .field("idle_eviction", &self.idle_eviction)
+            .field("bounds", &self.bounds)
+            .field("tls", &self.tls)
             .field("metrics_public", &self.metrics_public)
             .field("stop", &self.stop)
             .finish_non_exhaustive()

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use gateway::metrics;
-use gateway::server::{self as http_server, socket_io};
+use gateway::server::{self as http_server, Door, socket_io};
+use gateway::{Gate, Tls, metrics};
 use protocol::catalogue::Namespace;
 use protocol::lifecycle::{NoticeLevel, ServerNotice};
 use runtime::{ContainerRules, Containers};
@@ -51,6 +51,8 @@ const GOODBYE: Duration = Duration::from_secs(1);
 pub struct Manager {
     server: Arc<Server>,
     grace: Duration,
+    gate: Gate,
+    tls: Option<Tls>,
     data_dir: PathBuf,
     metrics_public: bool,
 }
@@ -72,6 +74,8 @@ impl Manager {
         let data_dir = &config.data_dir.clone();
         create_private(data_dir).with_context(|| format!("create {}", data_dir.display()))?;
         let api_key = ApiKey::load_or_create(data_dir, config.api_key.as_deref())?;
+        let tls = config.tls.clone().map(Tls::load).transpose().context("read the certificate")?;
+        let gate = Gate::new(config.bounds.clone());
         let secret =
             SecretKey::load_or_create(&data_dir.join("secret.key"), config.secret.as_deref())
                 .context("read the secret key")?;
@@ -111,6 +115,8 @@ impl Manager {
             grace: config.grace,
             data_dir: config.data_dir,
             metrics_public: config.metrics_public,
+            gate,
+            tls,
         };
         for spec in config.agents {
             manager.handle().ensure_agent(spec).await?;
@@ -148,15 +154,13 @@ impl Manager {
         let router = http::router(self.status()).layer(layer);
         // Connections stay open while the agents end, so that viewers see how their runs end.
         let hang_up = CancellationToken::new();
-        let listening = http_server::serve(
+        let door = Door {
             listener,
-            router,
-            io,
-            connections,
-            hang_up.clone(),
-            GOODBYE,
-            self.server.connections.clone(),
-        );
+            gate: self.gate.clone(),
+            tls: self.tls.clone(),
+            meters: self.server.connections.clone(),
+        };
+        let listening = http_server::serve(door, router, io, connections, hang_up.clone(), GOODBYE);
         let stopping = async {
             let order = self.server.stop.wait().await;
             self.server.notices.tell(order.notice("manager"));

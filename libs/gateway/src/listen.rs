@@ -9,13 +9,13 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::extract::ConnectInfo;
-use axum::extract::connect_info::Connected;
-use axum::serve::{IncomingStream, Listener};
+use axum::http::HeaderMap;
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use crate::gate::{Attempt, Gate, Locked, Place, Refused};
 use crate::meters::Meters;
 
 /// A write that makes no progress for so long fails. Longer than a ping and its answer take (45 s in all would be the
@@ -24,11 +24,55 @@ const STALL: Duration = Duration::from_secs(30);
 /// After an error of `accept`, such as too many open files: time for some to close.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Who is at the other end of a connection, and whether they read.
+/// Who is at the other end of a connection, and whether they read. A request finds it in its `ConnectInfo`.
 #[derive(Debug, Clone)]
-pub(crate) struct Peer {
-    pub(crate) address: SocketAddr,
+pub struct Peer {
+    /// Where it comes from; behind a proxy that is trusted, what that says.
+    pub address: SocketAddr,
     pub(crate) blocked: Blocked,
+    gate: Gate,
+    /// Of a connection from a trusted proxy: none, as every request has its own.
+    place: Option<Arc<Place>>,
+}
+
+impl Peer {
+    /// Tries a secret, such as an access token.
+    ///
+    /// # Errors
+    /// Too many were wrong that came from there.
+    pub fn attempt(&self, secret: &str) -> Result<Attempt, Locked> {
+        self.gate.attempt(self.address.ip(), self.gate.hash(secret))
+    }
+
+    /// Tries a secret that is not known yet: each of them counts as another one.
+    ///
+    /// # Errors
+    /// Too many were wrong that came from there.
+    pub fn attempt_unseen(&self) -> Result<Attempt, Locked> {
+        self.gate.attempt(self.address.ip(), fastrand::u64(1..))
+    }
+
+    /// Somebody was let in on the connection.
+    pub(crate) fn let_in(&self) {
+        if let Some(place) = &self.place {
+            place.let_in();
+        }
+    }
+
+    /// For whom a request is. One of a trusted proxy gets a place of its own, for as long as what comes of it.
+    pub(crate) fn of(&self, headers: &HeaderMap) -> Result<Self, Refused> {
+        let proxy = self.address.ip();
+        if !self.gate.trusts(proxy) {
+            return Ok(self.clone());
+        }
+        let behind = self.gate.behind(proxy, headers);
+        if self.gate.trusts(behind) {
+            return Ok(self.clone());
+        }
+        let place = self.gate.enter(behind, std::time::Instant::now())?;
+        let address = SocketAddr::new(behind, 0);
+        Ok(Self { address, place: Some(Arc::new(place)), ..self.clone() })
+    }
 }
 
 /// Where a request comes from, if the server knows.
@@ -47,45 +91,31 @@ impl Blocked {
     }
 }
 
-impl Connected<IncomingStream<'_, StallListener>> for Peer {
-    fn connect_info(stream: IncomingStream<'_, StallListener>) -> Self {
-        Self { address: *stream.remote_addr(), blocked: stream.io().blocked.clone() }
-    }
-}
-
-/// A TCP listener whose connections fail when their peer does not read.
+/// A TCP listener whose connections have a place each, and fail when their peer does not read.
 ///
 /// The library above never ends such a connection by itself: its writer waits for the socket for good, and closing waits
 /// for the writer. So the stream below it gives up.
 #[derive(Debug)]
-pub struct StallListener {
+pub(crate) struct Listener {
     listener: TcpListener,
+    gate: Gate,
     meters: Meters,
 }
 
-impl StallListener {
+impl Listener {
     /// Takes over a bound listener.
-    #[must_use]
-    pub fn new(listener: TcpListener, meters: Meters) -> Self {
-        Self { listener, meters }
+    pub(crate) fn new(listener: TcpListener, gate: Gate, meters: Meters) -> Self {
+        Self { listener, gate, meters }
     }
-}
 
-impl Listener for StallListener {
-    type Io = StallStream;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (StallStream, SocketAddr) {
+    /// The next connection that has a place. One without is told so, as far as its buffer takes it, and closed.
+    pub(crate) async fn accept(&self) -> (StallStream, Peer) {
         loop {
             match self.listener.accept().await {
-                Ok((stream, peer)) => {
-                    let options = SockRef::from(&stream);
-                    options.set_tcp_nodelay(true).ok();
-                    options.set_tcp_user_timeout(Some(STALL)).ok();
-                    let blocked = Blocked::default();
-                    let meters = self.meters.clone();
-                    return (StallStream { stream, stalled: None, blocked, meters }, peer);
-                }
+                Ok((stream, address)) => match self.place(address) {
+                    Ok(place) => return self.let_through(stream, address, place),
+                    Err(refused) => turn_away(&stream, refused),
+                },
                 Err(error) => {
                     tracing::warn!(%error, "accept failed");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -94,19 +124,55 @@ impl Listener for StallListener {
         }
     }
 
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
+    /// The places of those behind a trusted proxy are looked for with their requests.
+    fn place(&self, address: SocketAddr) -> Result<Option<Arc<Place>>, Refused> {
+        if self.gate.trusts(address.ip()) {
+            return Ok(None);
+        }
+        let place = self.gate.enter(address.ip(), std::time::Instant::now())?;
+        Ok(Some(Arc::new(place)))
     }
+
+    fn let_through(
+        &self,
+        stream: TcpStream,
+        address: SocketAddr,
+        place: Option<Arc<Place>>,
+    ) -> (StallStream, Peer) {
+        let options = SockRef::from(&stream);
+        options.set_tcp_nodelay(true).ok();
+        options.set_tcp_user_timeout(Some(STALL)).ok();
+        let blocked = Blocked::default();
+        let peer = Peer {
+            address,
+            blocked: blocked.clone(),
+            gate: self.gate.clone(),
+            place: place.clone(),
+        };
+        let meters = self.meters.clone();
+        (StallStream { stream, stalled: None, blocked, meters, _place: place }, peer)
+    }
+}
+
+fn turn_away(stream: &TcpStream, refused: Refused) {
+    let seconds = refused.retry_after.as_secs() + 1;
+    let answer = format!(
+        "HTTP/1.1 429 Too Many Requests\r\nretry-after: {seconds}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
+    );
+    // The buffer of a new connection is empty, and nobody waits here.
+    stream.try_write(answer.as_bytes()).ok();
 }
 
 /// A TCP stream that fails a write which has made no progress for 30 s.
 #[derive(Debug)]
-pub struct StallStream {
+pub(crate) struct StallStream {
     stream: TcpStream,
     /// Runs while a write waits for the peer. Boxed: most connections never need it.
     stalled: Option<Pin<Box<Sleep>>>,
     blocked: Blocked,
     meters: Meters,
+    /// Kept for as long as the connection is open.
+    _place: Option<Arc<Place>>,
 }
 
 impl StallStream {

@@ -17,29 +17,32 @@ use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use socketioxide::SocketIo;
 use socketioxide::adapter::LocalAdapter;
-use socketioxide::extract::{SocketRef, TryData};
+use socketioxide::extract::SocketRef;
 use socketioxide::handler::{ConnectHandler, FromConnectParts, MessageHandler};
 use socketioxide::socket::Socket;
 use socketioxide_core::Value;
 use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 
+use crate::gate::{Attempt, Locked};
 use crate::history::{BoxFuture, History, NoHistory};
 use crate::listen::Peer;
 use crate::meters::Meters;
 use crate::outbox::{self, Message, Outbox, raw};
+use crate::rate::Allowance;
 use crate::sink::{Envelope, SocketSink};
 
 /// Commands of one connection that may wait; beyond, they are refused with `RATE_LIMITED`.
 const INBOX: usize = 4_096;
 /// Bytes of commands of one connection that may wait; beyond, they are refused with `RATE_LIMITED`.
 const INBOX_BYTES: usize = 2 * MAX_FRAME;
+/// Bytes of a CONNECT packet's payload: a token, a key of the viewer's and what clients say of themselves.
+const AUTH: usize = 16 << 10;
 
 /// What whoever may not come in is told.
 const UNAUTHORIZED: &str = "Unauthorized";
 
 /// What a client says when it connects.
-#[derive(Debug)]
 pub struct Handshake {
     /// The CONNECT packet's payload; `null` without one.
     pub auth: serde_json::Value,
@@ -49,12 +52,24 @@ pub struct Handshake {
     pub peer: Option<SocketAddr>,
 }
 
+/// Almost all of it may be a secret.
+impl std::fmt::Debug for Handshake {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Handshake").field("peer", &self.peer).finish_non_exhaustive()
+    }
+}
+
 impl Handshake {
     /// The token: `auth.token`, or that of an `Authorization: Bearer` header.
     #[must_use]
     pub fn token(&self) -> Option<&str> {
         let header = || self.headers.get("authorization")?.to_str().ok()?.strip_prefix("Bearer ");
         self.auth.get("token").and_then(serde_json::Value::as_str).or_else(header)
+    }
+
+    /// Whatever is shown to be let in: the token, or cookies that may have one.
+    fn secret(&self) -> Option<&str> {
+        self.token().or_else(|| self.headers.get("cookie")?.to_str().ok())
     }
 }
 
@@ -74,6 +89,10 @@ pub trait Service: Send + Sync + 'static {
     /// Serves one connection until its commands end.
     fn serve(self: Arc<Self>, connection: Connection<Self::Identity>) -> BoxFuture<()>;
 
+    /// What the connection may send, together with others that share it.
+    fn allowance(&self, _identity: &Self::Identity) -> Option<Arc<Allowance>> {
+        None
+    }
     /// What is counted of its connections.
     fn meters(&self) -> Meters;
 
@@ -259,27 +278,47 @@ pub fn mount<S: Service>(io: &SocketIo, path: &'static str, service: Arc<S>, tas
     };
     let tasks = tasks.clone();
     // Handlers are registered here, before CONNECT is answered: what a client says right after it finds them.
-    let middleware = move |Shared(socket): Shared, TryData(auth): TryData<serde_json::Value>| {
+    let middleware = move |Shared(socket): Shared, Auth(auth): Auth| {
         let (service, tasks) = (Arc::clone(&service), tasks.clone());
         async move {
             let parts = socket.req_parts();
-            let info = parts.extensions.get::<ConnectInfo<Peer>>();
-            let peer = info.map(|info| info.0.address);
+            let info = parts.extensions.get::<ConnectInfo<Peer>>().map(|info| &info.0);
+            let peer = info.map(|peer| peer.address);
             // Of one that began by polling, this was another connection.
             let blocked =
                 info.filter(|_| socket.transport_type() == socketioxide::TransportType::Websocket);
-            let blocked = blocked.map(|info| info.0.blocked.clone()).unwrap_or_default();
-            let handshake =
-                Handshake { auth: auth.unwrap_or_default(), headers: parts.headers.clone(), peer };
+            let blocked = blocked.map(|peer| peer.blocked.clone()).unwrap_or_default();
             let meters = service.meters();
+            let auth = auth.map_err(|why| {
+                tracing::warn!(?peer, why, "connection refused");
+                meters.refused(reason(why));
+                why.to_owned()
+            })?;
+            let handshake = Handshake { auth, headers: parts.headers.clone(), peer };
+            let attempt = attempt(info, &handshake).map_err(|locked| {
+                meters.refused("locked");
+                locked.to_string()
+            })?;
             let identity = Arc::clone(&service).authenticate(handshake).await;
+            if let Some(attempt) = attempt {
+                if identity.is_ok() { attempt.succeeded() } else { attempt.failed() }
+            }
             let identity = identity.inspect_err(|told| meters.refused(reason(told)))?;
+            if let Some(peer) = info {
+                peer.let_in();
+            }
             let sink = SocketSink::new(Arc::clone(&socket), blocked);
             open(&service, sink, identity, peer, &tasks);
             Ok::<(), String>(())
         }
     };
     io.ns(path, on_connect.with(middleware));
+}
+
+/// One who shows nothing guesses nothing.
+fn attempt(peer: Option<&Peer>, handshake: &Handshake) -> Result<Option<Attempt>, Locked> {
+    let secret = handshake.secret();
+    peer.zip(secret).map(|(peer, secret)| peer.attempt(secret)).transpose()
 }
 
 /// A refusal in one word of ours.
@@ -307,7 +346,12 @@ fn open<S: Service>(
     });
     let (sender, receiver) = mpsc::channel(INBOX);
     let inbox = Arc::new(Inbox {
-        open: Mutex::new(Some(Open { outbox: outbox.clone(), sender, meters })),
+        open: Mutex::new(Some(Open {
+            outbox: outbox.clone(),
+            sender,
+            meters,
+            allowance: service.allowance(&identity),
+        })),
         bytes: Arc::default(),
     });
     let gone = Arc::clone(&inbox);
@@ -347,6 +391,7 @@ struct Inbox {
 struct Open {
     outbox: Outbox,
     sender: mpsc::Sender<Box<Command>>,
+    allowance: Option<Arc<Allowance>>,
     meters: Meters,
 }
 
@@ -381,6 +426,10 @@ impl Open {
             count: Count::new(&self.meters, name),
         };
         let Value::Str(text, attachments) = value else { return };
+        let allowance = self.allowance.as_ref();
+        if allowance.is_some_and(|allowed| allowed.take(text.len(), Instant::now()).is_err()) {
+            return self.outbox.refuse(ack);
+        }
         let Ok(packet) = serde_json::from_str::<Vec<&RawValue>>(text.as_str()) else {
             return reply("")
                 .err(WireError::new(ErrorCode::InvalidPayload, "An event is a JSON array"));
@@ -418,7 +467,7 @@ impl Open {
 pub fn take(text: &str) -> Result<Command, Message> {
     let (outbox, mut told) = Outbox::channel();
     let (sender, mut commands) = mpsc::channel(1);
-    Open { outbox, sender, meters: Meters::default() }.push(
+    Open { outbox, sender, allowance: None, meters: Meters::default() }.push(
         &Value::Str(text.to_owned().into(), None),
         Some(1),
         &Arc::default(),
@@ -463,6 +512,42 @@ impl FromConnectParts<LocalAdapter> for Shared {
     }
 }
 
+/// The CONNECT packet's payload, `null` without one, or what is wrong with it.
+struct Auth(Result<serde_json::Value, &'static str>);
+
+impl FromConnectParts<LocalAdapter> for Auth {
+    type Error = Infallible;
+    fn from_connect_parts(
+        _: &Arc<Socket<LocalAdapter>>,
+        auth: &Option<Value>,
+    ) -> Result<Self, Infallible> {
+        Ok(Self(match auth {
+            None => Ok(serde_json::Value::Null),
+            Some(Value::Str(text, _)) => read_auth(text.as_str()),
+            Some(Value::Bytes(_)) => Err("The handshake cannot be read"),
+        }))
+    }
+}
+
+/// Looked at by its length first: what is read takes many times as much memory.
+fn read_auth(text: &str) -> Result<serde_json::Value, &'static str> {
+    if text.len() > AUTH {
+        return Err("The handshake is too large");
+    }
+    let auth: serde_json::Value =
+        serde_json::from_str(text).map_err(|_| "The handshake cannot be read")?;
+    let token = auth.get("token");
+    let is_sound = auth.is_null() || auth.is_object();
+    if !is_sound {
+        return Err("The handshake cannot be read");
+    }
+    // Nobody else's header or cookie counts in its place.
+    if token.is_some_and(|token| !token.is_string() && !token.is_null()) {
+        return Err("Unauthorized");
+    }
+    Ok(auth)
+}
+
 /// Tells this handler from the library's own.
 struct RawText;
 
@@ -477,6 +562,34 @@ mod tests {
     use protocol::clients::SetClient;
 
     use super::*;
+
+    #[test]
+    fn a_handshake_is_an_object_of_a_sound_size() {
+        for good in ["null", "{}", r#"{"token":"x"}"#, r#"{"token":null,"clientKey":5}"#] {
+            assert!(read_auth(good).is_ok(), "{good}");
+        }
+        let large = format!(r#"{{"token":"{}"}}"#, "x".repeat(AUTH));
+        let deep = "[".repeat(5_000);
+        for bad in ["[]", "5", r#""x""#, r#"{"token":5}"#, r#"{"token":["x"]}"#, "{", &large, &deep]
+        {
+            assert!(read_auth(bad).is_err(), "{}", &bad[..bad.len().min(20)]);
+        }
+    }
+
+    #[test]
+    fn whoever_sends_more_than_is_allowed_is_refused() {
+        let (outbox, _told) = Outbox::channel();
+        let (sender, mut commands) = mpsc::channel(100);
+        let rate = crate::rate::Rate::per_second;
+        let allowance = Some(Arc::new(Allowance::new(rate(1), rate(0))));
+        let open = Open { outbox, sender, allowance, meters: Meters::default() };
+
+        for _ in 0..50 {
+            open.push(&Value::Str(r#"["x"]"#.into(), None), Some(1), &Arc::default());
+        }
+
+        assert_eq!(std::iter::from_fn(|| commands.try_recv().ok()).count(), 10);
+    }
 
     #[test]
     fn an_array_is_no_payload() {

@@ -5,6 +5,8 @@
 //! [`backoff`]. What happens is told by [`Signal`]s. After each connect the owner gets a [`Session`] to log in and resume
 //! with; ordinary [`Link::call`]s wait until it is done.
 //!
+//! A link goes only where its [`Reach`] allows, and trusts whom its [`Trust`] says.
+//!
 //! WebSocket only, Socket.IO protocol 5 over Engine.IO 4. Nothing but the credentials goes out before the server has let
 //! the link in. `ARCHITECTURE.md` says why this is no library.
 
@@ -15,7 +17,9 @@ mod handle;
 mod meters;
 mod packet;
 mod pump;
+mod reach;
 pub mod transport;
+mod trust;
 mod worker;
 
 pub use endpoint::{Endpoint, InvalidEndpoint};
@@ -23,3 +27,5 @@ pub use handle::{Answer, Call, CallError, Link, Session, Signal, WhenDown, argum
 pub use meters::Meters;
 #[cfg(fuzzing)]
 pub use packet::rewrite;
+pub use reach::{OutOfReach, Reach};
+pub use trust::{Trust, Unusable};

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use futures_util::{Sink, SinkExt, Stream, StreamExt};
 use protocol::limits::MAX_FRAME;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
-
-// Named for its feature `ring`: without a provider the first `https` endpoint would panic.
-use rustls as _;
+use tokio_tungstenite::{Connector, client_async_tls_with_config};
 
 use crate::Endpoint;
 
@@ -27,6 +27,8 @@ const READ_BUFFER: usize = 64 << 10;
 const WRITE_BUFFER: usize = 128 << 10;
 /// Connecting includes DNS, TCP, TLS and the upgrade.
 pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long one of several addresses may take to let us in, so that there is time for the next.
+const ADDRESS: Duration = Duration::from_secs(3);
 
 /// A way to connect.
 pub trait Dial: Send + 'static {
@@ -37,26 +39,51 @@ pub trait Dial: Send + 'static {
 /// WebSocket over TCP or TLS.
 #[derive(Debug)]
 pub struct WebSocket {
-    url: String,
+    endpoint: Endpoint,
 }
 
 impl WebSocket {
     pub(crate) fn new(endpoint: &Endpoint) -> Self {
-        Self { url: endpoint.url() }
+        Self { endpoint: endpoint.clone() }
     }
+}
+
+/// Connects to the first of the host's addresses that lets us in, of those where the endpoint may lead. It is looked up anew
+/// each time, and what was looked at is what is dialled: a name that means something else a moment later leads nowhere.
+async fn connect(endpoint: &Endpoint) -> io::Result<TcpStream> {
+    let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
+    for address in endpoint.reach.resolve(endpoint.host(), endpoint.port).await? {
+        let late = |_| Err(io::Error::from(io::ErrorKind::TimedOut));
+        match timeout(ADDRESS, TcpStream::connect(address)).await.unwrap_or_else(late) {
+            Ok(stream) => {
+                stream.set_nodelay(true)?;
+                return Ok(stream);
+            }
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
 }
 
 impl Dial for WebSocket {
     fn dial(&mut self) -> BoxFuture<io::Result<(Outgoing, Incoming)>> {
-        let url = self.url.clone();
+        let endpoint = self.endpoint.clone();
         Box::pin(async move {
             let config = WebSocketConfig::default()
                 .read_buffer_size(READ_BUFFER)
                 .write_buffer_size(WRITE_BUFFER)
                 .max_message_size(Some(MAX_FRAME))
                 .max_frame_size(Some(MAX_FRAME));
+            let stream = connect(&endpoint).await?;
+            // Redirects are not followed, and of another answer only its status is told.
+            let connector = if endpoint.is_secure() {
+                Connector::Rustls(endpoint.trust.config().map_err(io::Error::other)?)
+            } else {
+                Connector::Plain
+            };
+            let url = endpoint.url();
             let connected =
-                tokio_tungstenite::connect_async_with_config(&url, Some(config), true).await;
+                client_async_tls_with_config(&url, stream, Some(config), Some(connector)).await;
             let (stream, _) = connected.map_err(io::Error::other)?;
             let (sink, stream) = stream.split();
             let sink = sink

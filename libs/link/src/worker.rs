@@ -18,6 +18,8 @@ use crate::transport::{CONNECT_TIMEOUT, Dial, Incoming, Outgoing};
 
 /// How often deadlines are looked at. Fine enough for limits of tens of seconds.
 pub(crate) const TICK: Duration = Duration::from_millis(500);
+/// Characters of a reason that a server gives.
+const WORDS: usize = 200;
 
 pub(crate) struct Worker<D> {
     dial: D,
@@ -75,11 +77,11 @@ impl<D: Dial> Worker<D> {
             }
             Err(Failed::Refused(message)) => {
                 self.meters.attempt("refused");
-                self.tell(Signal::Refused { message }).await
+                self.tell(Signal::Refused { message: brief(&message) }).await
             }
             Err(Failed::Error(error)) => {
                 self.meters.attempt("failed");
-                self.tell(Signal::RetryFailed { error: error.to_string() }).await
+                self.tell(Signal::RetryFailed { error: brief(&error.to_string()) }).await
             }
         }
     }
@@ -137,6 +139,11 @@ impl<D: Dial> Worker<D> {
             }
         }
     }
+}
+
+/// What somebody else's server says, who may be none of ours, for people: not more than a line of it.
+fn brief(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(WORDS).collect()
 }
 
 async fn attempt(

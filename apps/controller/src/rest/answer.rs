@@ -20,7 +20,7 @@ pub(super) struct List<T> {
 }
 
 /// `{"error": {"code", "message", "details?"}}` with the fitting status.
-pub(super) struct Failure(WireError);
+pub(crate) struct Failure(WireError);
 
 impl<E: Into<Error>> From<E> for Failure {
     fn from(error: E) -> Self {

@@ -90,6 +90,7 @@ pub(super) async fn add(
         created_at: Timestamp::now(),
     };
     check(&client)?;
+    check_reach(&server, &client).await?;
     server.db.add_client(&client).await?;
     let event = Event::AddClient(client.client_id.clone(), client.name.clone());
     server.audit.note(&caller, &event);
@@ -110,6 +111,9 @@ pub(super) async fn change(
     client.endpoint = changes.endpoint.unwrap_or(client.endpoint);
     client.api_key = changes.api_key.unwrap_or(client.api_key);
     check(&client)?;
+    if reconnects {
+        check_reach(&server, &client).await?;
+    }
     server.db.update_client(&client).await?;
     let event = Event::ChangeClient(client.client_id.clone(), client.name.clone());
     server.audit.note(&caller, &event);
@@ -149,4 +153,12 @@ pub(crate) fn check(client: &ClientRecord) -> Result<(), Error> {
     link::Endpoint::new(&client.endpoint, Namespace::Agents.path(), serde_json::Value::Null)
         .map(drop)
         .map_err(|error| Error::Invalid(error.to_string()))
+}
+
+/// That the endpoint leads where managers may be. The link looks again whenever it connects.
+async fn check_reach(server: &Server, client: &ClientRecord) -> Result<(), Error> {
+    server.remotes.endpoint(client)?.check().await.map_err(|error| {
+        tracing::warn!(endpoint = client.endpoint, "an endpoint was refused");
+        Error::Invalid(error.to_string())
+    })
 }

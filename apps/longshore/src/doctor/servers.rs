@@ -1,5 +1,6 @@
 //! The servers: does the controller answer, are its managers there, can their agents be used.
 
+use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use protocol::agents::AgentCheck;
@@ -7,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Finding, Subject};
 use crate::api::{Api, ClientInfo, Controller};
+use crate::https;
 use crate::run_file::RunFile;
 
 /// Longest wait for an answer.
@@ -43,7 +45,7 @@ pub(super) fn controller(subject: &Subject) -> Vec<Finding> {
         }
     };
     let url = controller.url.clone();
-    let clock = match date(&format!("{url}/ready")) {
+    let clock = match date(&format!("{url}/ready"), controller.ca_file.as_deref()) {
         Err(error) if file.is_some_and(|file| file.url == url) => {
             let says = format!("the run file says {url}, where nobody answers: {error}");
             return vec![Finding::problem(
@@ -108,7 +110,7 @@ pub(super) fn managers(subject: &Subject) -> Vec<Finding> {
 fn manager(client: &ClientInfo) -> Vec<Finding> {
     let name = format!("manager {}", client.name);
     // Where it can be reached from here, too, its clock can be seen.
-    let seen = date(&format!("{}/health", client.endpoint.trim_end_matches('/')));
+    let seen = date(&format!("{}/health", client.endpoint.trim_end_matches('/')), None);
     if client.connected {
         let mut findings = vec![Finding::ok(&name, format!("connected, {}", client.endpoint))];
         findings.extend(seen.ok().and_then(|(_, clock)| skew(&name, clock)));
@@ -157,11 +159,8 @@ pub(super) fn agents(subject: &Subject) -> Vec<Finding> {
 }
 
 /// The status of an answer, and what time it is there.
-fn date(url: &str) -> anyhow::Result<(u16, Option<SystemTime>)> {
-    let config =
-        ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(WAIT));
-    let agent: ureq::Agent = config.build().into();
-    let answer = agent.get(url).call()?;
+fn date(url: &str, ca_file: Option<&Path>) -> anyhow::Result<(u16, Option<SystemTime>)> {
+    let answer = https::agent(ca_file, WAIT).get(url).call()?;
     let text = answer.headers().get("date").and_then(|date| date.to_str().ok());
     let time = text.and_then(|text| jiff::fmt::rfc2822::parse(text).ok());
     Ok((answer.status().as_u16(), time.map(|time| time.timestamp().into())))

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
-use link::{Endpoint, Link, Signal};
+use link::{Endpoint, Link, Signal, Trust};
 use protocol::Ack;
 use protocol::catalogue::Namespace;
 use protocol::lifecycle::{Shutdown, Stopping};
@@ -26,7 +26,8 @@ pub(super) async fn shutdown(server: &RunFile, shutdown: Shutdown) -> anyhow::Re
         Kind::Up | Kind::Controller => Namespace::Clients,
     };
     let auth = json!({ "token": server.token });
-    let endpoint = Endpoint::new(&server.url, namespace.path(), auth)?;
+    let endpoint = Endpoint::new(&server.url, namespace.path(), auth)?
+        .trusting(Trust { authority: server.ca_file.clone(), own: None });
     let (link, mut signals) = Link::open(endpoint);
     let asked = async {
         loop {

@@ -94,7 +94,12 @@ fn look(server: RunFile) -> Status {
     });
     let answers = server.answers(ANSWER);
     let kind = server.kind();
-    let api = Controller { url: server.url.clone(), token: server.token, local: None };
+    let api = Controller {
+        url: server.url.clone(),
+        token: server.token,
+        local: None,
+        ca_file: server.ca_file,
+    };
     let controller =
         (answers && kind != Kind::Manager).then(|| Api::new(api).get("/api/server").ok()).flatten();
     Status { url: server.url, answers, process, controller }
