@@ -348,10 +348,12 @@ test('a full disk', { skip: !namespaces && 'no mount namespaces here' }, async (
     error = answer.error
   }
   assert.equal(error?.code, 'STORE_UNAVAILABLE')
+  assert.equal((await v.tells('serverNotice', { id: 'store' })).level, 'error')
   rmSync(filler)
   const { runId } = await v.insist(agentId, 'after')
   await v.ended(runId)
 
+  await v.tells('serverNotice', { id: 'store', dismiss: true })
   assert.equal(v.events.some((e) => e.event === 'disconnect'), false)
   assertOrderly(v, agentId)
   assertRunsEnded(v, agentId)

@@ -113,6 +113,6 @@ test('what cannot be imported leaves nothing behind', async () => {
     assert.equal(code, 1)
     assert.match(stderr, says)
   }
-  assert.equal((await conversations(['import', '/nonexistent'])).code, 1)
+  assert.equal((await conversations(['import', path.join(temporary(), 'missing')])).code, 1)
   assert.equal((await data(['list'])).length, before)
 })

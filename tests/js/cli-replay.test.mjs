@@ -66,8 +66,9 @@ test('an answer that failed is told by the status, and the rest is said', async 
 })
 
 test('files that are none', async () => {
+  const missing = path.join(temporary(), 'missing')
   for (const [name, says] of [
-    ['/nonexistent', /^error: History file not found: \/nonexistent\n/],
+    [missing, new RegExp(`^error: History file not found: ${missing}\n`)],
     [file('{'), /^error: Failed to parse history file: /],
     [file('{"user": "x"}'), /^error: Invalid history file format: /],
     [file('[{"assistant": "x"}]'), /^error: Invalid history file format: /],
@@ -92,7 +93,8 @@ test('Ctrl-C and SIGTERM leave nothing', async () => {
     const [code] = await once(child, 'close')
     assert.equal(code, 130)
     assert.deepEqual(await names(), ['default'], 'at once')
-    if (existsSync(out)) assert.equal(JSON.parse(readFileSync(out)).at(-1).state, 'cancelled')
+    // It may have come between the two messages.
+    if (existsSync(out)) assert.ok(JSON.parse(readFileSync(out)).every(({ state }) => ['done', 'cancelled'].includes(state)))
   }
 })
 

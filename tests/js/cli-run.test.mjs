@@ -147,10 +147,12 @@ test('what is attached is in the workspace of the agent, and is named', async ()
 })
 
 test('a file that is not there', async () => {
-  const answer = await run(['--attach=/nonexistent/x', 'look'])
+  const missing = path.join(temporary(), 'missing')
+
+  const answer = await run(['--attach', missing, 'look'])
 
   assert.equal(answer.code, 2)
-  assert.equal(answer.stderr, "error: The file '/nonexistent/x' does not exist.\n")
+  assert.equal(answer.stderr, `error: The file '${missing}' does not exist.\n`)
 })
 
 test('runs are started side by side, listed, cancelled and watched', async () => {

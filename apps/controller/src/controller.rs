@@ -202,6 +202,12 @@ impl Usage {
         self.0.notices.connections()
     }
 
+    /// Whether the controller is connected to that manager.
+    #[must_use]
+    pub fn is_connected(&self, client: &ClientId) -> bool {
+        self.0.remotes.get(client).is_ok_and(|remote| remote.status().connected)
+    }
+
     /// Connections so far.
     #[must_use]
     pub fn visits(&self) -> u64 {

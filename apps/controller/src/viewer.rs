@@ -184,13 +184,20 @@ impl Viewer {
 
     /// Stops the controller, and what is in its process. What follows is the server's affair.
     fn shut_down(&self, command: Command) {
-        let result = self.identity.caller.admin().map_err(Into::into).and_then(|()| {
-            let stopping = self.server.stop.command(command.payload()?)?;
-            let event = if stopping.restart { Event::Restart } else { Event::Shutdown };
-            self.server.audit.note(self.actor(), &event);
-            Ok(stopping)
+        if let Err(error) = self.identity.caller.admin() {
+            return command.reply.err(error.into());
+        }
+        let reply = command.reply.clone();
+        let ordered = command.payload().and_then(|shutdown| {
+            self.server.stop.command(shutdown, |stopping| {
+                let event = if stopping.restart { Event::Restart } else { Event::Shutdown };
+                self.server.audit.note(self.actor(), &event);
+                reply.ok(&stopping);
+            })
         });
-        command.reply.result(result);
+        if let Err(error) = ordered {
+            command.reply.err(error);
+        }
     }
 
     /// Selects a manager. What was followed at the one before ends; a refused command changes nothing.

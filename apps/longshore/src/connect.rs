@@ -50,7 +50,7 @@ pub async fn connect(args: cli::Connect, directories: Directories) -> anyhow::Re
     let shelf = chosen.shelf(&line);
     let conversation = conversation(&args, &chosen, &shelf, last).await?;
     let stays = args.no_exit || script.is_empty();
-    let output = Output::open(stays, memory.typed())?;
+    let output = Output::open(stays, || memory.typed())?;
     let id = conversation.conversation_id.clone();
     let target = Target {
         client: chosen.client,

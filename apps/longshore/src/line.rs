@@ -83,10 +83,13 @@ pub(crate) enum News {
     Said(RunId, Result<ChatAccepted, WireError>),
 }
 
+/// What the manager says to a join.
+type JoinAnswer = (ConversationId, Result<Joined, Failed>);
+
 /// A piece of work beside the line that has ended.
 enum Done {
     /// The manager was selected and what was followed joined.
-    Entered(Result<Vec<(ConversationId, Result<Joined, Failed>)>, Failed>),
+    Entered(Result<Vec<JoinAnswer>, Failed>),
     Joined(ConversationId, Result<Joined, Failed>),
     /// An attempt to say something.
     Said(Attempt, Result<ChatAccepted, Failed>),

@@ -90,7 +90,7 @@ pub fn bytes(number: u64) -> String {
     }
     let steps = (number.ilog2() / 10).clamp(1, 4);
     // A tenth is enough; the remainder of what the shift drops is below that.
-    let tenths = u128::from(number) * 10 >> (10 * steps);
+    let tenths = (u128::from(number) * 10) >> (10 * steps);
     format!("{}.{} {}", tenths / 10, tenths % 10, UNITS[steps as usize - 1])
 }
 

@@ -72,6 +72,9 @@ async fn say_all(
         (Progress::new("replaying", Unit::Things), Vec::new(), Outcome::Done);
     line.arrive(agent.clone(), conversation.clone(), 0).await?;
     for Pair { user, assistant: expected } in pairs {
+        if stop.is_cancelled() {
+            break;
+        }
         let (run, began) = (RunId::random(), Instant::now());
         let message = chat(user.clone(), conversation.clone(), run.clone());
         line.say(Chat { agent_id: Some(agent.clone()), ..message });
@@ -80,14 +83,11 @@ async fn say_all(
         answers.push(Answered { user, assistant, expected, duration_ms, state: outcome.as_str() });
         progress.at(answers.len() as u64, total);
         if outcome != Outcome::Done {
-            worst = if stop.is_cancelled() { Outcome::Cancelled } else { Outcome::Failed };
-        }
-        if stop.is_cancelled() {
-            worst = Outcome::Cancelled;
-            break;
+            worst = Outcome::Failed;
         }
     }
-    Ok((answers, worst))
+    let outcome = if stop.is_cancelled() { Outcome::Cancelled } else { worst };
+    Ok((answers, outcome))
 }
 
 fn read(path: &Path) -> anyhow::Result<Vec<Pair>> {

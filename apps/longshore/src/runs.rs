@@ -238,7 +238,8 @@ async fn cancel(runs: &[RunId], of: &OfClient, directories: &Directories) -> any
             Err(Failed::Refused(error)) if error.code == ErrorCode::RunNotFound => {
                 missing.push(run.as_str());
             }
-            cancelled => drop(cancelled?),
+            Err(failed) => return Err(failed.into()),
+            Ok(_) => {}
         }
     }
     if missing.is_empty() {

@@ -40,6 +40,9 @@ const ACQUAINTANCE: Duration = Duration::from_secs(5);
 /// How often the controller is asked meanwhile.
 const ASK: Duration = Duration::from_millis(10);
 
+/// Longest wait for the link to see the end of the manager: it is told at once.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
 /// What a script needs to know; the first line of `up --json`.
 #[derive(Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -262,9 +265,20 @@ impl Both {
             result
         };
         let (controller, listener) = self.controller;
+        let (usage, client) = (controller.usage(), self.first.client_id);
+        let last = async {
+            manager_ended.cancelled().await;
+            // What it said last is on its way to viewers until the link has seen its end.
+            let unread = async {
+                while usage.is_connected(&client) {
+                    tokio::time::sleep(ASK).await;
+                }
+            };
+            tokio::time::timeout(LAST_WORDS, unread).await.ok();
+        };
         let controlling = async {
             let of_controller = tracing::error_span!("serve", tier = "controller");
-            let serving = controller.serve(listener, manager_ended.cancelled());
+            let serving = controller.serve(listener, last);
             let result = serving.instrument(of_controller).await;
             end();
             result

@@ -371,6 +371,14 @@ pub(crate) fn hang_up(socket: &SocketRef) {
     }
 }
 
+/// Waits until the socket has been handed all that is to be told on it now.
+pub(crate) async fn flushed(socket: &SocketRef) {
+    let outbox = socket.extensions.get::<Arc<Inbox>>().and_then(|inbox| inbox.outbox());
+    if let Some(outbox) = outbox {
+        outbox.flushed().await;
+    }
+}
+
 /// The way from the socket's read loop to the connection's task. The read loop cannot wait, so what does not fit is
 /// refused at once.
 struct Inbox {
@@ -393,6 +401,11 @@ impl Inbox {
         if let Some(open) = open {
             open.outbox.close();
         }
+    }
+
+    fn outbox(&self) -> Option<Outbox> {
+        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        open.as_ref().map(|open| open.outbox.clone())
     }
 
     fn push(&self, value: &Value, ack: Option<i64>) {

@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use protocol::{ConversationId, Epoch, Seq, SessionId, ViewerId};
 use serde::Serialize;
 use serde_json::value::RawValue;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::feed::Feed;
@@ -81,6 +81,9 @@ pub(crate) struct Shared {
     /// Acknowledgement ids of commands that there was no room for.
     refused: Mutex<VecDeque<Option<i64>>>,
     refusing: Notify,
+    /// Those who wait until all has been told.
+    flushing: Mutex<Vec<oneshot::Sender<()>>>,
+    flush: Notify,
 }
 
 impl Outbox {
@@ -134,6 +137,17 @@ impl Outbox {
         self.shared.gone.cancel();
     }
 
+    /// Waits until all that is to be told now has been handed to the socket, or the connection is gone.
+    pub(crate) async fn flushed(&self) {
+        let (done, flushed) = oneshot::channel();
+        self.shared.flushing.lock().unwrap_or_else(PoisonError::into_inner).push(done);
+        self.shared.flush.notify_one();
+        tokio::select! {
+            _answer = flushed => {}
+            () = self.closed() => {}
+        }
+    }
+
     /// Resolves when the connection is gone.
     pub async fn closed(&self) {
         self.messages.closed().await;
@@ -144,6 +158,21 @@ impl Shared {
     /// Resolves when the connection is gone.
     pub(crate) async fn gone(&self) {
         self.gone.cancelled().await;
+    }
+
+    /// Resolves when somebody wants to know that all has been told. Cancel safe.
+    pub(crate) async fn flush(&self) {
+        self.flush.notified().await;
+    }
+
+    /// Tells them.
+    pub(crate) fn flushed(&self) {
+        let waiting =
+            std::mem::take(&mut *self.flushing.lock().unwrap_or_else(PoisonError::into_inner));
+        for done in waiting {
+            // Who waited may have gone.
+            done.send(()).ok();
+        }
     }
 
     pub(crate) fn overrun(&self) -> bool {

@@ -9,6 +9,7 @@ use axum::Router;
 use axum::extract::{ConnectInfo, Request};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use futures_util::future::join_all;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -36,6 +37,8 @@ use crate::tls::Tls;
 
 /// Bytes that a WebSocket reads at once. Every idle connection has such a buffer, and most messages are small.
 const READ_BUFFER: usize = 1_024;
+/// How long what was said last may take to reach the sockets. All of them are closed then, one whose peer does not read as well.
+const LAST_WORDS: Duration = Duration::from_millis(500);
 /// Binary payloads are refused, but by their event, which comes first: what belongs to it is thrown away.
 const ATTACHMENTS: usize = 16;
 /// How long the headers of a request may take, and how long a connection may have none. The slowest sound client sends them in
@@ -105,6 +108,9 @@ pub async fn serve(
     server.abort();
     let open = Namespace::ALL.iter().filter_map(|namespace| io.of(namespace.path()));
     let sockets: Vec<SocketRef> = open.flat_map(BroadcastOperators::sockets).collect();
+    // What was said last, such as the acknowledgement of the command that led here, goes out before.
+    let flushed = join_all(sockets.iter().map(namespace::flushed));
+    tokio::time::timeout(LAST_WORDS, flushed).await.ok();
     tokio::time::timeout(GOODBYE, io.close()).await.ok();
     sockets.iter().for_each(namespace::hang_up);
     drop(sockets);

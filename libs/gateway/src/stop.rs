@@ -35,29 +35,46 @@ impl Stop {
 
     /// Orders it. Of several orders the nearest deadline counts, and one without a restart.
     pub fn order(&self, within: Option<Duration>, restart: bool) -> Order {
-        let asked = Order { deadline: Instant::now() + within.unwrap_or(self.drain), restart };
-        let mut result = asked;
-        self.order.send_modify(|order| {
-            let before = order.unwrap_or(asked);
-            result = Order {
-                deadline: before.deadline.min(asked.deadline),
-                restart: before.restart && asked.restart,
-            };
-            *order = Some(result);
-        });
-        result
+        self.give(within, restart, |order| order)
     }
 
-    /// Orders what a peer asks for; gives what it is answered.
+    /// Orders what a peer asks for. `answer` is called with what holds then, before anybody acts upon it: who hangs up
+    /// because of it finds the answer on its way.
     ///
     /// # Errors
-    /// `INVALID_PAYLOAD`: the deadline is too far away.
-    pub fn command(&self, shutdown: Shutdown) -> Result<Stopping, WireError> {
+    /// `INVALID_PAYLOAD`: the deadline is too far away; nothing is ordered.
+    pub fn command(
+        &self,
+        shutdown: Shutdown,
+        answer: impl FnOnce(Stopping),
+    ) -> Result<(), WireError> {
         let invalid = |text| WireError::new(ErrorCode::InvalidPayload, text);
-        let order = self.order(shutdown.deadline().map_err(invalid)?, shutdown.restart);
-        let left = order.deadline.saturating_duration_since(Instant::now());
-        let deadline_ms = u64::try_from(left.as_millis()).unwrap_or(u64::MAX);
-        Ok(Stopping { deadline_ms, restart: order.restart })
+        let within = shutdown.deadline().map_err(invalid)?;
+        self.give(within, shutdown.restart, |order| {
+            let left = order.deadline.saturating_duration_since(Instant::now());
+            let deadline_ms = u64::try_from(left.as_millis()).unwrap_or(u64::MAX);
+            answer(Stopping { deadline_ms, restart: order.restart });
+        });
+        Ok(())
+    }
+
+    fn give<T>(
+        &self,
+        within: Option<Duration>,
+        restart: bool,
+        before: impl FnOnce(Order) -> T,
+    ) -> T {
+        let asked = Order { deadline: Instant::now() + within.unwrap_or(self.drain), restart };
+        let mut done = None;
+        self.order.send_modify(|order| {
+            let earlier = order.unwrap_or(asked);
+            let order = order.insert(Order {
+                deadline: earlier.deadline.min(asked.deadline),
+                restart: earlier.restart && asked.restart,
+            });
+            done = Some(before(*order));
+        });
+        done.expect("it is called once")
     }
 
     /// The order as it is now.
@@ -154,12 +171,17 @@ mod tests {
     async fn a_command_is_answered_with_what_holds() {
         let stop = Stop::new(DRAIN);
 
-        let first = stop.command(Shutdown { deadline_ms: None, restart: true });
-        assert_eq!(first, Ok(Stopping { deadline_ms: 30_000, restart: true }));
-        let second = stop.command(Shutdown { deadline_ms: Some(0), restart: false });
-        assert_eq!(second, Ok(Stopping { deadline_ms: 0, restart: false }));
-        let far = stop.command(Shutdown { deadline_ms: Some(u64::MAX), restart: false });
-        assert_eq!(far.unwrap_err().code, ErrorCode::InvalidPayload);
+        let ask = |deadline_ms, restart| {
+            let mut told = None;
+            let result = stop.command(Shutdown { deadline_ms, restart }, |stopping| {
+                told = Some(stopping);
+            });
+            result.map(|()| told.unwrap())
+        };
+
+        assert_eq!(ask(None, true), Ok(Stopping { deadline_ms: 30_000, restart: true }));
+        assert_eq!(ask(Some(0), false), Ok(Stopping { deadline_ms: 0, restart: false }));
+        assert_eq!(ask(Some(u64::MAX), false).unwrap_err().code, ErrorCode::InvalidPayload);
     }
 
     #[tokio::test(start_paused = true)]

@@ -16,9 +16,12 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// Writes the head of the database as it is: a transaction with its fsync, and nothing changes.
 pub(crate) const PROBE: &str = "PRAGMA user_version = 0";
 
-/// What was found last, and when.
+/// When it was looked last, and what was found.
+type Found = (Instant, Result<(), String>);
+
+/// What was found last.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Probe(Arc<Mutex<Option<(Instant, Result<(), String>)>>>);
+pub(crate) struct Probe(Arc<Mutex<Option<Found>>>);
 
 impl Probe {
     /// What `write` comes to, or came to a moment ago.

@@ -26,6 +26,9 @@ pub(crate) enum Fault {
     KillManager,
     KillController,
     KillAgent,
+    /// Asked to stop, as by an administrator, and started again.
+    TermManager,
+    TermController,
     FreezeManager,
     FreezeController,
     FreezeAgent,
@@ -101,6 +104,8 @@ impl Target {
         let injected = match fault {
             KillManager => self.kill(&self.system.manager, &mut rng).await,
             KillController => self.kill(&self.system.controller, &mut rng).await,
+            TermManager => self.term(&self.system.manager, &mut rng).await,
+            TermController => self.term(&self.system.controller, &mut rng).await,
             FreezeManager => freeze(&self.system.manager, &mut rng).await,
             FreezeController => freeze(&self.system.controller, &mut rng).await,
             DiskFull => self.disk(ENOSPC, &mut rng).await,
@@ -133,6 +138,18 @@ impl Target {
         self.look(&mut tier);
         tier.kill().await?;
         pause(rng, 0..1_500).await;
+        tier.start().await?;
+        Ok(true)
+    }
+
+    /// It has to come to a good end: within its time, with status 0.
+    async fn term(&self, tier: &Mutex<Tier>, rng: &mut Rng) -> anyhow::Result<bool> {
+        let Ok(mut tier) = tier.try_lock() else { return Ok(false) };
+        self.look(&mut tier);
+        if let Some(problem) = tier.stop().await {
+            self.record.incident(problem);
+        }
+        pause(rng, 0..500).await;
         tier.start().await?;
         Ok(true)
     }

@@ -57,9 +57,10 @@ impl Tier {
         more: &[&str],
     ) -> anyhow::Result<Self> {
         let data = directory.join(name).display().to_string();
-        let mut arguments = [name, "--json", "--log=info", "--grace=5", "--data-dir", &data]
-            .map(str::to_owned)
-            .to_vec();
+        let mut arguments =
+            [name, "--json", "--log=info", "--drain=2", "--grace=5", "--data-dir", &data]
+                .map(str::to_owned)
+                .to_vec();
         arguments.extend(more.iter().map(|&argument| argument.to_owned()));
         let shim = Shim::new(library, directory.join(format!("{name}.control")))?;
         let log = directory.join(format!("{name}.log"));

@@ -9,9 +9,11 @@ import type {
   Connected,
   ForwardCommandMap,
   ForwardedEvent,
+  ServerNotice,
 } from '../protocol'
 import { Backoff } from './backoff'
 import { Failure } from './failure'
+import { noted } from './notices'
 
 /** How it stands with the connection to the controller. */
 export type Status =
@@ -57,6 +59,9 @@ export class Relay {
   isReady: boolean = $state(false)
   /** Why its manager cannot be selected. */
   problem: Failure | undefined = $state.raw()
+
+  /** What the server has to say to everybody: its manager, or, without one, the controller. */
+  notices: readonly ServerNotice[] = $state.raw([])
 
   readonly #options: Options
   readonly #backoff = new Backoff()
@@ -198,6 +203,10 @@ export class Relay {
     if (event === 'error' && (payload as { code?: string } | null)?.code === 'UNAUTHORIZED')
       return this.refuse()
     const inner = event === 'forwardedEvent' ? (payload as ForwardedEvent) : { event, payload }
+    const isOfManager = event === 'forwardedEvent'
+    if (inner.event === 'serverNotice' && isOfManager === (this.#options.client !== undefined))
+      this.notices = noted(this.notices, inner.payload as ServerNotice)
+    if (event === 'remoteDisconnected') this.notices = []
     this.#tell(inner.event, inner.payload)
   }
 
@@ -250,6 +259,7 @@ export class Relay {
     const socket = this.#socket
     this.#socket = undefined
     this.isReady = false
+    this.notices = []
     socket?.disconnect()
   }
 

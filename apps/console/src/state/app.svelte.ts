@@ -8,6 +8,7 @@ import type {
   ClientId,
   ConversationId,
   ConversationInfo,
+  ServerNotice,
 } from '../protocol'
 import { Chats } from './chats.svelte'
 import { randomId } from './random'
@@ -132,6 +133,12 @@ class App {
     relay.listen((event) => event === 'refused' && this.#end('ended'))
     this.#relays.set(client, relay)
     return relay
+  }
+
+  /** What the controller, and the manager if it is talked to, have to say to everybody. */
+  noticesFor(client: ClientId | undefined): readonly ServerNotice[] {
+    const manager = client === undefined ? undefined : this.#relays.get(client)
+    return [...(this.relay?.notices ?? []), ...(manager?.notices ?? [])]
   }
 
   /** Does something with a client, as soon as it can be reached. Throws what `action` throws. */

@@ -26,6 +26,8 @@ export interface ServerReport {
   uptimeSecs: number
   connections: number
   viewers: number
+  /** Conversations in which a run is open. */
+  runs: number
   sessions: number
   memoryBytes: number
   /** Percent of one processor. */

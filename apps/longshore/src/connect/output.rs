@@ -30,8 +30,11 @@ enum From {
 }
 
 impl Output {
-    /// Takes the terminal when somebody is going to type on it.
-    pub(super) fn open(somebody_types: bool, history: Option<PathBuf>) -> anyhow::Result<Self> {
+    /// Takes the terminal when somebody is going to type on it; `history` is where that is kept.
+    pub(super) fn open(
+        somebody_types: bool,
+        history: impl FnOnce() -> Option<PathBuf>,
+    ) -> anyhow::Result<Self> {
         let is_terminal = io::stdout().is_terminal();
         let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
         let kind = match (is_terminal, is_dumb) {
@@ -43,7 +46,7 @@ impl Output {
         let from = match somebody_types {
             false => From::Nothing,
             true if is_terminal && io::stdin().is_terminal() => {
-                From::Editor(Box::new(Editor::open(history, paint)?))
+                From::Editor(Box::new(Editor::open(history(), paint)?))
             }
             true => From::Lines(input::lines()),
         };

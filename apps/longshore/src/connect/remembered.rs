@@ -18,46 +18,45 @@ pub(super) struct Last {
     pub(super) conversation_id: ConversationId,
 }
 
-/// Where it is remembered; nowhere where there is no place for it.
+/// Where it is remembered. The directory is made when there is something to remember, and nowhere where it cannot be.
 #[derive(Debug, Clone)]
-pub(super) struct Memory(Option<PathBuf>);
+pub(super) struct Memory(Directories);
 
 impl Memory {
     pub(super) fn new(directories: &Directories) -> Self {
-        Self(directories.create().ok().map(|()| directories.data.clone()))
+        Self(directories.clone())
     }
 
     /// The file of what was typed, for its owner's eyes only.
     pub(super) fn typed(&self) -> Option<PathBuf> {
-        self.file("cli-history")
+        self.0.create().ok()?;
+        Some(self.0.data.join("cli-history"))
     }
 
     /// A file that cannot be read remembers nothing.
     pub(super) fn last(&self) -> Option<Last> {
-        serde_json::from_slice(&std::fs::read(self.file("cli.json")?).ok()?).ok()
+        serde_json::from_slice(&std::fs::read(self.file()).ok()?).ok()
     }
 
     /// That it cannot be remembered is no reason not to talk.
     pub(super) fn remember(&self, last: &Last) {
-        let written = self.file("cli.json").map(|path| {
-            // A new name, then a rename: nobody reads half a file.
-            let new = path.with_extension(format!("{}.new", std::process::id()));
-            std::fs::OpenOptions::new()
-                .write(true)
-                .create(true)
-                .truncate(true)
-                .mode(0o600)
-                .open(&new)
-                .and_then(|mut file| file.write_all(&serde_json::to_vec(last)?))
-                .and_then(|()| std::fs::rename(&new, &path))
-        });
-        if let Some(Err(error)) = written {
+        if let Err(error) = self.write(last) {
             tracing::debug!(%error, "the conversation is not remembered");
         }
     }
 
-    fn file(&self, name: &str) -> Option<PathBuf> {
-        Some(self.0.as_ref()?.join(name))
+    fn write(&self, last: &Last) -> anyhow::Result<()> {
+        self.0.create()?;
+        // A new name, then a rename: nobody reads half a file.
+        let new = self.file().with_extension(format!("{}.new", std::process::id()));
+        let mut options = std::fs::OpenOptions::new();
+        let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&new)?;
+        file.write_all(&serde_json::to_vec(last)?)?;
+        Ok(std::fs::rename(&new, self.file())?)
+    }
+
+    fn file(&self) -> PathBuf {
+        self.0.data.join("cli.json")
     }
 }
 

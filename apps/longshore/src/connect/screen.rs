@@ -311,7 +311,10 @@ mod tests {
     #[test]
     fn an_agent_cannot_control_the_terminal() {
         for said in [message("a\x1b[2Jb"), delta("a\x1b[2Jb"), Shown::Aside("a\x1b[2Jb".into())] {
-            assert!(!shown(Kind::Terminal, &[said.clone()]).contains('\x1b'), "{said:?}");
+            assert!(
+                !shown(Kind::Terminal, std::slice::from_ref(&said)).contains('\x1b'),
+                "{said:?}"
+            );
         }
         assert!(shown(Kind::Pipe, &[message("a\x1b[2Jb")]).contains("a\x1b[2Jb"));
     }

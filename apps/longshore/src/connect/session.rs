@@ -273,8 +273,9 @@ impl Session {
         Ok(())
     }
 
+    /// What a script does is nothing to go on with.
     fn remember(&self) {
-        if let Some(memory) = &self.to.memory {
+        if let Some(memory) = self.to.memory.as_ref().filter(|_| self.output.is_edited()) {
             memory.remember(&Last {
                 client_id: self.to.client.clone(),
                 agent_id: self.to.agent.agent_id.clone(),

@@ -1,7 +1,7 @@
 //! Commands, one at a time, with what they answer.
 
 use link::{CallError, Link, Session, WhenDown};
-use protocol::agents::{JoinConversation, Joined};
+use protocol::agents::JoinConversation;
 use protocol::clients::{Forward, SetClient};
 use protocol::lifecycle::{Shutdown, Stopping};
 use protocol::names::{agents, clients};
@@ -9,6 +9,8 @@ use protocol::{Ack, AgentId, ClientId, ConversationId, WireError};
 use serde::Serialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::value::{RawValue, to_raw_value};
+
+use super::JoinAnswer;
 
 /// Sends commands to the manager that is selected. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -75,7 +77,7 @@ impl Caller {
         &self,
         session: Session,
         joins: Vec<(AgentId, ConversationId, JoinConversation)>,
-    ) -> Result<Vec<(ConversationId, Result<Joined, Failed>)>, Failed> {
+    ) -> Result<Vec<JoinAnswer>, Failed> {
         let select = raw(&SetClient { client_id: self.client.clone() });
         answer::<IgnoredAny>(&session.call(clients::SET_CLIENT, &[&select]).await?)?;
         let mut joined = Vec::new();

@@ -5,13 +5,18 @@ use crate::connection::Connection;
 use crate::error::Error;
 
 pub(super) fn run(connection: &Connection, call: Call) {
-    let result = call.payload().and_then(|shutdown| {
-        let stopping = connection.server().stop.command(shutdown);
-        stopping.map_err(|error| Error::InvalidPayload(error.message))
-    });
-    if let Ok(stopping) = &result {
+    let shutdown = match call.payload() {
+        Ok(shutdown) => shutdown,
+        Err(error) => return call.refuse(error),
+    };
+    let mut call = Some(call);
+    let ordered = connection.server().stop.command(shutdown, |stopping| {
+        let Some(call) = call.take() else { return };
         let user = call.origin().user.as_deref().unwrap_or("a controller");
         tracing::info!(user, restart = stopping.restart, "shutdown asked for");
+        call.give(Ok(stopping));
+    });
+    if let (Err(error), Some(call)) = (ordered, call) {
+        call.refuse(Error::InvalidPayload(error.message));
     }
-    call.give(result);
 }

@@ -106,6 +106,8 @@ impl<S: Sink> Task<S> {
             conversation = self.bell.next() => self.on_news(&conversation).await?,
             // Last of all: a terminal that floods keeps no conversation waiting.
             session = self.watches.next() => self.on_shown(&session).await?,
+            // Behind all that, as there is nothing else to do.
+            () = shared.flush() => shared.flushed(),
         }
         Ok(true)
     }

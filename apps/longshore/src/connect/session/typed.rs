@@ -106,7 +106,7 @@ impl Session {
                 self.jobs.spawn(self.here().agents(wanted));
             }
             Slash::Cancel if !self.transcript.runs.is_running() => {
-                self.note("nothing runs").await?
+                self.note("nothing runs").await?;
             }
             Slash::Cancel => self.cancel(false),
             Slash::Decline => match self.transcript.asked.first().cloned() {
@@ -158,7 +158,8 @@ impl Session {
                 let agent = agent_id.as_ref();
                 match caller.insist::<RunCancelled>(agent, agents::CANCEL_RUN, &cancel).await {
                     Err(Failed::Refused(error)) if error.code == ErrorCode::RunNotFound => {}
-                    cancelled => drop(cancelled?),
+                    Err(failed) => return Err(failed.into()),
+                    Ok(_) => {}
                 }
             }
             Ok(Vec::<Effect>::new())
