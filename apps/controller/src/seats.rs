@@ -87,7 +87,7 @@ impl Seats {
         match db.open_keys(now).await {
             Ok(open) => in_use.difference(&open).for_each(|key| self.end(*key)),
             Err(error) => {
-                tracing::error!(%error, "expired tokens and sessions could not be looked for")
+                tracing::error!(%error, "expired tokens and sessions could not be looked for");
             }
         }
     }

@@ -37,14 +37,16 @@ pub fn execute(wanted: &Audit, directories: &Directories) -> anyhow::Result<()> 
 
 fn tell(api: &Api, wanted: &Audit) -> anyhow::Result<()> {
     let mut seen = show(&newest(api, wanted.limit)?, wanted.json)?.unwrap_or(0);
-    while wanted.follow {
+    if !wanted.follow {
+        return Ok(());
+    }
+    loop {
         let page: Page = api.get(&format!("/api/audit?limit={PAGE}&after={seen}"))?;
         match show(&page.items, wanted.json)? {
             Some(last) => seen = last,
             None => std::thread::sleep(ASK),
         }
     }
-    Ok(())
 }
 
 /// Shows entries; gives the id of the last one.

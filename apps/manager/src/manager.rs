@@ -1,12 +1,12 @@
 //! Starting and stopping.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::Context;
 use gateway::server::{self as http_server, Door, socket_io};
-use gateway::{Gate, Tls, metrics};
+use gateway::{Gate, Meters, Notices, Tls, metrics};
 use protocol::catalogue::Namespace;
 use protocol::lifecycle::{NoticeLevel, ServerNotice};
 use runtime::{ContainerRules, Containers};
@@ -18,9 +18,11 @@ use tokio_util::task::TaskTracker;
 
 use crate::agents::Agents;
 use crate::api_key::ApiKey;
+use crate::attempts::Attempts;
 use crate::config::Config;
 use crate::handle::Handle;
 use crate::http;
+use crate::memory::Memory;
 use crate::passwords::Passwords;
 use crate::progress::Watch;
 use crate::resume::ResumeTokens;
@@ -100,16 +102,20 @@ impl Manager {
         .context("take up the agents")?;
         let mut working_directories = config.working_directories;
         working_directories.push(directory);
-        let server = Server::new(
+        let server = Server {
             db,
             agents,
             passwords,
             resume_tokens,
             working_directories,
             api_key,
+            memory: Memory::default(),
             watch,
-            config.stop,
-        );
+            connections: Meters::default(),
+            stop: config.stop,
+            notices: Notices::default(),
+            attempts: Mutex::new(Attempts::new()),
+        };
         let manager = Self {
             server: Arc::new(server),
             grace: config.grace,

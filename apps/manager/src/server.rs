@@ -37,38 +37,10 @@ pub(crate) struct Server {
     pub(crate) stop: Stop,
     pub(crate) notices: Notices,
     /// Behind a lock that is held to count and never across an await.
-    attempts: Mutex<Attempts<(IpAddr, AgentId)>>,
+    pub(crate) attempts: Mutex<Attempts<(IpAddr, AgentId)>>,
 }
 
 impl Server {
-    pub(crate) fn new(
-        db: ManagerDb,
-        agents: Arc<Agents>,
-        passwords: Passwords,
-        resume_tokens: ResumeTokens,
-        working_directories: Vec<PathBuf>,
-        api_key: ApiKey,
-        watch: Watch,
-        stop: Stop,
-    ) -> Self {
-        let attempts = Mutex::new(Attempts::new());
-        let memory = Memory::default();
-        Self {
-            db,
-            agents,
-            passwords,
-            resume_tokens,
-            working_directories,
-            api_key,
-            memory,
-            watch,
-            connections: Meters::default(),
-            stop,
-            notices: Notices::default(),
-            attempts,
-        }
-    }
-
     pub(crate) fn attempts(&self) -> MutexGuard<'_, Attempts<(IpAddr, AgentId)>> {
         self.attempts.lock().unwrap_or_else(PoisonError::into_inner)
     }

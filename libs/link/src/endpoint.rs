@@ -97,7 +97,7 @@ impl Endpoint {
 }
 
 fn is_out_of_reach(error: &io::Error) -> bool {
-    error.get_ref().is_some_and(|cause| cause.is::<OutOfReach>())
+    error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<OutOfReach>)
 }
 
 impl std::fmt::Debug for Endpoint {

@@ -117,8 +117,8 @@ fn carried(address: IpAddr) -> IpAddr {
 }
 
 fn is_nowhere(address: IpAddr) -> bool {
-    let network = |text: &&str| text.parse::<IpNet>().is_ok_and(|net| net.contains(&address));
-    NOWHERE.iter().any(|text| network(&text))
+    let network = |text: &str| text.parse::<IpNet>().is_ok_and(|net| net.contains(&address));
+    NOWHERE.iter().any(|text| network(text))
 }
 
 #[cfg(test)]
@@ -200,7 +200,9 @@ mod tests {
 
         assert!(Reach::anywhere().resolve("localhost", 80).await.is_ok());
         let error = denied.resolve("localhost", 80).await.unwrap_err();
-        assert!(error.get_ref().is_some_and(|cause| cause.is::<OutOfReach>()));
+        assert!(
+            error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<OutOfReach>)
+        );
         // As old programs write addresses.
         let reach = Reach::managers(Vec::new(), Vec::new());
         for name in ["2852039166", "0xa9fea9fe", "169.254.43518"] {

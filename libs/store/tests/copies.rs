@@ -1,5 +1,8 @@
 //! Copies of databases that are in use, and what is made of them.
 
+// Helpers of tests unwrap, too; clippy only allows it in test functions.
+#![allow(clippy::unwrap_used)]
+
 use std::path::Path;
 
 use protocol::{AgentId, Timestamp};

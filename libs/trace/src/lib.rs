@@ -92,7 +92,7 @@ mod tests {
         inner.fail("broke");
         drop((inner, outer));
 
-        let mut next = || finished.recv().unwrap().unwrap();
+        let next = || finished.recv().unwrap().unwrap();
         let (inner, outer) = (next(), next());
         assert_eq!((inner.trace, inner.parent), (outer.trace, Some(outer.span)));
         assert_eq!((outer.parent, inner.error.as_deref()), (None, Some("broke")));

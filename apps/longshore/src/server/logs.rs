@@ -36,14 +36,10 @@ pub(super) async fn execute(
     // Where it goes on, before what is shown first is read: what is written in between may come twice, and is not lost.
     tail.seek(SeekFrom::End(0))?;
     let newest = log_file::newest(&path, lines)?;
-    if !show(&newest)? {
-        return Ok(());
-    }
-    while follow {
+    let mut is_read = show(&newest)?;
+    while is_read && follow {
         sleep(LOOK).await;
-        if !go_on(&mut tail, &path)? {
-            break;
-        }
+        is_read = go_on(&mut tail, &path)?;
     }
     Ok(())
 }

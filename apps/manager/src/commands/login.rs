@@ -51,7 +51,7 @@ impl Checked {
         match &found {
             Ok(_) => tracing::info!(target: "audit", %peer, %agent, outcome = "ok", "agent login"),
             Err(error) => {
-                tracing::warn!(target: "audit", %peer, %agent, outcome = %error, "agent login")
+                tracing::warn!(target: "audit", %peer, %agent, outcome = %error, "agent login");
             }
         }
         match found {

@@ -20,7 +20,7 @@ pub(super) fn run(connection: &mut Connection, call: Call) {
             let response = Response { interaction: payload.interaction_id, value, origin };
             let answer =
                 Answer::new(move |done| call.give(done.map(|state| InteractionEnded { state })));
-            conversation.ask(Ask::Respond(response, answer));
+            conversation.ask(Ask::Respond(Box::new(response), answer));
         }
         None => {
             let (server, members) = (connection.server().clone(), connection.agents(&call));

@@ -34,7 +34,7 @@ pub(crate) enum Ask {
     Chat(Box<Chat>, Answer<ChatAccepted>),
     Cancel(RunId, Answer<CancelKind>),
     Promote(RunId, Answer<u32>),
-    Respond(Response, Answer<InteractionState>),
+    Respond(Box<Response>, Answer<InteractionState>),
 }
 
 /// What a viewer does to the log, or tells the agent beside it.

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use gateway::outbox;
 use gateway::sink::{Refusal, Sink};
-use gateway::{BoxFuture, Envelope, Feed, History, Item, Limits, Message, Outbox, Page, Start};
+use gateway::{
+    BoxFuture, Envelope, Feed, History, Item, Limits, Message, Meters, Outbox, Page, Start,
+};
 use protocol::agents::HistoryEnd;
 use protocol::{AgentId, ConversationId, Epoch, Seq, WireError};
 use serde_json::value::RawValue;
