@@ -118,7 +118,7 @@ class Terminal:
         while not holds(self):
             left = end - time.monotonic()
             if not self.read(left) and not holds(self) or left < 0:
-                raise AssertionError(f"waited in vain for {condition!r}; there is:\n{self.text()}")
+                raise AssertionError(f"waited in vain for {condition!r}; there is:\n{self.text()}\n{self.raw[-600:]!r}")
         return self
 
     def signal(self, number):

@@ -3,6 +3,7 @@
 mod asked;
 mod commands;
 mod editor;
+mod gate;
 mod input;
 mod keys;
 mod open_runs;

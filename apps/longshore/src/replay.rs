@@ -145,8 +145,9 @@ mod tests {
         assert!(said("{").unwrap_err().starts_with("Failed to parse history file: "));
         assert!(said("{}").unwrap_err().starts_with("Invalid history file format: "));
         assert!(said(r#"[{"x":1}]"#).unwrap_err().starts_with("Invalid history file format: "));
-        let missing = read(Path::new("/nonexistent")).unwrap_err().to_string();
-        assert_eq!(missing, "History file not found: /nonexistent");
+        let missing = dir.path().join("missing");
+        let says = read(&missing).unwrap_err().to_string();
+        assert_eq!(says, format!("History file not found: {}", missing.display()));
     }
 
     #[test]

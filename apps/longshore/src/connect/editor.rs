@@ -23,6 +23,7 @@ use rustyline::{
 };
 use tokio::sync::mpsc;
 
+use super::gate::Gate;
 use super::keys::Key;
 use super::slash;
 use crate::paint::Paint;
@@ -73,14 +74,16 @@ impl Editor {
         let (above, messages) = mpsc::channel(WAITING);
         let (go, gone) = threads::channel();
         let (names, moved) = (Arc::default(), Arc::new(AtomicBool::new(false)));
-        let mut line = edit(&typed, &names, &moved)?;
+        let gate = Arc::new(Gate::default());
+        let mut line = edit(&typed, &names, &moved, &gate)?;
         if let Some(path) = &history {
             // There is none at first.
             line.load_history(path).ok();
         }
         let printer = line.create_external_printer().ok();
-        std::thread::spawn(move || read(line, &typed, &gone, history, paint));
-        let printer = std::thread::spawn(move || print(printer, messages));
+        let before_line = Arc::clone(&gate);
+        std::thread::spawn(move || read(line, &typed, &gone, &before_line, history, paint));
+        let printer = std::thread::spawn(move || print(printer, &gate, messages));
         Ok(Self { input, above: Some(above), go, names, moved, printer: Some(printer), before })
     }
 
@@ -134,6 +137,7 @@ fn edit(
     typed: &mpsc::Sender<Input>,
     names: &Arc<Mutex<Names>>,
     moved: &Arc<AtomicBool>,
+    gate: &Arc<Gate>,
 ) -> anyhow::Result<Line> {
     let config = Config::builder()
         .max_history_size(HISTORY)?
@@ -142,7 +146,7 @@ fn edit(
         .keyseq_timeout(Some(KEY))
         .build();
     let mut line = Line::with_config(config).context("take the terminal")?;
-    line.set_helper(Some(Completing(Arc::clone(names))));
+    line.set_helper(Some(Completing { names: Arc::clone(names), gate: Arc::clone(gate) }));
     for (code, modifiers, key) in [
         (KeyCode::Esc, Modifiers::NONE, Key::Escape),
         (KeyCode::Char('C'), Modifiers::CTRL, Key::Interrupt),
@@ -169,12 +173,16 @@ fn read(
     mut line: Line,
     typed: &mpsc::Sender<Input>,
     go: &threads::Receiver<()>,
+    gate: &Gate,
     history: Option<PathBuf>,
     paint: Paint,
 ) {
     let prompt = (PROMPT, paint.bold(PROMPT));
     while let Ok(()) = go.recv() {
-        let read = match line.readline(&prompt) {
+        gate.begins();
+        let read = line.readline(&prompt);
+        gate.ended();
+        let read = match read {
             Ok(text) => {
                 if !text.trim().is_empty() && line.add_history_entry(&text).unwrap_or(false) {
                     // What is typed counts, whether it can be kept or not.
@@ -193,10 +201,14 @@ fn read(
     }
 }
 
-fn print(mut printer: Option<impl ExternalPrinter>, mut messages: mpsc::Receiver<String>) {
+fn print(
+    mut printer: Option<impl ExternalPrinter>,
+    gate: &Gate,
+    mut messages: mpsc::Receiver<String>,
+) {
     while let Some(lines) = messages.blocking_recv() {
         match &mut printer {
-            Some(printer) => _ = printer.print(lines).ok(),
+            Some(printer) => gate.pass(|| _ = printer.print(lines).ok()),
             None => print!("{lines}"),
         }
     }
@@ -226,8 +238,11 @@ impl ConditionalEventHandler for Moves {
     }
 }
 
-/// Completes commands.
-struct Completing(Arc<Mutex<Names>>);
+/// Completes commands, and notices when the line is there.
+struct Completing {
+    names: Arc<Mutex<Names>>,
+    gate: Arc<Gate>,
+}
 
 impl Completer for Completing {
     type Candidate = String;
@@ -238,7 +253,7 @@ impl Completer for Completing {
         at: usize,
         _: &Context<'_>,
     ) -> rustyline::Result<(usize, Vec<String>)> {
-        let names = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(slash::complete(&line[..at], &names.conversations, &names.agents))
     }
 }
@@ -247,6 +262,12 @@ impl Helper for Completing {}
 impl Validator for Completing {}
 impl Hinter for Completing {
     type Hint = String;
+
+    /// Asked for at each drawing, for the first time just before the first.
+    fn hint(&self, _: &str, _: usize, _: &Context<'_>) -> Option<String> {
+        self.gate.has_begun();
+        None
+    }
 }
 impl Highlighter for Completing {
     fn highlight_prompt<'b, 's: 'b, 'p: 'b>(&'s self, prompt: &'p str, _: bool) -> Cow<'b, str> {

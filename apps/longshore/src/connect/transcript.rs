@@ -232,7 +232,11 @@ impl Transcript {
     }
 
     fn on_update(&mut self, update: &ConversationUpdate) -> Vec<Shown> {
-        if !self.is(&update.conversation_id) {
+        // That we have come ourselves may be told to us, too.
+        let is_me = update.viewer_id.is_some() && update.viewer_id == self.me;
+        let is_presence =
+            matches!(update.action, ConversationAction::Joined | ConversationAction::Left);
+        if !self.is(&update.conversation_id) || (is_presence && is_me) {
             return Vec::new();
         }
         let who = || update.user.clone().unwrap_or_else(|| "somebody".to_owned());
@@ -411,6 +415,22 @@ mod tests {
             assert_eq!(texts(&transcript.on_event("interactionUpdate", &answer(who))), [says]);
         }
         assert!(transcript.asked.first().is_none());
+    }
+
+    #[test]
+    fn who_comes_and_goes_is_told_but_for_ourselves() {
+        let mut transcript = transcript();
+        let came = |viewer: &str| {
+            json!({
+                "agentId": "a", "conversationId": "c", "action": "joined", "viewerId": viewer, "user": "ada",
+                "timestamp": "1970-01-01T00:00:00.001Z", "clientType": "console",
+            })
+            .to_string()
+        };
+
+        let shown = transcript.on_event("conversationUpdate", &came("x"));
+        assert_eq!(texts(&shown), ["ada has joined (console)"]);
+        assert_eq!(transcript.on_event("conversationUpdate", &came("me")), []);
     }
 
     #[test]
