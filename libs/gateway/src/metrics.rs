@@ -131,7 +131,7 @@ mod tests {
         assert!(value("process_cpu_seconds_total") > 0.0);
         assert!(value("process_resident_memory_bytes") > 1e6);
         assert!(value("process_open_fds") > 2.0 && value("process_max_fds") > 2.0);
-        assert!(text.contains(r#"longshore_build_info{version="1.2",tier="manager"} 1"#), "{text}");
+        assert!(text.contains(r#"longshore_build_info{tier="manager",version="1.2"} 1"#), "{text}");
         assert!(text.ends_with("# EOF\n"));
     }
 }

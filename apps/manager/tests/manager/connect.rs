@@ -9,11 +9,15 @@ use crate::fixture::{Home, Running};
 async fn only_the_api_key_opens_the_namespace() {
     let manager = Running::echo().await;
 
-    for auth in
-        [json!({}), json!(null), json!({ "token": "lsm_wrong" }), json!({ "token": 1 }), json!([])]
-    {
+    for (auth, says) in [
+        (json!({}), "Unauthorized"),
+        (json!(null), "Unauthorized"),
+        (json!({ "token": "lsm_wrong" }), "Unauthorized"),
+        (json!({ "token": 1 }), "Unauthorized"),
+        (json!([]), "The handshake cannot be read"),
+    ] {
         let refused = Client::connect(manager.address, auth.clone()).await.err();
-        assert_eq!(refused.as_deref(), Some("Unauthorized"), "{auth}");
+        assert_eq!(refused.as_deref(), Some(says), "{auth}");
     }
     manager.connect().await;
     manager.stop().await;
@@ -84,9 +88,11 @@ async fn without_an_acknowledgement_an_error_is_an_event() {
 async fn health_readiness_and_the_contract_are_served() {
     let manager = Running::echo().await;
 
-    for (path, part) in
-        [("/health", r#""ok":true"#), ("/ready", r#"{"ok":true}"#), ("/asyncapi.yaml", "asyncapi:")]
-    {
+    for (path, part) in [
+        ("/health", r#""ok":true"#),
+        ("/ready", r#"{"ok":true,"checks":[{"#),
+        ("/asyncapi.yaml", "asyncapi:"),
+    ] {
         let mut stream = TcpStream::connect(manager.address).await.unwrap();
         let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
         stream.write_all(request.as_bytes()).await.unwrap();
