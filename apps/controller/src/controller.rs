@@ -21,6 +21,9 @@ use crate::server::Server;
 
 /// Packets in the buffer of a socket: there may be many viewers that do not read.
 const BUFFER: usize = 64;
+/// How long whoever comes at a start waits for the links. Viewers of before come back in the same moment, and what they say would be
+/// refused; a manager that is there answers within milliseconds.
+const LINKS: Duration = Duration::from_millis(500);
 
 /// A controller whose registry is open, before it listens.
 #[derive(Debug)]
@@ -149,6 +152,7 @@ impl Controller {
                 tracing::error!(client = %client.client_id, %error, "a registered manager cannot be used");
             }
         }
+        tokio::time::timeout(LINKS, self.server.remotes.tried()).await.ok();
         let (layer, io) = socket_io(BUFFER);
         let connections = TaskTracker::new();
         gateway::mount(&io, Namespace::Clients.path(), Arc::clone(&self.server), &connections);

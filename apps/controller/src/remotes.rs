@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use futures_util::future::join_all;
 use gateway::Outbox;
 use link::{Endpoint, Reach, Trust};
 use protocol::catalogue::Namespace;
@@ -127,6 +128,12 @@ impl Remotes {
     /// Conversations of those managers in which a run is open.
     pub(crate) fn open_conversations(&self, clients: &Clients) -> usize {
         self.some(clients).iter().map(|remote| remote.overview().open_conversations()).sum()
+    }
+
+    /// Waits until the first attempt to connect to each has succeeded or failed.
+    pub(crate) async fn tried(&self) {
+        let all = self.some(&Clients::All);
+        join_all(all.iter().map(|remote| remote.tried())).await;
     }
 
     /// Those that can be talked to, and all.

@@ -8,6 +8,8 @@ mod fields;
 mod json;
 mod text;
 
+pub(crate) use text::of_json;
+
 use std::io::{self, IsTerminal, Write};
 
 use tracing::span::{Attributes, Id, Record};
@@ -112,7 +114,7 @@ impl Style {
         let now = protocol::Timestamp::now();
         match self {
             Self::Json => json::line(now, metadata, fields),
-            Self::Text { colours } => text::line(now, metadata, fields, colours),
+            Self::Text { colours } => text::line(now, *metadata.level(), fields, colours),
         }
     }
 }

@@ -26,6 +26,10 @@ impl Paint {
         })
     }
 
+    pub(crate) fn is_on(self) -> bool {
+        self.0
+    }
+
     #[cfg(test)]
     pub(crate) const NONE: Self = Self(false);
 

@@ -7,7 +7,7 @@ use tracing::Metadata;
 use super::fields::{Fields, Value};
 
 /// Names that are the line's own.
-const OWN: [&str; 4] = ["time", "level", "target", "message"];
+pub(super) const OWN: [&str; 4] = ["time", "level", "target", "message"];
 
 /// The line, with its end.
 pub(super) fn line(now: Timestamp, metadata: &Metadata<'_>, fields: Fields) -> String {

@@ -1,32 +1,54 @@
 //! Lines for people.
 
-use std::fmt::Write;
+use std::fmt::{Display, Write};
+use std::str::FromStr;
 
-use protocol::Timestamp;
-use tracing::{Level, Metadata};
+use serde_json::{Map, Value as Json};
+use tracing::Level;
 
-use super::fields::{Fields, Value};
+use super::fields::Fields;
+use super::json::OWN;
 
 const DIM: &str = "\u{1b}[2m";
 const PLAIN: &str = "\u{1b}[0m";
 
 /// The line, with its end: time, level, what happened, and its fields.
-pub(super) fn line(
-    now: Timestamp,
-    metadata: &Metadata<'_>,
-    fields: Fields,
+pub(super) fn line(time: impl Display, level: Level, fields: Fields, colours: bool) -> String {
+    let (message, fields) = fields.split();
+    let fields = fields.into_iter().map(|(name, value)| (name, value.to_string()));
+    write(&time.to_string(), level, &message, fields, colours)
+}
+
+/// The same of a line that was written as JSON; none of anything else.
+pub(crate) fn of_json(json: &str, colours: bool) -> Option<String> {
+    let line: Map<String, Json> = serde_json::from_str(json).ok()?;
+    let own = |name: &str| line.get(name).and_then(Json::as_str);
+    let level = Level::from_str(own("level")?).ok()?;
+    let fields = line.iter().filter(|(name, _)| !OWN.contains(&name.as_str()));
+    let fields = fields.map(|(name, value)| {
+        (name, value.as_str().map_or_else(|| value.to_string(), str::to_owned))
+    });
+    Some(write(own("time")?, level, own("message")?, fields, colours))
+}
+
+fn write(
+    time: &str,
+    level: Level,
+    message: &str,
+    fields: impl Iterator<Item = (impl AsRef<str>, String)>,
     colours: bool,
 ) -> String {
-    let (message, fields) = fields.split();
     let [dim, plain] = if colours { [DIM, PLAIN] } else { [""; 2] };
-    let level = *metadata.level();
     let colour = if colours { colour(level) } else { "" };
-    let mut line = format!("{dim}{now}{plain} {colour}{:<5}{plain} ", level.as_str());
-    write_escaped(&mut line, &message);
+    let mut line = String::from(dim);
+    write_escaped(&mut line, time);
+    // Writing into a string cannot fail.
+    write!(line, "{plain} {colour}{:<5}{plain} ", level.as_str()).unwrap_or_default();
+    write_escaped(&mut line, message);
     for (name, value) in fields {
         line.push(' ');
         line.push_str(dim);
-        line.push_str(name);
+        write_escaped(&mut line, name.as_ref());
         line.push('=');
         line.push_str(plain);
         write_value(&mut line, &value);
@@ -44,11 +66,10 @@ fn colour(level: Level) -> &'static str {
     }
 }
 
-fn write_value(line: &mut String, value: &Value) {
-    let text = value.to_string();
+fn write_value(line: &mut String, text: &str) {
     let is_plain = !text.is_empty() && !text.contains([' ', '"', '=', '\\']);
     if is_plain && !text.contains(is_odd) {
-        line.push_str(&text);
+        line.push_str(text);
     } else {
         line.push('"');
         for c in text.chars() {

@@ -1,7 +1,8 @@
 //! `longshore server logs`.
 
+use std::borrow::Cow;
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, IsTerminal, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -12,6 +13,8 @@ use tokio::time::sleep;
 use crate::directories::Directories;
 use crate::hint::hinted;
 use crate::log_file;
+use crate::logs;
+use crate::paint::Paint;
 use crate::run_file::RunFile;
 
 /// How often it is looked for what is new.
@@ -69,16 +72,41 @@ fn go_on(tail: &mut File, path: &Path) -> anyhow::Result<bool> {
 
 fn show(bytes: &[u8]) -> anyhow::Result<bool> {
     let mut out = io::stdout().lock();
-    match out.write_all(bytes).and_then(|()| out.flush()) {
+    let shown = if out.is_terminal() { readable(bytes) } else { bytes.into() };
+    match out.write_all(&shown).and_then(|()| out.flush()) {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
         Err(error) => Err(error).context("write the log"),
     }
 }
 
+/// JSON lines as those for people; whatever else there is, a panic say, as it is.
+fn readable(bytes: &[u8]) -> Cow<'_, [u8]> {
+    let colours = Paint::of(true).is_on();
+    let lines = bytes.split_inclusive(|byte| *byte == b'\n').map(|line| {
+        let json = std::str::from_utf8(line).ok();
+        json.and_then(|json| logs::of_json(json, colours))
+            .map_or(line.into(), |text| Cow::Owned(text.into_bytes()))
+    });
+    lines.collect::<Vec<Cow<'_, [u8]>>>().concat().into()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn people_read_lines_and_not_json() {
+        let line =
+            br#"{"time":"T","level":"warn","target":"x","message":"it broke","run":"r 1","ms":3}
+not json
+{"half":"#;
+
+        let text = String::from_utf8(readable(line).into_owned()).unwrap();
+
+        let plain = text.replace("\x1b[33m", "").replace("\x1b[2m", "").replace("\x1b[0m", "");
+        assert_eq!(plain, "T WARN  it broke run=\"r 1\" ms=3\nnot json\n{\"half\":");
+    }
 
     #[test]
     fn the_end_of_a_file_that_was_replaced_is_read_and_then_the_new_one() {
