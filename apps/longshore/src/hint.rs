@@ -5,7 +5,7 @@
 //! hint: start one with `longshore up`, or say which with --url and --token
 //! ```
 //!
-//! A hint is added where the error is made or passed on, with [`Advise::hint`]; [`crate::run`] prints both.
+//! A hint is added where the error is made or passed on, with [`Advise::hint`]; [`crate::run()`] prints both.
 
 use std::borrow::Cow;
 use std::fmt;

@@ -1,7 +1,7 @@
 //! The `longshore` program: starts the tiers, and talks to a controller from the command line.
 //!
 //! [`cli`] and [`settings`] say what can be asked for, [`up`] starts both tiers in one process, [`tiers`] each
-//! alone; [`life`] is what they have in common, [`server`] and [`spawn`] start and stop them in the background. [`connect`], [`run`],
+//! alone; [`life`] is what they have in common, [`server`] and [`spawn`] start and stop them in the background. [`connect`], [`mod@run`],
 //! [`replay`], [`runs`] and [`conversations`] talk to agents over a controller's Socket.IO namespace; [`clients`], [`agents`],
 //! [`tokens`] and [`audit`] use its REST interface ([`api`]).
 

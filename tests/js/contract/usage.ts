@@ -87,6 +87,8 @@ export function line(forwarded: ForwardedEvent): string {
       return forwarded.payload.message
     case 'logoutSuccess':
       return forwarded.payload.agentId
+    case 'serverNotice':
+      return `${forwarded.payload.id} ${forwarded.payload.dismiss ? 'is over' : (forwarded.payload.title ?? '')}`
   }
 }
 
