@@ -188,6 +188,11 @@ impl Line {
         self.post();
     }
 
+    /// Takes back what this run was going to answer, if it is not on its way. Whether it is certain that nobody has heard it.
+    pub(crate) fn unsay(&mut self, run: &RunId) -> bool {
+        self.outbox.take_back(run)
+    }
+
     /// Whether nothing is left to be said.
     pub(crate) fn has_said_all(&self) -> bool {
         self.outbox.is_empty()
@@ -372,5 +377,18 @@ fn pause(error: &WireError) -> Duration {
 impl std::fmt::Debug for Line {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Line").field("state", &self.state).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// One that is not connected, and never will be: nobody listens there.
+    pub(crate) fn line() -> Line {
+        let endpoint =
+            link::Endpoint::new("http://127.0.0.1:9", "/clients", serde_json::Value::Null).unwrap();
+        let (link, signals) = Link::open(endpoint);
+        Line::new(Caller::new(link, ClientId::new("m").unwrap()), signals)
     }
 }

@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use protocol::agents::Joined;
 use protocol::names::agents;
-use protocol::{AgentId, ConversationId, ErrorCode};
+use protocol::{AgentId, ConversationId, ErrorCode, WireError};
 use serde::de::IgnoredAny;
 
 use super::caller::Failed;
 use super::place::Place;
 use super::{Done, Line, News, PAUSE, State, pause};
+use crate::run::{MANAGER_AWAY, note};
 
 impl Line {
     /// Follows a conversation from its newest `limit` entries on. The one that is followed is left when the manager has let
@@ -36,6 +37,11 @@ impl Line {
             match self.next().await {
                 News::Joined(joined) => return Ok(*joined),
                 News::NotJoined(error) | News::Gone(error) => return Err(Failed::Refused(error)),
+                News::Refused(message) => {
+                    let error = WireError::new(ErrorCode::Unauthorized, message);
+                    return Err(Failed::Refused(error));
+                }
+                News::ManagerAway => note(MANAGER_AWAY),
                 // Nothing that is followed has been told yet.
                 _ => {}
             }
@@ -177,18 +183,8 @@ impl Line {
 
 #[cfg(test)]
 mod tests {
-    use protocol::{ClientId, WireError};
-
     use super::*;
-    use crate::line::Caller;
-
-    fn line() -> Line {
-        // Nobody listens there; what is asked for is what counts here.
-        let endpoint =
-            link::Endpoint::new("http://127.0.0.1:9", "/clients", serde_json::Value::Null).unwrap();
-        let (link, signals) = link::Link::open(endpoint);
-        Line::new(Caller::new(link, ClientId::new("m").unwrap()), signals)
-    }
+    use crate::line::tests::line;
 
     fn ids() -> (AgentId, ConversationId) {
         (AgentId::new("a").unwrap(), ConversationId::new("c").unwrap())
