@@ -315,3 +315,22 @@ async fn cancel(runs: &[RunId], of: &OfClient, directories: &Directories) -> any
     }
     bail!("no open run: {}", missing.join(", "))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_start_whose_answer_is_lost_is_in_doubt_until_the_run_is_heard_of() {
+        let run = RunId::new("nightly").unwrap();
+        let lost = || async { Err(Failed::Lost(CallError::Lost)) };
+        let heard = CancellationToken::new();
+
+        let says = refusal(lost(), &run, heard.clone()).await.to_string();
+        assert_eq!(says, "it is not known whether nightly began");
+
+        heard.cancel();
+        let refused = tokio::time::timeout(DOUBT * 2, refusal(lost(), &run, heard)).await;
+        assert!(refused.is_err(), "it is watched");
+    }
+}
