@@ -65,6 +65,28 @@ test('an answer that failed is told by the status, and the rest is said', async 
   await nothingIsLeft()
 })
 
+test('a message that is refused has failed, and the rest is said', async () => {
+  const { code, stdout } = await replay([file([{ user: 'before' }, { user: ' ' }, { user: 'after' }])])
+
+  assert.equal(code, 1)
+  assert.deepEqual(
+    JSON.parse(stdout).map(({ state, error }) => [state, error]),
+    [
+      ['done', undefined],
+      ['failed', 'message is required'],
+      ['done', undefined],
+    ],
+  )
+  await nothingIsLeft()
+})
+
+test('results that cannot be written are noticed before anything is said', async () => {
+  const { code, stderr } = await replay([file([{ user: '/stall' }]), '--out', path.join(temporary(), 'missing', 'results.json')])
+
+  assert.equal(code, 1)
+  assert.match(stderr, /^error: write .*: there is no directory /)
+})
+
 test('files that are none', async () => {
   const missing = path.join(temporary(), 'missing')
   for (const [name, says] of [

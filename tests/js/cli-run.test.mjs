@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs'
+import net from 'node:net'
 import path from 'node:path'
 import { before, test } from 'node:test'
 
@@ -81,6 +82,33 @@ test('the status says how it ended', async () => {
   assert.equal(late.code, 124)
   assert.deepEqual(json(late).at(-1).outcome, 'timedOut')
   assert.equal(json(late).at(-2).payload.state, 'cancelled', 'and is not left running')
+})
+
+test('a signal ends the reading of standard input and the way to a controller', async () => {
+  const reading = start(['run', '-'])
+  await once(reading.child, 'spawn')
+  reading.child.kill('SIGINT')
+  assert.notEqual(await reading.ended, 0)
+
+  // It accepts, and says nothing.
+  const silent = net.createServer(() => {})
+  await once(silent.listen(0, '127.0.0.1'), 'listening')
+  const it = start(['run', '--url', `http://127.0.0.1:${silent.address().port}`, '--token=x', 'x'])
+  await once(silent, 'connection')
+  it.child.kill('SIGINT')
+  assert.equal(await it.ended, 130)
+  silent.close()
+})
+
+test('a script that is interrupted has status 130, and its run is cancelled', async () => {
+  const it = start(['connect', 'echo', '--conversation=CLI', '--request=/stall'])
+  const open = async () => JSON.parse((await runs(['list', '--json'])).stdout)
+  await eventually(async () => assert.equal((await open()).length, 1))
+
+  it.child.kill('SIGINT')
+
+  assert.equal(await it.ended, 130)
+  assert.deepEqual(await open(), [])
 })
 
 test('Ctrl-C and SIGTERM cancel the run', async () => {

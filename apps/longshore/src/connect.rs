@@ -27,6 +27,7 @@ use crate::cli;
 use crate::conversations::{Shelf, is_yes};
 use crate::directories::Directories;
 use crate::hint::Status;
+use crate::line::Line;
 use crate::replay::uuid;
 use crate::stop;
 use output::Output;
@@ -40,16 +41,14 @@ const GOODBYE: Duration = Duration::from_secs(5);
 ///
 /// # Errors
 /// The controller cannot be reached or refuses, there is no such agent or conversation, or a message could not be delivered; or
-/// [`Status`], when not all that a script said was answered.
+/// [`Status`], when not all that a script said was answered, or it was interrupted.
 pub async fn connect(args: cli::Connect, directories: Directories) -> anyhow::Result<()> {
-    let stop = stop::on_signal()?;
     let memory = Memory::new(&directories);
     let last = args.resume.then(|| memory.last()).flatten();
     let script = script(&args)?;
-    let chosen = choose(&args, last.as_ref(), &directories).await?;
-    let line = chosen.line().await?;
-    let shelf = chosen.shelf(&line);
-    let conversation = conversation(&args, &chosen, &shelf, last).await?;
+    let stop = stop::on_signal()?;
+    let preparing = prepare(&args, last, &directories);
+    let (chosen, line, shelf, conversation) = stop::unless_stopped(&stop, preparing).await?;
     let stays = args.no_exit || script.is_empty();
     let output = Output::open(stays, || memory.typed())?;
     let id = conversation.conversation_id.clone();
@@ -72,7 +71,20 @@ pub async fn connect(args: cli::Connect, directories: Directories) -> anyhow::Re
         }
     }
     session.leave().await;
-    if ended? { Ok(()) } else { Err(Status(1).into()) }
+    ended?.exit()
+}
+
+/// Whom to talk to, a connection, and where to talk.
+async fn prepare(
+    args: &cli::Connect,
+    last: Option<Last>,
+    directories: &Directories,
+) -> anyhow::Result<(Chosen, Line, Shelf, ConversationInfo)> {
+    let chosen = choose(args, last.as_ref(), directories).await?;
+    let line = chosen.line().await?;
+    let shelf = chosen.shelf(&line);
+    let conversation = conversation(args, &chosen, &shelf, last).await?;
+    Ok((chosen, line, shelf, conversation))
 }
 
 /// What is said before anybody types.
@@ -126,7 +138,8 @@ async fn conversation(
             return Ok(found);
         }
         eprintln!("The last used conversation no longer exists on the server.");
-        if std::io::stdin().is_terminal() && !join_default()? {
+        // On a thread of its own, so that a signal is heard meanwhile.
+        if std::io::stdin().is_terminal() && !tokio::task::spawn_blocking(join_default).await?? {
             return Err(Status(1).into());
         }
     }

@@ -28,8 +28,10 @@ pub(crate) use caller::{Caller, Failed};
 use outbox::{Attempt, Outbox};
 use place::Place;
 
-/// How long a message waits before it is tried again while the manager is away, unless the controller says otherwise.
-const MANAGER_AWAY: Duration = Duration::from_secs(1);
+/// How long what was refused for now waits before it is tried again, unless who refused it says otherwise.
+const PAUSE: Duration = Duration::from_secs(1);
+/// The longest that it waits, whatever is said.
+const LONGEST: Duration = Duration::from_secs(60);
 
 /// A connection that is kept, with one manager selected.
 pub(crate) struct Line {
@@ -44,6 +46,12 @@ pub(crate) struct Line {
     news: VecDeque<News>,
     viewer: Option<ViewerId>,
     state: State,
+    /// Which connection it is: what is answered on the one before says nothing of this one.
+    nth: u64,
+    /// The manager was selected once, so that patience is due.
+    is_open: bool,
+    /// The manager is not there, and that was told.
+    manager_away: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,8 +97,10 @@ type JoinAnswer = (ConversationId, Result<Joined, Failed>);
 /// A piece of work beside the line that has ended.
 enum Done {
     /// The manager was selected and what was followed joined.
-    Entered(Result<Vec<JoinAnswer>, Failed>),
-    Joined(ConversationId, Result<Joined, Failed>),
+    Entered(u64, Result<Vec<JoinAnswer>, Failed>),
+    Joined(u64, JoinAnswer),
+    /// It is time to join again what could not be joined.
+    Rejoin,
     /// An attempt to say something.
     Said(Attempt, Result<ChatAccepted, Failed>),
     /// It is time to say again what the manager was away for.
@@ -112,17 +122,7 @@ impl Line {
         let auth = serde_json::to_value(auth).context("write the credentials")?;
         let endpoint = controller.endpoint(auth)?;
         let (link, signals) = Link::open(endpoint);
-        let mut line = Self {
-            caller: Caller::new(link, client),
-            signals,
-            place: None,
-            coming: None,
-            outbox: Outbox::default(),
-            tasks: JoinSet::new(),
-            news: VecDeque::new(),
-            viewer: None,
-            state: State::Away,
-        };
+        let mut line = Self::new(Caller::new(link, client), signals);
         loop {
             match line.signals.recv().await {
                 Some(Signal::Refused { message }) => {
@@ -137,15 +137,33 @@ impl Line {
             }
             while line.state == State::Entering {
                 match line.tasks.join_next().await {
-                    Some(Ok(Done::Entered(Err(failed)))) => return Err(failed.into()),
+                    Some(Ok(Done::Entered(_, Err(failed)))) => return Err(failed.into()),
                     Some(Ok(done)) => line.on_done(done),
                     _ => break,
                 }
             }
             if line.state == State::There && line.viewer.is_some() {
                 line.news.clear();
+                line.is_open = true;
                 return Ok(line);
             }
+        }
+    }
+
+    fn new(caller: Caller, signals: mpsc::Receiver<Signal>) -> Self {
+        Self {
+            caller,
+            signals,
+            place: None,
+            coming: None,
+            outbox: Outbox::default(),
+            tasks: JoinSet::new(),
+            news: VecDeque::new(),
+            viewer: None,
+            state: State::Away,
+            nth: 0,
+            is_open: false,
+            manager_away: false,
         }
     }
 
@@ -168,6 +186,11 @@ impl Line {
     pub(crate) fn say(&mut self, chat: Chat) {
         self.outbox.push(chat);
         self.post();
+    }
+
+    /// Takes back what this run was going to answer, if it is not on its way. Whether it is certain that nobody has heard it.
+    pub(crate) fn unsay(&mut self, run: &RunId) -> bool {
+        self.outbox.take_back(run)
     }
 
     /// Whether nothing is left to be said.
@@ -198,13 +221,18 @@ impl Line {
         match signal {
             Signal::Connected(session) => {
                 self.state = State::Entering;
+                self.nth = session.nth;
+                self.manager_away = false;
                 let mut joins = Vec::new();
                 for place in self.place.iter_mut().chain(&mut self.coming) {
                     place.hold();
+                    place.joining = true;
                     joins.push((place.agent.clone(), place.conversation.clone(), place.join()));
                 }
-                let caller = self.caller.clone();
-                self.tasks.spawn(async move { Done::Entered(caller.enter(session, joins).await) });
+                let (caller, nth, is_patient) = (self.caller.clone(), self.nth, self.is_open);
+                self.tasks.spawn(async move {
+                    Done::Entered(nth, caller.enter(session, joins, is_patient).await)
+                });
             }
             Signal::Refused { message } => self.news.push_back(News::Refused(message)),
             Signal::Down { .. } => {
@@ -238,8 +266,9 @@ impl Line {
                     self.viewer = Some(connected.viewer_id);
                 }
             }
-            clients::REMOTE_DISCONNECTED => self.news.push_back(News::ManagerAway),
+            clients::REMOTE_DISCONNECTED => self.manager_is_away(),
             clients::REMOTE_RECONNECTED => {
+                self.manager_away = false;
                 self.news.push_back(News::ManagerBack);
                 self.post();
                 self.join_what_waits();
@@ -261,22 +290,26 @@ impl Line {
 
     fn on_done(&mut self, done: Done) {
         match done {
-            Done::Entered(Ok(joined)) => {
+            Done::Entered(nth, _) | Done::Joined(nth, _) if nth != self.nth => {}
+            Done::Entered(_, Ok(joined)) => {
                 self.state = State::There;
                 self.news.push_back(News::Back);
+                // What is to be followed since these were asked for.
+                self.join_what_waits();
                 for (id, joined) in joined {
                     self.on_joined(&id, joined);
                 }
                 self.outbox.lost();
                 self.post();
             }
-            Done::Entered(Err(Failed::Refused(error))) => {
+            Done::Entered(_, Err(Failed::Refused(error))) => {
                 self.news.push_back(News::Refused(error.message));
             }
-            Done::Joined(id, joined) => {
+            Done::Joined(_, (id, joined)) => {
                 self.on_joined(&id, joined);
                 self.post();
             }
+            Done::Rejoin => self.join_what_waits(),
             Done::Said(attempt, said) if self.outbox.is_current(attempt) => {
                 self.on_said(attempt, said);
             }
@@ -285,7 +318,10 @@ impl Line {
                 self.post();
             }
             // A lost connection is told by its own signal, and the next one enters again.
-            Done::Entered(Err(Failed::Lost(_))) | Done::Said(..) | Done::Again(_) | Done::Left => {}
+            Done::Entered(_, Err(Failed::Lost(_)))
+            | Done::Said(..)
+            | Done::Again(_)
+            | Done::Left => {}
         }
     }
 
@@ -309,8 +345,7 @@ impl Line {
     }
 
     fn say_again_later(&mut self, attempt: Attempt, error: &WireError) {
-        let pause = error.retry_after_ms.map_or(MANAGER_AWAY, Duration::from_millis);
-        let pause = pause.clamp(MANAGER_AWAY / 4, MANAGER_AWAY * 5);
+        let pause = pause(error).min(PAUSE * 5);
         self.tasks.spawn(async move {
             tokio::time::sleep(pause).await;
             Done::Again(attempt)
@@ -334,8 +369,26 @@ impl Line {
     }
 }
 
+/// How long what was refused for now waits.
+fn pause(error: &WireError) -> Duration {
+    error.retry_after_ms.map_or(PAUSE, Duration::from_millis).clamp(PAUSE / 4, LONGEST)
+}
+
 impl std::fmt::Debug for Line {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Line").field("state", &self.state).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// One that is not connected, and never will be: nobody listens there.
+    pub(crate) fn line() -> Line {
+        let endpoint =
+            link::Endpoint::new("http://127.0.0.1:9", "/clients", serde_json::Value::Null).unwrap();
+        let (link, signals) = Link::open(endpoint);
+        Line::new(Caller::new(link, ClientId::new("m").unwrap()), signals)
     }
 }

@@ -15,11 +15,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::choose::{self, BRIEFLY};
 use crate::cli;
-use crate::conversations::Pair;
+use crate::conversations::{Pair, Shelf};
 use crate::directories::Directories;
-use crate::line::Line;
+use crate::line::{Failed, Line};
 use crate::progress::{Progress, Unit};
-use crate::run::{Outcome, Watch, chat};
+use crate::run::{Outcome, Watch, arrive, chat};
 use crate::stop;
 
 /// How long the deletion may take when we are told to stop: after that it is left to the manager.
@@ -35,6 +35,9 @@ struct Answered {
     expected: Option<String>,
     duration_ms: u64,
     state: &'static str,
+    /// Why the message was refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
 }
 
 /// Says all of it, one message after the other.
@@ -42,22 +45,38 @@ struct Answered {
 /// # Errors
 /// The file is none, or it could not be said; or [`crate::hint::Status`], when an answer was none.
 pub async fn replay(args: cli::Replay, directories: Directories) -> anyhow::Result<()> {
-    let stop = stop::on_signal()?;
     let pairs = read(&args.file)?;
-    let chosen = choose::agent(&args.whom, Some(args.spawn.options(BRIEFLY)), &directories).await?;
-    let mut line = chosen.line().await?;
-    let shelf = chosen.shelf(&line);
+    args.out.as_deref().map_or(Ok(()), check)?;
+    let stop = stop::on_signal()?;
+    let preparing = prepare(&args, &directories);
+    let (mut line, shelf, agent) = stop::unless_stopped(&stop, preparing).await?;
+    // Not stopped in the middle, or nobody would delete it.
     let made = shelf.create(&format!("cli-replay-{}", uuid()), true, false).await?;
-    let place = (chosen.agent.agent_id.clone(), made.conversation_id.clone());
-    let replayed = say_all(&mut line, place, pairs, args.timeout, stop).await;
-    let deleted = tokio::time::timeout(GOODBYE, shelf.delete(&made.conversation_id)).await;
+    let (id, mut answers) = (made.conversation_id, Vec::new());
+    let place = (agent, id.clone());
+    let replayed = say_all(&mut line, place, pairs, args.timeout, stop, &mut answers).await;
+    let deleted = tokio::time::timeout(GOODBYE, shelf.delete(&id)).await;
     if !matches!(deleted, Ok(Ok(()))) {
         tracing::warn!("the conversation is left to the manager to delete");
     }
     line.close().await;
-    let (answers, outcome) = replayed?;
-    write(&answers, args.out)?;
+    // What there is of it counts, also when the rest could not be said.
+    let has_some = !answers.is_empty() || replayed.is_ok();
+    let written = if has_some { write(&answers, args.out) } else { Ok(()) };
+    let outcome = replayed?;
+    written?;
     outcome.exit()
+}
+
+/// A connection, and whom to say it to.
+async fn prepare(
+    args: &cli::Replay,
+    directories: &Directories,
+) -> anyhow::Result<(Line, Shelf, AgentId)> {
+    let chosen = choose::agent(&args.whom, Some(args.spawn.options(BRIEFLY)), directories).await?;
+    let line = chosen.line().await?;
+    let shelf = chosen.shelf(&line);
+    Ok((line, shelf, chosen.agent.agent_id))
 }
 
 async fn say_all(
@@ -66,11 +85,11 @@ async fn say_all(
     pairs: Vec<Pair>,
     timeout: Option<Duration>,
     stop: CancellationToken,
-) -> anyhow::Result<(Vec<Answered>, Outcome)> {
+    answers: &mut Vec<Answered>,
+) -> anyhow::Result<Outcome> {
     let total = pairs.len() as u64;
-    let (mut progress, mut answers, mut worst) =
-        (Progress::new("replaying", Unit::Things), Vec::new(), Outcome::Done);
-    line.arrive(agent.clone(), conversation.clone(), 0).await?;
+    let (mut progress, mut worst) = (Progress::new("replaying", Unit::Things), Outcome::Done);
+    arrive(line, (agent.clone(), conversation.clone()), 0, timeout, &stop).await?;
     for Pair { user, assistant: expected } in pairs {
         if stop.is_cancelled() {
             break;
@@ -78,16 +97,44 @@ async fn say_all(
         let (run, began) = (RunId::random(), Instant::now());
         let message = chat(user.clone(), conversation.clone(), run.clone());
         line.say(Chat { agent_id: Some(agent.clone()), ..message });
-        let (outcome, assistant) = Watch::silent(line, run, timeout, stop.clone()).answer().await?;
+        let answer = Watch::silent(line, run, timeout, stop.clone()).answer().await;
+        let (outcome, assistant, error) = or_refused(answer)?;
         let duration_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
-        answers.push(Answered { user, assistant, expected, duration_ms, state: outcome.as_str() });
+        let state = outcome.as_str();
+        answers.push(Answered { user, assistant, expected, duration_ms, state, error });
         progress.at(answers.len() as u64, total);
         if outcome != Outcome::Done {
             worst = Outcome::Failed;
         }
     }
-    let outcome = if stop.is_cancelled() { Outcome::Cancelled } else { worst };
-    Ok((answers, outcome))
+    Ok(if stop.is_cancelled() { Outcome::Cancelled } else { worst })
+}
+
+/// A message that is refused has failed, and the next one may not.
+fn or_refused(
+    answer: anyhow::Result<(Outcome, String)>,
+) -> anyhow::Result<(Outcome, String, Option<String>)> {
+    match answer {
+        Ok((outcome, text)) => Ok((outcome, text, None)),
+        Err(error) => match error.downcast()? {
+            Failed::Refused(error) => Ok((Outcome::Failed, String::new(), Some(error.message))),
+            lost => Err(lost.into()),
+        },
+    }
+}
+
+/// Whether the results can be written there, which is worth knowing before they are asked for.
+fn check(out: &Path) -> anyhow::Result<()> {
+    let directory = out.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let directory = directory.unwrap_or(Path::new("."));
+    anyhow::ensure!(
+        directory.is_dir(),
+        "write {}: there is no directory {}",
+        out.display(),
+        directory.display()
+    );
+    anyhow::ensure!(!out.is_dir(), "write {}: it is a directory", out.display());
+    Ok(())
 }
 
 fn read(path: &Path) -> anyhow::Result<Vec<Pair>> {
@@ -148,6 +195,25 @@ mod tests {
         let missing = dir.path().join("missing");
         let says = read(&missing).unwrap_err().to_string();
         assert_eq!(says, format!("History file not found: {}", missing.display()));
+    }
+
+    #[test]
+    fn results_need_a_place_to_be_written_to() {
+        let dir = tempfile::tempdir().unwrap();
+
+        assert!(check(&dir.path().join("r.json")).is_ok() && check(Path::new("r.json")).is_ok());
+        assert!(check(dir.path()).is_err());
+        let says = check(&dir.path().join("missing/r.json")).unwrap_err().to_string();
+        assert!(says.contains("there is no directory"), "{says}");
+    }
+
+    #[test]
+    fn a_refused_message_has_failed_and_what_is_lost_ends_it_all() {
+        let refused = protocol::WireError::new(protocol::ErrorCode::InvalidPayload, "too long");
+
+        let answer = or_refused(Err(Failed::Refused(refused).into())).unwrap();
+        assert_eq!(answer, (Outcome::Failed, String::new(), Some("too long".to_owned())));
+        assert!(or_refused(Err(anyhow::anyhow!("gone"))).is_err());
     }
 
     #[test]

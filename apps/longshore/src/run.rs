@@ -6,38 +6,52 @@ mod voice;
 mod watch;
 
 use protocol::agents::Chat;
-use protocol::{ConversationId, MessageId, RunId};
+use protocol::{AgentId, ConversationId, MessageId, RunId};
 
 use crate::choose::{self, BRIEFLY};
 use crate::cli;
 use crate::directories::Directories;
+use crate::line::Line;
 use crate::stop;
 pub(crate) use outcome::{Outcome, explain, seconds, usage};
-pub(crate) use watch::Watch;
+pub(crate) use watch::{MANAGER_AWAY, Watch, arrive, note};
 
 /// Says it, shows the answer, and ends with the status of the outcome.
 ///
 /// # Errors
 /// It could not be said; or [`crate::hint::Status`], when the run has not ended well.
 pub async fn run(args: cli::Run, directories: Directories) -> anyhow::Result<()> {
-    let stop = stop::on_signal()?;
+    // Before signals are caught, as nothing else ends a read of standard input.
     let message = message(&args.words)?;
     let files = attach::read(&args.attachments)?;
-    let chosen = choose::agent(&args.whom, Some(args.spawn.options(BRIEFLY)), &directories).await?;
-    let mut line = chosen.line().await?;
-    let shelf = chosen.shelf(&line);
-    let conversation = choose::conversation(&shelf, args.conversation.as_deref()).await?;
-    let paths = attach::write(&line.caller(), &chosen.agent.agent_id, files).await?;
-    let run = RunId::random();
-    let agent = chosen.agent.agent_id;
-    line.arrive(agent.clone(), conversation.conversation_id.clone(), 0).await?;
-    line.say(Chat {
-        agent_id: Some(agent),
-        ..chat(attach::mention(message, &paths), conversation.conversation_id, run.clone())
-    });
+    let stop = stop::on_signal()?;
+    let preparing = prepare(&args, message, files, &directories);
+    let (mut line, run, chat, (agent, conversation)) =
+        stop::unless_stopped(&stop, preparing).await?;
+    arrive(&mut line, (agent, conversation), 0, args.how.timeout, &stop).await?;
+    line.say(chat);
     let outcome = Watch::new(&mut line, run, &args.how, stop).until_the_end().await?;
     line.close().await;
     outcome.exit()
+}
+
+/// A connection, the run that is to be, what it answers, and where.
+async fn prepare(
+    args: &cli::Run,
+    message: String,
+    files: Vec<attach::File>,
+    directories: &Directories,
+) -> anyhow::Result<(Line, RunId, Chat, (AgentId, ConversationId))> {
+    let chosen = choose::agent(&args.whom, Some(args.spawn.options(BRIEFLY)), directories).await?;
+    let line = chosen.line().await?;
+    let shelf = chosen.shelf(&line);
+    let conversation = choose::conversation(&shelf, args.conversation.as_deref()).await?;
+    let agent = chosen.agent.agent_id;
+    let paths = attach::write(&line.caller(), &agent, files).await?;
+    let id = conversation.conversation_id;
+    let run = RunId::random();
+    let message = chat(attach::mention(message, &paths), id.clone(), run.clone());
+    Ok((line, run, Chat { agent_id: Some(agent.clone()), ..message }, (agent, id)))
 }
 
 /// A message to be said, with ids of its own.

@@ -1,6 +1,9 @@
 //! `longshore runs`: start runs beside a conversation's queue, show those that are open, cancel and watch them.
 
+use std::time::Duration;
+
 use anyhow::bail;
+use link::CallError;
 use protocol::agents::{
     AgentInfo, CancelRun, ChatAccepted, ForConversation, JoinConversation, Joined, QueuedRun,
     RunCancelled, StartRun,
@@ -9,20 +12,23 @@ use protocol::names::agents;
 use protocol::{AgentId, ConversationId, ErrorCode, RunId};
 use serde::Serialize;
 use serde_json::json;
+use tokio_util::sync::CancellationToken;
 
 use crate::choose;
 use crate::cli::{OfAgent, OfClient, Runs, Watching};
 use crate::conversations::{Shelf, columns};
 use crate::directories::Directories;
-use crate::hint::Advise;
-use crate::line::{Failed, Line};
+use crate::hint::{Advise, hinted};
+use crate::line::{Caller, Failed, Line, News};
 use crate::out;
 use crate::paint::brief;
-use crate::run::Watch;
+use crate::run::{Watch, arrive};
 use crate::stop;
 
 /// How many entries are read for what a run has said before it was watched.
 const BACK: u64 = 500;
+/// How long a run is looked for when the answer to its start was lost: the connection comes back in that time, if it does soon.
+const DOUBT: Duration = Duration::from_secs(15);
 /// The longest text of a run that is shown in the list.
 const TEXT: usize = 60;
 
@@ -34,11 +40,13 @@ pub async fn execute(command: Runs, directories: Directories) -> anyhow::Result<
     match command {
         Runs::Start { words, run_id, detach, conversation, how, whom } => {
             let start = Start { run: run_id.unwrap_or_else(RunId::random), detach, conversation };
-            start.execute(choose::text(&words)?, &how, &whom, &directories).await
+            // Before signals are caught, as nothing else ends a read of standard input.
+            let message = choose::text(&words)?;
+            start.execute(message, &how, &whom, &directories).await
         }
         Runs::List { json, agent, of } => {
             let (line, agents) = everywhere(&of, agent.as_deref(), &directories).await?;
-            let open = open(&line, &agents).await?;
+            let open = open(line.caller(), &agents).await?;
             if json {
                 return out::json(&open);
             }
@@ -48,14 +56,9 @@ pub async fn execute(command: Runs, directories: Directories) -> anyhow::Result<
         Runs::Cancel { runs, of } => cancel(&runs, &of, &directories).await,
         Runs::Watch { run, how, of } => {
             let stop = stop::on_signal()?;
-            let (mut line, agents) = everywhere(&of, None, &directories).await?;
-            let Some(found) =
-                open(&line, &agents).await?.into_iter().find(|open| open.run.run_id == run)
-            else {
-                return Err(anyhow::anyhow!("no run {run} is open"))
-                    .hint("`longshore runs list` shows those that are");
-            };
-            line.arrive(found.agent_id, found.conversation_id, BACK).await?;
+            let (mut line, place) =
+                stop::unless_stopped(&stop, find(&run, &of, &directories)).await?;
+            arrive(&mut line, place, BACK, how.timeout, &stop).await?;
             let outcome = Watch::new(&mut line, run, &how, stop).until_the_end().await?;
             line.close().await;
             outcome.exit()
@@ -79,54 +82,119 @@ impl Start {
         directories: &Directories,
     ) -> anyhow::Result<()> {
         let stop = stop::on_signal()?;
-        let chosen = choose::agent(whom, None, directories).await?;
-        let mut line = chosen.line().await?;
-        let shelf = chosen.shelf(&line);
-        let conversation = choose::conversation(&shelf, self.conversation.as_deref()).await?;
-        let agent = chosen.agent.agent_id;
+        let (mut line, agent, conversation) =
+            stop::unless_stopped(&stop, self.prepare(whom, directories)).await?;
+        let place = (agent.agent_id.clone(), conversation.clone());
         let start = StartRun {
-            agent_id: Some(agent.clone()),
+            agent_id: Some(agent.agent_id.clone()),
             run_id: Some(self.run.clone()),
             message,
-            conversation_id: Some(conversation.conversation_id.clone()),
+            conversation_id: Some(conversation.clone()),
             cancel_on_disconnect: false,
         };
-        if !self.detach {
-            line.arrive(agent.clone(), conversation.conversation_id.clone(), 0).await?;
-        }
         let caller = line.caller();
         let accepted = async {
-            let accepted = caller.insist(Some(&agent), agents::START_RUN, &start).await?;
-            Ok::<ChatAccepted, Failed>(accepted)
+            let (agent, event) = (&agent.agent_id, agents::START_RUN);
+            // Not insisted on: sent again, it would be refused while the run is open and start another when it is done.
+            caller.forward::<ChatAccepted>(Some(agent), event, &start).await
         };
         if self.detach {
-            accepted.await?;
+            stop::unless_stopped(&stop, async {
+                match accepted.await {
+                    Err(Failed::Lost(error)) => is_there(&mut line, &agent, &self.run, error).await,
+                    accepted => Ok(accepted.map(drop)?),
+                }
+            })
+            .await?;
             if how.json {
-                let id = conversation.conversation_id;
-                return out::json(
-                    &json!({ "runId": self.run, "conversationId": id, "agentId": agent }),
-                );
+                return out::json(&json!({
+                    "runId": self.run, "conversationId": conversation, "agentId": agent.agent_id,
+                }));
             }
             out::line(self.run.as_str());
             return Ok(());
         }
+        arrive(&mut line, place, 0, how.timeout, &stop).await?;
         // Watched from before it starts, as it may be done before the answer is read.
-        let watch = Watch::new(&mut line, self.run.clone(), how, stop).until_the_end();
+        let watch = Watch::new(&mut line, self.run.clone(), how, stop);
+        let heard = watch.heard();
+        let watch = watch.until_the_end();
         tokio::pin!(watch);
         let outcome = tokio::select! {
             outcome = &mut watch => outcome?,
-            refused = refusal(accepted) => return Err(refused.into()),
+            error = refusal(accepted, &self.run, heard) => return Err(error),
         };
         outcome.exit()
     }
+
+    async fn prepare(
+        &self,
+        whom: &OfAgent,
+        directories: &Directories,
+    ) -> anyhow::Result<(Line, AgentInfo, ConversationId)> {
+        let chosen = choose::agent(whom, None, directories).await?;
+        let line = chosen.line().await?;
+        let shelf = chosen.shelf(&line);
+        let conversation = choose::conversation(&shelf, self.conversation.as_deref()).await?;
+        Ok((line, chosen.agent, conversation.conversation_id))
+    }
 }
 
-/// Ends when it is refused, and not when it is accepted.
-async fn refusal(accepted: impl Future<Output = Result<ChatAccepted, Failed>>) -> Failed {
+/// Ends when the run is refused, or when it is not known whether it has begun; and not when it has.
+async fn refusal(
+    accepted: impl Future<Output = Result<ChatAccepted, Failed>>,
+    run: &RunId,
+    heard: CancellationToken,
+) -> anyhow::Error {
     match accepted.await {
-        Err(failed) => failed,
         Ok(_) => std::future::pending().await,
+        Err(Failed::Refused(error)) => Failed::Refused(error).into(),
+        Err(Failed::Lost(error)) => {
+            // It is in the conversation, if it was accepted: so we hear of it when we are back there.
+            match tokio::time::timeout(DOUBT, heard.cancelled()).await {
+                Ok(()) => std::future::pending().await,
+                Err(_) => unknown(run, error),
+            }
+        }
     }
+}
+
+/// Whether the run is open, after the answer to its start was lost.
+async fn is_there(
+    line: &mut Line,
+    agent: &AgentInfo,
+    run: &RunId,
+    error: CallError,
+) -> anyhow::Result<()> {
+    let found = tokio::time::timeout(DOUBT, async {
+        // A connection that was lost comes back while its news are read.
+        while matches!(error, CallError::Lost) && !matches!(line.next().await, News::Back) {}
+        open(line.caller(), std::slice::from_ref(agent)).await
+    });
+    match found.await {
+        Ok(Ok(open)) if open.iter().any(|open| open.run.run_id == *run) => Ok(()),
+        _ => Err(unknown(run, error)),
+    }
+}
+
+fn unknown(run: &RunId, error: CallError) -> anyhow::Error {
+    let error = anyhow::Error::from(error).context(format!("it is not known whether {run} began"));
+    hinted(error, "`longshore runs list` shows it if it is open")
+}
+
+/// A connection, and where this run is open.
+async fn find(
+    run: &RunId,
+    of: &OfClient,
+    directories: &Directories,
+) -> anyhow::Result<(Line, (AgentId, ConversationId))> {
+    let (line, agents) = everywhere(of, None, directories).await?;
+    let all = open(line.caller(), &agents).await?;
+    let Some(found) = all.into_iter().find(|open| open.run.run_id == *run) else {
+        return Err(anyhow::anyhow!("no run {run} is open"))
+            .hint("`longshore runs list` shows those that are");
+    };
+    Ok((line, (found.agent_id, found.conversation_id)))
 }
 
 /// A run that is open, and where.
@@ -158,12 +226,12 @@ async fn everywhere(
 }
 
 /// All open runs: lists say in which conversations there are any, and who joins one is told of them.
-async fn open(line: &Line, agents: &[AgentInfo]) -> anyhow::Result<Vec<Open>> {
+async fn open(caller: Caller, agents: &[AgentInfo]) -> anyhow::Result<Vec<Open>> {
     let mut open = Vec::new();
     for agent in agents {
-        let all = Shelf::new(line.caller(), agent.agent_id.clone()).list(None).await?;
+        let all = Shelf::new(caller.clone(), agent.agent_id.clone()).list(None).await?;
         for info in all.into_iter().filter(|info| info.running) {
-            let Some(joined) = look(line, agent, &info.conversation_id).await? else { continue };
+            let Some(joined) = look(&caller, agent, &info.conversation_id).await? else { continue };
             let running = joined.queue.running.into_iter().map(|run| {
                 let state = if run.blocked { "blocked" } else { "running" };
                 (run, state)
@@ -183,11 +251,11 @@ async fn open(line: &Line, agents: &[AgentInfo]) -> anyhow::Result<Vec<Open>> {
 }
 
 async fn look(
-    line: &Line,
+    caller: &Caller,
     agent: &AgentInfo,
     conversation: &ConversationId,
 ) -> anyhow::Result<Option<Joined>> {
-    let (caller, agent) = (line.caller(), Some(&agent.agent_id));
+    let agent = Some(&agent.agent_id);
     let join = JoinConversation {
         agent_id: agent.cloned(),
         conversation_id: Some(conversation.clone()),
@@ -246,4 +314,23 @@ async fn cancel(runs: &[RunId], of: &OfClient, directories: &Directories) -> any
         return Ok(());
     }
     bail!("no open run: {}", missing.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_start_whose_answer_is_lost_is_in_doubt_until_the_run_is_heard_of() {
+        let run = RunId::new("nightly").unwrap();
+        let lost = || async { Err(Failed::Lost(CallError::Lost)) };
+        let heard = CancellationToken::new();
+
+        let says = refusal(lost(), &run, heard.clone()).await.to_string();
+        assert_eq!(says, "it is not known whether nightly began");
+
+        heard.cancel();
+        let refused = tokio::time::timeout(DOUBT * 2, refusal(lost(), &run, heard)).await;
+        assert!(refused.is_err(), "it is watched");
+    }
 }

@@ -8,8 +8,10 @@ use gateway::Stop;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-/// Exit status of a process that was told twice.
-const KILLED: i32 = 130;
+use crate::hint::Status;
+
+/// Exit status of a process that was told to stop before it was done, or twice.
+const STOPPED: u8 = 130;
 
 /// A token that is cancelled at the first signal.
 ///
@@ -26,7 +28,7 @@ pub fn on_signal() -> anyhow::Result<CancellationToken> {
         tracing::info!("stopping");
         stop.cancel();
         either(&mut interrupt, &mut terminate).await;
-        std::process::exit(KILLED);
+        std::process::exit(STOPPED.into());
     });
     Ok(token)
 }
@@ -49,9 +51,38 @@ pub fn server(drain: Duration) -> anyhow::Result<Stop> {
     Ok(stop)
 }
 
+/// What comes of the work, unless the first signal comes before it has ended.
+///
+/// # Errors
+/// Those of the work; or [`Status`], when it was stopped.
+pub(crate) async fn unless_stopped<T>(
+    stop: &CancellationToken,
+    work: impl Future<Output = anyhow::Result<T>>,
+) -> anyhow::Result<T> {
+    tokio::select! {
+        done = work => done,
+        () = stop.cancelled() => Err(Status(STOPPED).into()),
+    }
+}
+
 async fn either(interrupt: &mut Signal, terminate: &mut Signal) {
     tokio::select! {
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn work_is_done_or_stopped() {
+        let stop = CancellationToken::new();
+        assert_eq!(unless_stopped(&stop, async { Ok(1) }).await.unwrap(), 1);
+
+        stop.cancel();
+        let error = unless_stopped::<()>(&stop, std::future::pending()).await.unwrap_err();
+        assert_eq!(error.downcast_ref(), Some(&Status(130)));
     }
 }

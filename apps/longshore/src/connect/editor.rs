@@ -59,7 +59,8 @@ pub(super) struct Names {
 pub(super) struct Editor {
     pub(super) input: mpsc::Receiver<Input>,
     above: Option<mpsc::Sender<String>>,
-    go: threads::Sender<()>,
+    /// Gone when no more is to be read.
+    go: Option<threads::Sender<()>>,
     names: Arc<Mutex<Names>>,
     moved: Arc<AtomicBool>,
     printer: Option<std::thread::JoinHandle<()>>,
@@ -84,7 +85,15 @@ impl Editor {
         let before_line = Arc::clone(&gate);
         std::thread::spawn(move || read(line, &typed, &gone, &before_line, history, paint));
         let printer = std::thread::spawn(move || print(printer, &gate, messages));
-        Ok(Self { input, above: Some(above), go, names, moved, printer: Some(printer), before })
+        Ok(Self {
+            input,
+            above: Some(above),
+            go: Some(go),
+            names,
+            moved,
+            printer: Some(printer),
+            before,
+        })
     }
 
     /// Prints whole lines above the one that is typed.
@@ -96,7 +105,9 @@ impl Editor {
 
     /// Asks for the next line.
     pub(super) fn go_on(&self) {
-        self.go.send(()).ok();
+        if let Some(go) = &self.go {
+            go.send(()).ok();
+        }
     }
 
     /// Whether the row above the line is not the one that was printed last, since this was asked before.
@@ -111,6 +122,8 @@ impl Editor {
     /// Gives the terminal back, at the beginning of a row, with all printed.
     pub(super) fn close(&mut self) {
         self.above = None;
+        // Ends the thread that waits to read, and with it its side of the printer, which may wait to be read from.
+        self.go = None;
         if let Some(printer) = self.printer.take() {
             printer.join().ok();
         }

@@ -28,7 +28,7 @@ use super::transcript::{Shown, Transcript};
 use crate::choose::DEFAULT_CONVERSATION;
 use crate::conversations::Shelf;
 use crate::line::{Line, News};
-use crate::run::chat;
+use crate::run::{Outcome, Watch, chat};
 
 /// Whom to talk to, and how.
 pub(super) struct Target {
@@ -113,8 +113,8 @@ impl Session {
         }
     }
 
-    /// Until the input has ended and been answered, or the user leaves. Whether all that a script said was answered.
-    pub(super) async fn run(&mut self, stop: CancellationToken) -> anyhow::Result<bool> {
+    /// Until the input has ended and been answered, or the user leaves: whether all that a script said was answered.
+    pub(super) async fn run(&mut self, stop: CancellationToken) -> anyhow::Result<Outcome> {
         let (agent, id) = (&self.to.agent.agent_id, &self.to.conversation.conversation_id);
         self.line.follow(agent.clone(), id.clone(), self.to.history);
         if self.output.is_edited() {
@@ -123,7 +123,7 @@ impl Session {
         let result = loop {
             self.follow_script();
             if self.is_finished() {
-                break Ok(());
+                break Ok(self.outcome());
             }
             let at = self.pieces.as_ref().map(|(_, at)| *at);
             let wants_line = self.is_free() && !self.input_ended;
@@ -132,17 +132,33 @@ impl Session {
                 Some(Ok(done)) = self.jobs.join_next() => self.on_effects(done).await,
                 input = self.output.input(wants_line) => self.on_input(input).await,
                 () = draw(at) => self.draw().await.map(|()| Next::Go),
-                () = stop.cancelled() => Ok(Next::End),
+                () = stop.cancelled() => break self.interrupted(&stop).await,
             };
             match next {
                 Ok(Next::Go) => {}
-                Ok(Next::End) => break Ok(()),
+                Ok(Next::End) => break Ok(self.outcome()),
                 Err(error) => break Err(error),
             }
         };
         self.draw().await.ok();
         self.output.close();
-        result.map(|()| self.all_well)
+        result
+    }
+
+    fn outcome(&self) -> Outcome {
+        if self.all_well { Outcome::Done } else { Outcome::Failed }
+    }
+
+    /// Told to end. What a script waits for is cancelled; somebody who types is just gone.
+    async fn interrupted(&mut self, stop: &CancellationToken) -> anyhow::Result<Outcome> {
+        let is_script = !self.output.is_edited() || !self.to.script.is_empty();
+        let Some(run) = self.answering.take() else {
+            return Ok(if is_script { Outcome::Cancelled } else { self.outcome() });
+        };
+        let watch = Watch::silent(&mut self.line, run, None, stop.clone());
+        // However it ended: it was to be cancelled.
+        watch.answer().await?;
+        Ok(Outcome::Cancelled)
     }
 
     /// Ends the connection, which is kept until then for what there is to tidy up.

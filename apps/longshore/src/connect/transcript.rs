@@ -1,80 +1,19 @@
 //! What has been said so far: turns events into what is to be shown.
 
+mod shown;
+
 use protocol::agents::{
-    AgentChanged, AgentResponse, ChatEvent, ChatEventBody, ChatMessage, ChatMessageBody,
-    ConversationAction, ConversationUpdate, EntryHead, InteractionRequest, InteractionRequestBody,
-    InteractionState, InteractionUpdate, Joined, LiveEvent, LiveEventBody, PlanStatus, RunEvent,
-    RunState, Usage,
+    AgentChanged, AgentResponse, ChatEvent, ChatMessage, ChatMessageBody, ConversationAction,
+    ConversationUpdate, EntryHead, InteractionRequest, InteractionState, InteractionUpdate, Joined,
+    LiveEvent, LiveEventBody, RunEvent, RunState,
 };
 use protocol::names::agents as names;
-use protocol::{ConversationId, MessageId, RunId, Seq, Timestamp, ViewerId};
+use protocol::{ConversationId, MessageId, Seq, ViewerId};
 
 use super::asked::Asked;
 use super::open_runs::OpenRuns;
 use crate::run::{Outcome, explain};
-
-/// Something to show.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) enum Shown {
-    /// A whole message. With a run, what was streamed of that run is part of it.
-    Message {
-        /// When it was said.
-        time: Timestamp,
-        /// By whom.
-        who: String,
-        /// What.
-        text: String,
-        /// The run that it belongs to.
-        run: Option<RunId>,
-    },
-    /// A live piece of an answer.
-    Delta {
-        /// When.
-        time: Timestamp,
-        /// The agent's name.
-        who: String,
-        /// The run that it belongs to.
-        run: RunId,
-        /// The piece.
-        text: String,
-    },
-    /// An answer that is being written, as far as it is: for one who comes in the middle of it.
-    SoFar {
-        /// When.
-        time: Timestamp,
-        /// The agent's name.
-        who: String,
-        /// The run that it belongs to.
-        run: RunId,
-        /// The text so far.
-        text: String,
-    },
-    /// Something to know.
-    Note(String),
-    /// Something beside the answer: tools, thoughts, plans.
-    Aside(String),
-    /// The agent asks.
-    Asked(String, InteractionRequestBody),
-    /// A run ended.
-    Ended {
-        /// The run.
-        run: RunId,
-        /// How.
-        outcome: Outcome,
-        /// Why, where it did not end well.
-        why: Option<String>,
-        /// How long it took.
-        millis: Option<u64>,
-        /// What it cost.
-        usage: Option<Usage>,
-        /// It was over before we came.
-        is_history: bool,
-    },
-    /// All history has been shown; whether there was any.
-    HistoryEnd(bool),
-    /// The conversation is gone.
-    Deleted,
-}
+pub(super) use shown::Shown;
 
 /// What has been said in one conversation.
 #[derive(Debug, Default)]
@@ -191,31 +130,7 @@ impl Transcript {
         if !self.is_here(&head) {
             return Vec::new();
         }
-        vec![match body {
-            ChatEventBody::Status { message } => Shown::Note(message),
-            ChatEventBody::Raw { text, .. } => Shown::Aside(text),
-            ChatEventBody::Thinking { text } => Shown::Aside(format!("thinks: {text}")),
-            ChatEventBody::Question { message } => Shown::Note(format!("asks: {message}")),
-            ChatEventBody::ToolCall { name, title, input, .. } => {
-                Shown::Aside(tool(title.unwrap_or(name), input))
-            }
-            ChatEventBody::ToolResult { is_error: true, .. } => {
-                Shown::Aside("the tool failed".to_owned())
-            }
-            ChatEventBody::Plan { steps } => {
-                let step = |step: &protocol::agents::PlanStep| {
-                    let mark = match step.status {
-                        PlanStatus::Pending => ' ',
-                        PlanStatus::InProgress => '>',
-                        PlanStatus::Completed => 'x',
-                    };
-                    format!("[{mark}] {}", step.content)
-                };
-                let steps: Vec<_> = steps.iter().map(step).collect();
-                Shown::Aside(format!("plan\n{}", steps.join("\n")))
-            }
-            ChatEventBody::ToolResult { .. } | ChatEventBody::Usage(_) => return Vec::new(),
-        }]
+        Shown::of_chat(body).into_iter().collect()
     }
 
     fn on_live(&mut self, live: LiveEvent) -> Vec<Shown> {
@@ -309,15 +224,6 @@ impl Transcript {
         let here = self.is(&head.conversation_id);
         self.has_history |= here && head.seq <= self.head;
         here
-    }
-}
-
-/// A tool and what it is given, where that is short.
-fn tool(name: String, input: Option<serde_json::Value>) -> String {
-    let input = input.map(|input| input.as_str().map_or_else(|| input.to_string(), str::to_owned));
-    match input.filter(|input| !name.contains(input.as_str())) {
-        Some(input) => format!("uses {name}  {}", crate::paint::brief(&input, 80)),
-        None => format!("uses {name}"),
     }
 }
 
@@ -444,21 +350,6 @@ mod tests {
         assert_eq!(transcript.on_event("historyEnd", &end.to_string()), [Shown::HistoryEnd(false)]);
         transcript.on_event("runEvent", &entry(3, &json!({ "state": "done" })));
         assert_eq!(transcript.on_event("historyEnd", &end.to_string()), [Shown::HistoryEnd(true)]);
-    }
-
-    #[test]
-    fn tools_and_plans_are_short() {
-        let mut transcript = transcript();
-        let call =
-            json!({ "kind": "toolCall", "payload": { "id": "1", "name": "sh", "input": "ls -l" } });
-        let steps = json!([{ "content": "look", "status": "completed" }, { "content": "do", "status": "inProgress" }]);
-        let plan = json!({ "kind": "plan", "payload": { "steps": steps } });
-
-        assert_eq!(texts(&transcript.on_event("chatEvent", &entry(4, &call))), ["uses sh  ls -l"]);
-        assert_eq!(
-            texts(&transcript.on_event("chatEvent", &entry(5, &plan))),
-            ["plan\n[x] look\n[>] do"]
-        );
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use protocol::RunId;
 use protocol::agents::Chat;
 
 /// One time that a message is sent. The answer to one that was given up comes too late.
@@ -13,6 +14,8 @@ pub(super) struct Attempt(u64);
 pub(super) struct Outbox {
     waiting: VecDeque<Chat>,
     under_way: bool,
+    /// The first one was sent before, and may have got there.
+    in_doubt: bool,
     attempts: u64,
 }
 
@@ -43,13 +46,28 @@ impl Outbox {
 
     /// What was on its way has been answered.
     pub(super) fn done(&mut self) -> Option<Chat> {
-        self.under_way = false;
+        (self.under_way, self.in_doubt) = (false, false);
         self.waiting.pop_front()
     }
 
     /// Whether what was on its way got there is not known. It has an id, so it may be sent again.
     pub(super) fn lost(&mut self) {
+        self.in_doubt |= self.under_way;
         self.under_way = false;
+    }
+
+    /// Takes back what is going to be answered by this run, unless it is on its way. Whether it was never sent.
+    pub(super) fn take_back(&mut self, run: &RunId) -> bool {
+        let at = self.waiting.iter().position(|chat| chat.run_id.as_ref() == Some(run));
+        match at {
+            Some(0) if self.under_way => false,
+            Some(0) => {
+                self.waiting.pop_front();
+                !std::mem::take(&mut self.in_doubt)
+            }
+            Some(at) => self.waiting.remove(at).is_some(),
+            None => false,
+        }
     }
 }
 
@@ -78,5 +96,21 @@ mod tests {
         assert_eq!(outbox.next().unwrap().1.message, "b");
         outbox.done();
         assert!(outbox.is_empty() && outbox.next().is_none());
+    }
+
+    #[test]
+    fn only_what_was_never_sent_is_taken_back_for_certain() {
+        let [a, b] = ["a", "b"].map(|id| RunId::new(id).unwrap());
+        let mut outbox = Outbox::default();
+        for run in [&a, &b] {
+            outbox.push(Chat { run_id: Some(run.clone()), ..chat("x") });
+        }
+
+        outbox.next().unwrap();
+        assert!(!outbox.take_back(&a), "it is on its way");
+        assert!(outbox.take_back(&b));
+        outbox.lost();
+        assert!(!outbox.take_back(&a), "it may have got there");
+        assert!(outbox.is_empty() && !outbox.take_back(&a));
     }
 }

@@ -12,6 +12,9 @@ use super::cursor::Cursor;
 
 /// What others see of us.
 const CLIENT_TYPE: &str = "cli";
+/// Events that are held at most. Many more than come while an answer is on its way; when it does not come, they are given up and the
+/// conversation is joined anew, from where it was.
+const HELD: usize = 4_096;
 
 /// Where we are, and how far we have read there.
 #[derive(Debug)]
@@ -20,9 +23,12 @@ pub(super) struct Place {
     pub(super) conversation: ConversationId,
     limit: u64,
     cursor: Cursor,
-    /// Events that came before the answer to our joining was read: that decides what is new. They are as many as come in that
-    /// moment.
+    /// Events that came before the answer to our joining was read: that decides what is new.
     held: Option<Vec<ForwardedEvent>>,
+    /// There were more than are held, so that joining goes on with a gap.
+    has_gap: bool,
+    /// A join is under way. A second one would only be told that there is one.
+    pub(super) joining: bool,
 }
 
 /// What an event of the conversation is to us.
@@ -35,7 +41,15 @@ pub(super) enum Take {
 
 impl Place {
     pub(super) fn new(agent: AgentId, conversation: ConversationId, limit: u64) -> Self {
-        Self { agent, conversation, limit, cursor: Cursor::default(), held: None }
+        Self {
+            agent,
+            conversation,
+            limit,
+            cursor: Cursor::default(),
+            held: None,
+            has_gap: false,
+            joining: false,
+        }
     }
 
     /// The join that goes on where we are.
@@ -70,7 +84,17 @@ impl Place {
     }
 
     pub(super) fn keep(&mut self, event: ForwardedEvent) {
-        self.held.get_or_insert_default().push(event);
+        let held = self.held.get_or_insert_default();
+        held.push(event);
+        if held.len() > HELD {
+            held.clear();
+            self.has_gap = true;
+        }
+    }
+
+    /// Whether events of this joining were given up, so that it has to be done anew.
+    pub(super) fn take_gap(&mut self) -> bool {
+        std::mem::take(&mut self.has_gap)
     }
 
     pub(super) fn release(&mut self) -> Vec<ForwardedEvent> {
@@ -158,6 +182,18 @@ mod tests {
 
         assert_eq!((place.take(&entry), place.take(&entry)), (Take::New, Take::Again));
         assert_eq!((place.take(&piece), place.take(&piece)), (Take::New, Take::New));
+    }
+
+    #[test]
+    fn more_than_can_be_held_is_joined_anew() {
+        let mut place = place();
+        place.hold();
+        for seq in 0..=HELD {
+            place.keep(event("chatMessage", &json!({ "conversationId": "c", "seq": seq })));
+        }
+
+        assert!(place.take_gap() && !place.take_gap());
+        assert!(place.release().is_empty());
     }
 
     #[test]

@@ -23,6 +23,8 @@ pub(crate) struct Voice {
     said: Vec<String>,
     /// What of the next one is shown already.
     streamed: String,
+    /// The row on the terminal is in the middle of it.
+    is_open: bool,
     conversation: Option<String>,
     end: Option<RunEventBody>,
 }
@@ -76,7 +78,15 @@ impl Voice {
     }
 
     fn with(run: RunId, how: How) -> Self {
-        Self { run, how, said: Vec::new(), streamed: String::new(), conversation: None, end: None }
+        Self {
+            run,
+            how,
+            said: Vec::new(),
+            streamed: String::new(),
+            is_open: false,
+            conversation: None,
+            end: None,
+        }
     }
 
     /// All that the agent has said.
@@ -144,7 +154,7 @@ impl Voice {
             serde_json::to_writer(&mut out, &end)?;
             return writeln!(out);
         }
-        if !self.streamed.is_empty() {
+        if self.is_open {
             writeln!(out)?;
         }
         out.flush()?;
@@ -173,11 +183,14 @@ impl Voice {
             How::Silent | How::Json => {}
             How::Pipe => writeln!(out, "{result}")?,
             How::Terminal => match result.strip_prefix(self.streamed.as_str()) {
+                Some("") if !self.is_open => {}
                 Some(rest) => writeln!(out, "{}", visible(rest))?,
-                None => writeln!(out, "\n{}", visible(&result))?,
+                None if self.is_open => writeln!(out, "\n{}", visible(&result))?,
+                None => writeln!(out, "{}", visible(&result))?,
             },
         }
         out.flush()?;
+        self.is_open = false;
         self.streamed.clear();
         self.said.push(result);
         Ok(())
@@ -199,6 +212,7 @@ impl Voice {
         let mut out = io::stdout().lock();
         write!(out, "{}", visible(&new))?;
         self.streamed.push_str(&new);
+        self.is_open = true;
         out.flush()
     }
 
@@ -218,7 +232,7 @@ impl Voice {
     /// Something beside the answer, for who looks on.
     fn note(&mut self, text: &str) -> io::Result<()> {
         if matches!(self.how, How::Terminal | How::Pipe) && io::stderr().is_terminal() {
-            if self.how == How::Terminal && !std::mem::take(&mut self.streamed).is_empty() {
+            if self.how == How::Terminal && std::mem::take(&mut self.is_open) {
                 println!();
             }
             writeln!(io::stderr(), "{}", Paint::of(true).dim(format!("-- {text}")))?;
