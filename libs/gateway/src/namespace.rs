@@ -26,7 +26,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::gate::{Attempt, Locked};
 use crate::history::{BoxFuture, History, NoHistory};
-use crate::listen::Peer;
+use crate::listen::{Blocked, Peer};
 use crate::meters::Meters;
 use crate::outbox::{self, Message, Outbox, raw};
 use crate::rate::Allowance;
@@ -265,21 +265,13 @@ fn outcome(answer: &RawValue) -> Cow<'static, str> {
 /// Opens a namespace. The tasks of its connections are `tasks`', so that a server can wait for them.
 pub fn mount<S: Service>(io: &SocketIo, path: &'static str, service: Arc<S>, tasks: &TaskTracker) {
     let for_connections = (Arc::clone(&service), tasks.clone());
-    let on_connect = move |socket: SocketRef| {
+    let on_connect = move |Shared(socket): Shared| {
         let (service, tasks) = for_connections.clone();
-        async move {
-            let seed = socket.extensions.remove::<Seed<S::Identity>>();
-            let seed =
-                seed.and_then(|seed| seed.lock().unwrap_or_else(PoisonError::into_inner).take());
-            if let Some(connection) = seed {
-                tasks.spawn(service.serve(connection));
-            }
-        }
+        async move { begin(&service, &socket, &tasks) }
     };
-    let tasks = tasks.clone();
     // Handlers are registered here, before CONNECT is answered: what a client says right after it finds them.
     let middleware = move |Shared(socket): Shared, Auth(auth): Auth| {
-        let (service, tasks) = (Arc::clone(&service), tasks.clone());
+        let service = Arc::clone(&service);
         async move {
             let parts = socket.req_parts();
             let info = parts.extensions.get::<ConnectInfo<Peer>>().map(|info| &info.0);
@@ -301,14 +293,18 @@ pub fn mount<S: Service>(io: &SocketIo, path: &'static str, service: Arc<S>, tas
             })?;
             let identity = Arc::clone(&service).authenticate(handshake).await;
             if let Some(attempt) = attempt {
-                if identity.is_ok() { attempt.succeeded() } else { attempt.failed() }
+                match &identity {
+                    Ok(_) => attempt.succeeded(),
+                    Err(told) if told == UNAUTHORIZED => attempt.failed(),
+                    // Nobody has looked at it, as when the database is away.
+                    Err(_) => drop(attempt),
+                }
             }
             let identity = identity.inspect_err(|told| meters.refused(reason(told)))?;
             if let Some(peer) = info {
                 peer.let_in();
             }
-            let sink = SocketSink::new(Arc::clone(&socket), blocked);
-            open(&service, sink, identity, peer, &tasks);
+            prepare::<S>(&service, &socket, blocked, identity, peer);
             Ok::<(), String>(())
         }
     };
@@ -326,30 +322,30 @@ fn reason(told: &str) -> &'static str {
     if told == UNAUTHORIZED { "unauthorized" } else { "other" }
 }
 
-/// Made by the middleware, taken by the connect handler, which runs once the client has been let in.
-type Seed<I> = Arc<Mutex<Option<Connection<I>>>>;
+/// Made by the middleware, taken by the connect handler, which runs once the client has been let in. One that is gone by then
+/// has no such handler and no disconnect handler either, so nothing in here may hold the socket.
+struct Seed<I> {
+    connection: Connection<I>,
+    /// What the outbox's task will read.
+    told: mpsc::Receiver<Box<Message>>,
+    blocked: Blocked,
+}
 
-fn open<S: Service>(
-    service: &Arc<S>,
-    sink: SocketSink,
+/// Lets the socket take commands, which wait until the connection begins.
+fn prepare<S: Service>(
+    service: &S,
+    socket: &Socket<LocalAdapter>,
+    blocked: Blocked,
     identity: S::Identity,
     peer: Option<SocketAddr>,
-    tasks: &TaskTracker,
 ) {
-    let (id, meters) = (ConnectionId::random(), service.meters());
-    let socket = Arc::clone(sink.socket());
-    let (outbox, task) = outbox::spawn(sink, S::ENVELOPE, service.history(), meters.clone());
-    let counted = meters.accepted();
-    tasks.spawn(async move {
-        task.await.unwrap_or_default();
-        drop(counted);
-    });
+    let (outbox, told) = Outbox::channel();
     let (sender, receiver) = mpsc::channel(INBOX);
     let inbox = Arc::new(Inbox {
         open: Mutex::new(Some(Open {
             outbox: outbox.clone(),
             sender,
-            meters,
+            meters: service.meters(),
             allowance: service.allowance(&identity),
         })),
         bytes: Arc::default(),
@@ -359,9 +355,26 @@ fn open<S: Service>(
     socket.on_fallback(Incoming(inbox));
     socket.on_disconnect(async move |_: SocketRef| gone.close());
     let commands = Commands { receiver, outbox: outbox.clone() };
+    let id = ConnectionId::random();
     let connection = Connection { id, identity, peer, outbox, commands };
-    let seed: Seed<S::Identity> = Arc::new(Mutex::new(Some(connection)));
-    socket.extensions.insert(seed);
+    let seed = Seed { connection, told, blocked };
+    socket.extensions.insert(Arc::new(Mutex::new(Some(seed))));
+}
+
+/// Begins to write to the socket and to serve it. One that has been closed meanwhile is served as far as it came.
+fn begin<S: Service>(service: &Arc<S>, socket: &Arc<Socket<LocalAdapter>>, tasks: &TaskTracker) {
+    let seed = socket.extensions.remove::<Arc<Mutex<Option<Seed<S::Identity>>>>>();
+    let seed = seed.and_then(|seed| seed.lock().unwrap_or_else(PoisonError::into_inner).take());
+    let Some(Seed { connection, told, blocked }) = seed else { return };
+    let (sink, meters) = (SocketSink::new(Arc::clone(socket), blocked), service.meters());
+    let counted = meters.accepted();
+    let history = service.history();
+    let task = outbox::start(&connection.outbox, told, sink, S::ENVELOPE, history, meters);
+    tasks.spawn(async move {
+        task.await.unwrap_or_default();
+        drop(counted);
+    });
+    tasks.spawn(Arc::clone(service).serve(connection));
 }
 
 /// Ends what serves the socket. Closing the whole server does not run the sockets' disconnect handlers.
@@ -543,7 +556,7 @@ fn read_auth(text: &str) -> Result<serde_json::Value, &'static str> {
     }
     // Nobody else's header or cookie counts in its place.
     if token.is_some_and(|token| !token.is_string() && !token.is_null()) {
-        return Err("Unauthorized");
+        return Err(UNAUTHORIZED);
     }
     Ok(auth)
 }
@@ -560,8 +573,94 @@ impl MessageHandler<LocalAdapter, RawText> for Incoming {
 #[cfg(test)]
 mod tests {
     use protocol::clients::SetClient;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::{TcpListener, TcpStream};
+    use tokio::sync::Semaphore;
+    use tokio_util::sync::CancellationToken;
 
     use super::*;
+    use crate::server::{self, Door};
+    use crate::{Bounds, Gate};
+
+    /// Lets everybody in, as soon as it may.
+    struct Slow {
+        asked: Semaphore,
+        may: Semaphore,
+        identity: Arc<()>,
+    }
+
+    impl Service for Slow {
+        type Identity = Arc<()>;
+        const ENVELOPE: Envelope = Envelope::Direct;
+
+        fn authenticate(self: Arc<Self>, _: Handshake) -> BoxFuture<Result<Arc<()>, String>> {
+            Box::pin(async move {
+                let identity = Arc::clone(&self.identity);
+                self.asked.add_permits(1);
+                self.may.acquire().await.unwrap().forget();
+                Ok(identity)
+            })
+        }
+
+        fn serve(self: Arc<Self>, mut connection: Connection<Arc<()>>) -> BoxFuture<()> {
+            Box::pin(async move { while connection.commands.next().await.is_some() {} })
+        }
+
+        fn meters(&self) -> Meters {
+            Meters::default()
+        }
+    }
+
+    /// Asks on a connection of its own.
+    async fn ask(address: SocketAddr, method: &str, query: &str, body: &str) -> String {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let length = body.len();
+        let request = format!(
+            "{method} /socket.io/?EIO=4&transport=polling{query} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}"
+        );
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer
+    }
+
+    #[tokio::test]
+    async fn one_who_leaves_while_being_let_in_leaves_nothing_behind() {
+        let slow = Arc::new(Slow {
+            asked: Semaphore::new(0),
+            may: Semaphore::new(0),
+            identity: Arc::default(),
+        });
+        let (layer, io) = server::socket_io(16);
+        let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+        mount(&io, "/x", Arc::clone(&slow), &tasks);
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (gate, meters) = (Gate::new(Bounds::default()), Meters::default());
+        let door = Door { listener, gate, tls: None, meters };
+        let router = axum::Router::new().layer(layer);
+        let grace = std::time::Duration::from_secs(5);
+        let served = server::serve(door, router, io, tasks.clone(), stop.clone(), grace);
+        let served = tokio::spawn(served);
+
+        let opened = ask(address, "GET", "", "").await;
+        let sid = opened.split(r#""sid":""#).nth(1).unwrap().split('"').next().unwrap();
+        let sid = format!("&sid={sid}");
+        ask(address, "POST", &sid, "40/x,{}\u{1e}1").await;
+        slow.asked.acquire().await.unwrap().forget();
+        assert!(ask(address, "GET", &sid, "").await.starts_with("HTTP/1.1 400"));
+        slow.may.add_permits(1);
+
+        // Its place goes with the library's own deadline for who does not connect.
+        let freed = async {
+            while Arc::strong_count(&slow.identity) > 1 {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(grace, freed).await.expect("nothing is left");
+        stop.cancel();
+        served.await.unwrap().unwrap();
+    }
 
     #[test]
     fn a_handshake_is_an_object_of_a_sound_size() {
