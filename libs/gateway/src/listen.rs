@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::extract::ConnectInfo;
-use axum::http::HeaderMap;
+use axum::http::{Request, header};
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
@@ -60,18 +60,54 @@ impl Peer {
     }
 
     /// For whom a request is. One of a trusted proxy gets a place of its own, for as long as what comes of it.
-    pub(crate) fn of(&self, headers: &HeaderMap) -> Result<Self, Refused> {
-        let proxy = self.address.ip();
-        if !self.gate.trusts(proxy) {
+    pub(crate) fn of<B>(&self, request: &Request<B>) -> Result<Self, Refused> {
+        if !self.gate.trusts(self.address.ip()) {
             return Ok(self.clone());
         }
-        let behind = self.gate.behind(proxy, headers);
-        if self.gate.trusts(behind) {
-            return Ok(self.clone());
-        }
-        let place = self.gate.enter(behind, std::time::Instant::now())?;
-        let address = SocketAddr::new(behind, 0);
+        let (begins, now) = (Begins::of(request), std::time::Instant::now());
+        let behind = self.gate.behind(request.headers());
+        let behind = behind.filter(|&address| !self.gate.trusts(address));
+        let place = match (behind, begins) {
+            (Some(behind), Begins::Session) => self.gate.enter(behind, now)?,
+            (Some(behind), Begins::Connection) => {
+                self.gate.connects(behind, now)?;
+                self.gate.enter_besides()?
+            }
+            _ => self.gate.enter_besides()?,
+        };
+        let address = behind.map_or(self.address, |behind| SocketAddr::new(behind, 0));
         Ok(Self { address, place: Some(Arc::new(place)), ..self.clone() })
+    }
+
+    /// Whether it may be written down that somebody was not let in who came from there: of many, some.
+    pub(crate) fn tells(&self) -> bool {
+        self.gate.tells(self.address.ip(), std::time::Instant::now())
+    }
+}
+
+/// What begins with a request of a proxy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Begins {
+    /// What has no place yet.
+    Session,
+    /// A session goes on by WebSocket.
+    Connection,
+    /// Nothing: one who polls asks again and again, and has a place.
+    Nothing,
+}
+
+impl Begins {
+    fn of<B>(request: &Request<B>) -> Self {
+        let query = request.uri().query().unwrap_or_default();
+        let has_sid = query.split('&').any(|field| field.starts_with("sid="));
+        // A sid of nobody is refused there at once; elsewhere it means nothing.
+        if !has_sid || !request.uri().path().starts_with("/socket.io/") {
+            Self::Session
+        } else if request.headers().contains_key(header::UPGRADE) {
+            Self::Connection
+        } else {
+            Self::Nothing
+        }
     }
 }
 
@@ -261,5 +297,27 @@ impl AsyncWrite for StallStream {
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.get_mut().stream).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_polls_of_a_session_begin_nothing() {
+        let begins = |uri: &str, upgrade: bool| {
+            let mut request = Request::builder().uri(uri);
+            if upgrade {
+                request = request.header(header::UPGRADE, "websocket");
+            }
+            Begins::of(&request.body(()).unwrap())
+        };
+
+        assert_eq!(begins("/socket.io/?EIO=4&transport=polling", false), Begins::Session);
+        assert_eq!(begins("/socket.io/?EIO=4&transport=polling&sid=x", false), Begins::Nothing);
+        assert_eq!(begins("/socket.io/?EIO=4&transport=websocket&sid=x", true), Begins::Connection);
+        assert_eq!(begins("/socket.io/?EIO=4&transport=websocket", true), Begins::Session);
+        assert_eq!(begins("/api/clients?sid=x", false), Begins::Session);
     }
 }

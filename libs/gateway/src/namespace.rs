@@ -50,6 +50,7 @@ pub struct Handshake {
     pub headers: HeaderMap,
     /// Where it comes from, if the server knows.
     pub peer: Option<SocketAddr>,
+    from: Option<Peer>,
 }
 
 /// Almost all of it may be a secret.
@@ -65,6 +66,12 @@ impl Handshake {
     pub fn token(&self) -> Option<&str> {
         let header = || self.headers.get("authorization")?.to_str().ok()?.strip_prefix("Bearer ");
         self.auth.get("token").and_then(serde_json::Value::as_str).or_else(header)
+    }
+
+    /// Whether to write down that it was refused: a flood must not become one of the log. Asked once it was.
+    #[must_use]
+    pub fn tells(&self) -> bool {
+        self.from.as_ref().is_none_or(Peer::tells)
     }
 
     /// Whatever is shown to be let in: the token, or cookies that may have one.
@@ -282,11 +289,14 @@ pub fn mount<S: Service>(io: &SocketIo, path: &'static str, service: Arc<S>, tas
             let blocked = blocked.map(|peer| peer.blocked.clone()).unwrap_or_default();
             let meters = service.meters();
             let auth = auth.map_err(|why| {
-                tracing::warn!(?peer, why, "connection refused");
+                if info.is_none_or(Peer::tells) {
+                    tracing::warn!(?peer, why, "connection refused");
+                }
                 meters.refused(reason(why));
                 why.to_owned()
             })?;
-            let handshake = Handshake { auth, headers: parts.headers.clone(), peer };
+            let (headers, from) = (parts.headers.clone(), info.cloned());
+            let handshake = Handshake { auth, headers, peer, from };
             let attempt = attempt(info, &handshake).map_err(|locked| {
                 meters.refused("locked");
                 locked.to_string()

@@ -150,7 +150,11 @@ async fn serve_one(
     stop: CancellationToken,
 ) {
     let Some(tls) = tls else { return http(stream, peer, None, router, stop).await };
-    match tls.accept(stream).await {
+    let accepted = tokio::select! {
+        accepted = tls.accept(stream) => accepted,
+        () = stop.cancelled() => return,
+    };
+    match accepted {
         // Boxed: the state of the handshake would make every plain connection's task larger.
         Ok(stream) => Box::pin(http(stream, peer, Some("https"), router, stop)).await,
         Err(error) => tracing::debug!(peer = %peer.address, %error, "no handshake"),
@@ -198,7 +202,7 @@ async fn answer(
     router: Router,
 ) -> Response {
     let mut request: Request = request.map(deadline::limited);
-    let peer = match peer.of(request.headers()) {
+    let peer = match peer.of(&request) {
         Ok(peer) => peer,
         Err(refused) => return turned_away(refused),
     };
