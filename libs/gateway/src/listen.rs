@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::extract::ConnectInfo;
-use axum::http::{Request, header};
+use axum::http::{Request, Uri, header};
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
@@ -23,6 +23,8 @@ use crate::meters::Meters;
 const STALL: Duration = Duration::from_secs(30);
 /// After an error of `accept`, such as too many open files: time for some to close.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// Where Socket.IO is.
+pub(crate) const SOCKET_IO: &str = "/socket.io/";
 
 /// Who is at the other end of a connection, and whether they read. A request finds it in its `ConnectInfo`.
 #[derive(Debug, Clone)]
@@ -85,6 +87,12 @@ impl Peer {
     }
 }
 
+/// The sid of the Socket.IO session that a request belongs to. Elsewhere it means nothing.
+pub(crate) fn session(uri: &Uri) -> Option<&str> {
+    let query = uri.query().filter(|_| uri.path().starts_with(SOCKET_IO))?;
+    query.split('&').find_map(|field| field.strip_prefix("sid="))
+}
+
 /// What begins with a request of a proxy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Begins {
@@ -98,10 +106,8 @@ enum Begins {
 
 impl Begins {
     fn of<B>(request: &Request<B>) -> Self {
-        let query = request.uri().query().unwrap_or_default();
-        let has_sid = query.split('&').any(|field| field.starts_with("sid="));
-        // A sid of nobody is refused there at once; elsewhere it means nothing.
-        if !has_sid || !request.uri().path().starts_with("/socket.io/") {
+        // A sid of nobody is refused at once.
+        if session(request.uri()).is_none() {
             Self::Session
         } else if request.headers().contains_key(header::UPGRADE) {
             Self::Connection
