@@ -4,13 +4,14 @@ mod addresses;
 mod guesses;
 
 use std::hash::{BuildHasher, RandomState};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::http::HeaderMap;
 use ipnet::IpNet;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::rate::Rate;
 use addresses::{Address, Addresses};
@@ -20,6 +21,8 @@ use guesses::Guesses;
 const STRANGERS: usize = 5;
 /// Files that a server needs besides connections: databases, agents' pipes, links.
 const OTHER_FILES: u64 = 256;
+/// Open files that are asked of the system, as our units of systemd do. Many shells allow 1,024 at first, and more when asked.
+const FILES: u64 = 65_536;
 /// So often a refused address is written down: a flood must not become one of the log.
 const TELL: Duration = Duration::from_secs(10);
 /// Right secrets that are remembered. When there are more, all are forgotten, and each is known again when it was right again.
@@ -88,6 +91,8 @@ struct Shared {
     bounds: Bounds,
     /// So that nobody can choose secrets whose hashes are equal.
     hashes: RandomState,
+    /// Whether it was said that a proxy does not say for whom it asks.
+    told: AtomicBool,
     // Short and synchronous: numbers are looked up and changed.
     state: Mutex<State>,
 }
@@ -115,7 +120,8 @@ pub struct Locked(pub Duration);
 #[derive(Debug)]
 pub(crate) struct Place {
     gate: Gate,
-    address: Address,
+    /// None of one that counts among all only.
+    address: Option<Address>,
     is_stranger: AtomicBool,
 }
 
@@ -129,26 +135,24 @@ pub struct Attempt {
 }
 
 impl Gate {
-    /// With these bounds; those of the process count, too.
+    /// With these bounds; those of the process count, too. Its limit of open files is raised as far as it may be.
     #[must_use]
-    pub fn new(mut bounds: Bounds) -> Self {
-        let files = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
-        let room = files.map(|files| files.saturating_sub(OTHER_FILES).max(files / 2));
-        if let Some(room) = room.and_then(|room| usize::try_from(room).ok()) {
-            let wanted = bounds.connections;
-            bounds.connections = if wanted == 0 { room } else { wanted.min(room) };
-            if bounds.connections < wanted {
-                let (connections, files) = (bounds.connections, files.unwrap_or_default());
-                tracing::info!(
-                    wanted,
-                    connections,
-                    files,
-                    "the limit of open files allows fewer connections"
-                );
-            }
+    pub fn new(bounds: Bounds) -> Self {
+        let (wanted, files) = (bounds.connections, open_files(bounds.connections));
+        let bounds = fitted(bounds, files);
+        if bounds.connections < wanted {
+            let (connections, files) = (bounds.connections, files.unwrap_or_default());
+            let per_address = bounds.connections_per_address;
+            tracing::info!(
+                wanted,
+                connections,
+                per_address,
+                files,
+                "the limit of open files allows fewer connections"
+            );
         }
-        let (hashes, state) = (RandomState::new(), Mutex::default());
-        Self(Arc::new(Shared { bounds, hashes, state }))
+        let (hashes, told, state) = (RandomState::new(), AtomicBool::default(), Mutex::default());
+        Self(Arc::new(Shared { bounds, hashes, told, state }))
     }
 
     /// Whether it is a proxy that speaks for others.
@@ -156,19 +160,22 @@ impl Gate {
         self.0.bounds.proxies.iter().any(|proxy| proxy.contains(&address.to_canonical()))
     }
 
-    /// For whom a proxy asks: the last address in its headers that is no such proxy itself.
-    pub(crate) fn behind(&self, proxy: IpAddr, headers: &HeaderMap) -> IpAddr {
+    /// For whom a proxy asks: the last address in its headers that is no such proxy itself; `None` if it does not say.
+    pub(crate) fn behind(&self, headers: &HeaderMap) -> Option<IpAddr> {
         let lines = headers.get_all("x-forwarded-for").into_iter().rev();
         let texts = lines.filter_map(|line| line.to_str().ok());
         let addresses = texts.flat_map(|line| line.rsplit(',')).map(str::trim);
-        let mut behind = proxy;
+        let mut behind = None;
         for address in addresses {
             // What makes no sense was not written by a proxy that we know.
-            let Ok(address) = address.parse::<IpAddr>() else { break };
-            behind = address;
+            let Some(address) = address_in(address) else { break };
+            behind = Some(address);
             if !self.trusts(address) {
                 break;
             }
+        }
+        if behind.is_none() && !self.0.told.swap(true, Ordering::Relaxed) {
+            tracing::warn!("a trusted proxy does not say for whom it asks (X-Forwarded-For)");
         }
         behind
     }
@@ -178,25 +185,51 @@ impl Gate {
         let address = Address::from(address);
         let mut state = self.lock();
         let entered = self.count(&mut state, address, now);
-        if let Err(refused) = entered {
-            let known = state.addresses.of(address, now);
-            if known.told.is_none_or(|told| now.saturating_duration_since(told) >= TELL) {
-                known.told = Some(now);
-                tracing::warn!(peer = %address, why = refused.why, "connections refused");
-            }
-            return Err(refused);
-        }
+        entered.inspect_err(|refused| tell(&mut state, address, refused, now))?;
         drop(state);
-        Ok(Place { gate: self.clone(), address, is_stranger: AtomicBool::new(true) })
+        Ok(self.place(Some(address)))
+    }
+
+    /// Gives a place that counts among all only: to a request of a session that has a place already, or of who is not known.
+    pub(crate) fn enter_besides(&self) -> Result<Place, Refused> {
+        let mut state = self.lock();
+        self.has_room(&state)?;
+        state.addresses.came();
+        drop(state);
+        Ok(self.place(None))
+    }
+
+    /// Counts a new connection of an address, as often as it may have one.
+    pub(crate) fn connects(&self, address: IpAddr, now: Instant) -> Result<(), Refused> {
+        let (address, rate) = (Address::from(address), self.connect_rate());
+        let mut state = self.lock();
+        let counted = state.addresses.of(address, now).connect(rate, now);
+        counted.inspect_err(|refused| tell(&mut state, address, refused, now))
+    }
+
+    /// Whether it may be written down that somebody of the address was not let in: of many, some.
+    pub(crate) fn tells(&self, address: IpAddr, now: Instant) -> bool {
+        self.lock().addresses.of(address.into(), now).failed_told.again(now)
+    }
+
+    fn place(&self, address: Option<Address>) -> Place {
+        Place { gate: self.clone(), address, is_stranger: AtomicBool::new(address.is_some()) }
+    }
+
+    fn connect_rate(&self) -> Rate {
+        Rate::per_second(self.0.bounds.connects)
+    }
+
+    fn has_room(&self, state: &State) -> Result<(), Refused> {
+        if below(state.addresses.open(), self.0.bounds.connections) {
+            return Ok(());
+        }
+        Err(full("too many connections"))
     }
 
     fn count(&self, state: &mut State, address: Address, now: Instant) -> Result<(), Refused> {
         let bounds = &self.0.bounds;
-        let below = |count: usize, bound: usize| bound == 0 || count < bound;
-        let full = |why| Refused { why, retry_after: FULL };
-        if !below(state.addresses.open(), bounds.connections) {
-            return Err(full("too many connections"));
-        }
+        self.has_room(state)?;
         let of_strangers = bounds.connections_per_address.div_ceil(STRANGERS);
         let known = state.addresses.of(address, now);
         if !below(known.open, bounds.connections_per_address) {
@@ -205,11 +238,7 @@ impl Gate {
         if !below(known.strangers, of_strangers) {
             return Err(full("too many connections of this address on which nobody was let in"));
         }
-        let rate = Rate::per_second(bounds.connects);
-        known.connects.take(1.0, rate, now).map_err(|retry_after| Refused {
-            why: "too many new connections of this address",
-            retry_after,
-        })?;
+        known.connect(self.connect_rate(), now)?;
         known.open += 1;
         known.strangers += 1;
         state.addresses.came();
@@ -250,12 +279,61 @@ impl Gate {
     }
 }
 
+/// Raises the limit of open files for so many connections, and gives what it is then.
+fn open_files(connections: usize) -> Option<u64> {
+    let limit = getrlimit(Resource::Nofile);
+    let current = limit.current?;
+    let wanted = FILES.max((connections as u64).saturating_add(OTHER_FILES));
+    let raised = limit.maximum.map_or(wanted, |maximum| wanted.min(maximum));
+    if raised <= current {
+        return Some(current);
+    }
+    let is_raised = setrlimit(Resource::Nofile, Rlimit { current: Some(raised), ..limit }).is_ok();
+    Some(if is_raised { raised } else { current })
+}
+
+/// Bounds that so many open files allow. Where they bound all connections, one address may have half of them.
+fn fitted(mut bounds: Bounds, files: Option<u64>) -> Bounds {
+    let room = files.map(|files| files.saturating_sub(OTHER_FILES).max(files / 2));
+    let Some(room) = room.and_then(|room| usize::try_from(room).ok()) else { return bounds };
+    // No bound is above any room.
+    if below(room, bounds.connections) {
+        bounds.connections = room;
+        bounds.connections_per_address = bounds.connections_per_address.min(room / 2);
+    }
+    bounds
+}
+
+fn below(count: usize, bound: usize) -> bool {
+    bound == 0 || count < bound
+}
+
+fn full(why: &'static str) -> Refused {
+    Refused { why, retry_after: FULL }
+}
+
+/// Writes down that an address is refused: of many times, some.
+fn tell(state: &mut State, address: Address, refused: &Refused, now: Instant) {
+    if state.addresses.of(address, now).told.again(now) {
+        tracing::warn!(peer = %address, why = refused.why, "connections refused");
+    }
+}
+
+/// An address as proxies write it: some with a port, some in brackets.
+fn address_in(text: &str) -> Option<IpAddr> {
+    let bare = || text.parse().ok();
+    let with_port = || text.parse::<SocketAddr>().ok().map(|address| address.ip());
+    let in_brackets = || text.strip_prefix('[')?.strip_suffix(']')?.parse().ok();
+    bare().or_else(with_port).or_else(in_brackets)
+}
+
 impl Place {
     /// Somebody was let in on the connection.
     pub(crate) fn let_in(&self) {
-        if self.is_stranger.swap(false, Ordering::Relaxed) {
+        let was_stranger = self.is_stranger.swap(false, Ordering::Relaxed);
+        if let Some(address) = self.address.filter(|_| was_stranger) {
             let mut state = self.gate.lock();
-            let known = state.addresses.of(self.address, Instant::now());
+            let known = state.addresses.of(address, Instant::now());
             known.strangers = known.strangers.saturating_sub(1);
         }
     }
@@ -382,12 +460,13 @@ mod tests {
                     HeaderValue::from_static(line),
                 )
             };
-            gate.behind(ip("10.0.0.1"), &lines.iter().map(line).collect()).to_string()
+            let behind = gate.behind(&lines.iter().map(line).collect());
+            behind.map_or("nobody".to_owned(), |address| address.to_string())
         };
 
         assert!(gate.trusts(ip("10.0.0.9")) && gate.trusts(ip("::ffff:10.0.0.9")));
         assert!(!gate.trusts(ip("10.0.1.9")));
-        assert_eq!(behind(&[]), "10.0.0.1");
+        assert_eq!(behind(&[]), "nobody");
         assert_eq!(behind(&["8.8.8.8"]), "8.8.8.8");
         assert_eq!(
             behind(&["1.1.1.1, 8.8.8.8, 10.0.0.2"]),
@@ -395,6 +474,54 @@ mod tests {
             "what clients say comes first"
         );
         assert_eq!(behind(&["1.1.1.1", "8.8.8.8"]), "8.8.8.8");
-        assert_eq!(behind(&["1.1.1.1, nonsense"]), "10.0.0.1");
+        for (line, address) in [
+            ("1.1.1.1, nonsense", "nobody"),
+            ("1.1.1.1, unknown", "nobody"),
+            ("1.2.3.4:5678", "1.2.3.4"),
+            ("[::1]:443", "::1"),
+            ("[2001:db8::1]", "2001:db8::1"),
+            ("2001:db8::1", "2001:db8::1"),
+        ] {
+            assert_eq!(behind(&[line]), address, "{line}");
+        }
+    }
+
+    #[test]
+    fn who_is_not_known_and_what_belongs_to_a_session_count_among_all() {
+        let gate = gate(|bounds| {
+            bounds.connections = 2;
+            bounds.connections_per_address = 1;
+            bounds.connects = 1;
+        });
+
+        let places = [gate.enter_besides().unwrap(), gate.enter_besides().unwrap()];
+
+        assert!(gate.enter_besides().is_err());
+        places.iter().for_each(Place::let_in);
+        drop(places);
+        assert_eq!(gate.lock().addresses.open(), 0);
+    }
+
+    #[test]
+    fn one_address_may_have_half_of_what_open_files_allow() {
+        let of = |files| {
+            let bounds = fitted(Bounds::default(), files);
+            (bounds.connections, bounds.connections_per_address)
+        };
+
+        assert_eq!(of(Some(1_024)), (768, 384));
+        assert_eq!(of(Some(65_536)), (20_000, 10_000));
+        assert_eq!(of(None), (20_000, 10_000));
+        assert_eq!(fitted(Bounds::none(), Some(1_024)).connections_per_address, 0);
+    }
+
+    #[test]
+    fn of_many_that_are_not_let_in_some_are_told() {
+        let (gate, now) = (gate(|_| {}), Instant::now());
+
+        let told = (0..100).filter(|_| gate.tells(ip("10.0.0.1"), now)).count();
+
+        assert_eq!(told, 1);
+        assert!(gate.tells(ip("10.0.0.2"), now) && gate.tells(ip("10.0.0.1"), now + TELL));
     }
 }

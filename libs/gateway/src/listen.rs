@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::extract::ConnectInfo;
-use axum::http::HeaderMap;
+use axum::http::{Request, Uri, header};
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
@@ -23,6 +23,8 @@ use crate::meters::Meters;
 const STALL: Duration = Duration::from_secs(30);
 /// After an error of `accept`, such as too many open files: time for some to close.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// Where Socket.IO is.
+pub(crate) const SOCKET_IO: &str = "/socket.io/";
 
 /// Who is at the other end of a connection, and whether they read. A request finds it in its `ConnectInfo`.
 #[derive(Debug, Clone)]
@@ -60,18 +62,58 @@ impl Peer {
     }
 
     /// For whom a request is. One of a trusted proxy gets a place of its own, for as long as what comes of it.
-    pub(crate) fn of(&self, headers: &HeaderMap) -> Result<Self, Refused> {
-        let proxy = self.address.ip();
-        if !self.gate.trusts(proxy) {
+    pub(crate) fn of<B>(&self, request: &Request<B>) -> Result<Self, Refused> {
+        if !self.gate.trusts(self.address.ip()) {
             return Ok(self.clone());
         }
-        let behind = self.gate.behind(proxy, headers);
-        if self.gate.trusts(behind) {
-            return Ok(self.clone());
-        }
-        let place = self.gate.enter(behind, std::time::Instant::now())?;
-        let address = SocketAddr::new(behind, 0);
+        let (begins, now) = (Begins::of(request), std::time::Instant::now());
+        let behind = self.gate.behind(request.headers());
+        let behind = behind.filter(|&address| !self.gate.trusts(address));
+        let place = match (behind, begins) {
+            (Some(behind), Begins::Session) => self.gate.enter(behind, now)?,
+            (Some(behind), Begins::Connection) => {
+                self.gate.connects(behind, now)?;
+                self.gate.enter_besides()?
+            }
+            _ => self.gate.enter_besides()?,
+        };
+        let address = behind.map_or(self.address, |behind| SocketAddr::new(behind, 0));
         Ok(Self { address, place: Some(Arc::new(place)), ..self.clone() })
+    }
+
+    /// Whether it may be written down that somebody was not let in who came from there: of many, some.
+    pub(crate) fn tells(&self) -> bool {
+        self.gate.tells(self.address.ip(), std::time::Instant::now())
+    }
+}
+
+/// The sid of the Socket.IO session that a request belongs to. Elsewhere it means nothing.
+pub(crate) fn session(uri: &Uri) -> Option<&str> {
+    let query = uri.query().filter(|_| uri.path().starts_with(SOCKET_IO))?;
+    query.split('&').find_map(|field| field.strip_prefix("sid="))
+}
+
+/// What begins with a request of a proxy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Begins {
+    /// What has no place yet.
+    Session,
+    /// A session goes on by WebSocket.
+    Connection,
+    /// Nothing: one who polls asks again and again, and has a place.
+    Nothing,
+}
+
+impl Begins {
+    fn of<B>(request: &Request<B>) -> Self {
+        // A sid of nobody is refused at once.
+        if session(request.uri()).is_none() {
+            Self::Session
+        } else if request.headers().contains_key(header::UPGRADE) {
+            Self::Connection
+        } else {
+            Self::Nothing
+        }
     }
 }
 
@@ -261,5 +303,27 @@ impl AsyncWrite for StallStream {
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.get_mut().stream).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_polls_of_a_session_begin_nothing() {
+        let begins = |uri: &str, upgrade: bool| {
+            let mut request = Request::builder().uri(uri);
+            if upgrade {
+                request = request.header(header::UPGRADE, "websocket");
+            }
+            Begins::of(&request.body(()).unwrap())
+        };
+
+        assert_eq!(begins("/socket.io/?EIO=4&transport=polling", false), Begins::Session);
+        assert_eq!(begins("/socket.io/?EIO=4&transport=polling&sid=x", false), Begins::Nothing);
+        assert_eq!(begins("/socket.io/?EIO=4&transport=websocket&sid=x", true), Begins::Connection);
+        assert_eq!(begins("/socket.io/?EIO=4&transport=websocket", true), Begins::Session);
+        assert_eq!(begins("/api/clients?sid=x", false), Begins::Session);
     }
 }

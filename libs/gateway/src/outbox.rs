@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use crate::feed::Feed;
 use crate::scroll::Scroll;
 pub use task::spawn;
+pub(crate) use task::start;
 
 /// Messages that may wait for the socket. With so many waiting the connection is closed: its reader does not read.
 const WAITING: usize = 4_096;

@@ -6,8 +6,9 @@ use std::pin::pin;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{ConnectInfo, Request};
+use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use futures_util::future::join_all;
 use hyper::body::Incoming;
@@ -30,7 +31,7 @@ use tracing::Instrument;
 
 use crate::deadline;
 use crate::gate::{Gate, Refused};
-use crate::listen::{Listener, Peer, StallStream};
+use crate::listen::{Listener, Peer, SOCKET_IO, StallStream, session};
 use crate::meters::Meters;
 use crate::namespace;
 use crate::tls::Tls;
@@ -102,6 +103,7 @@ pub async fn serve(
 ) -> io::Result<()> {
     // Or every request would get layers of its own, and with them a Socket.IO server of its own.
     let router = router.with_state(());
+    let router = router.layer(middleware::from_fn_with_state(io.clone(), strangers));
     let accepting = accept(door, router, tasks.clone(), stop.clone());
     let server = tokio::spawn(accepting.in_current_span());
     stop.cancelled().await;
@@ -150,7 +152,11 @@ async fn serve_one(
     stop: CancellationToken,
 ) {
     let Some(tls) = tls else { return http(stream, peer, None, router, stop).await };
-    match tls.accept(stream).await {
+    let accepted = tokio::select! {
+        accepted = tls.accept(stream) => accepted,
+        () = stop.cancelled() => return,
+    };
+    match accepted {
         // Boxed: the state of the handshake would make every plain connection's task larger.
         Ok(stream) => Box::pin(http(stream, peer, Some("https"), router, stop)).await,
         Err(error) => tracing::debug!(peer = %peer.address, %error, "no handshake"),
@@ -198,7 +204,7 @@ async fn answer(
     router: Router,
 ) -> Response {
     let mut request: Request = request.map(deadline::limited);
-    let peer = match peer.of(request.headers()) {
+    let peer = match peer.of(&request) {
         Ok(peer) => peer,
         Err(refused) => return turned_away(refused),
     };
@@ -208,6 +214,21 @@ async fn answer(
     }
     request.extensions_mut().insert(ConnectInfo(peer));
     router.oneshot(request).await.unwrap_or_else(|never| match never {})
+}
+
+/// What is said by polling while nobody is let in has little time and little room.
+async fn strangers(State(io): State<SocketIo>, request: Request, next: Next) -> Response {
+    let is_strange =
+        request.uri().path().starts_with(SOCKET_IO) && !is_let_in(&io, session(request.uri()));
+    let request = if is_strange { request.map(deadline::of_stranger) } else { request };
+    next.run(request).await
+}
+
+/// Whether somebody was let in on the session.
+fn is_let_in(io: &SocketIo, session: Option<&str>) -> bool {
+    let Some(sid) = session.and_then(|sid| sid.parse().ok()) else { return false };
+    let mut open = Namespace::ALL.iter().filter_map(|namespace| io.of(namespace.path()));
+    open.any(|namespace| namespace.get_socket(sid).is_some())
 }
 
 fn turned_away(refused: Refused) -> Response {

@@ -71,10 +71,6 @@ impl SocketSink {
         Self { socket, blocked, unread: 0 }
     }
 
-    pub(crate) fn socket(&self) -> &Arc<Socket<LocalAdapter>> {
-        &self.socket
-    }
-
     fn admit(&mut self, payload: &RawValue) -> Result<(), Refusal> {
         if !self.blocked.get() {
             self.unread = 0;

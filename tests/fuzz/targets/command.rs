@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 
 fuzz_target!(|text: &str| {
     let packet: Option<Vec<&RawValue>> = serde_json::from_str(text).ok();
-    match gateway::namespace::take(text) {
+    match gateway::inbox::take(text) {
         Ok(command) => {
             let came = &packet.expect("an array")[1..];
             let arguments: Vec<_> =

@@ -5,7 +5,8 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::time::Instant;
 
 use super::guesses::Guesses;
-use crate::rate::Used;
+use super::{Refused, TELL};
+use crate::rate::{Rate, Used};
 
 /// Addresses remembered of those that have no connection. Whoever has more than that is not stopped by counting them.
 const REMEMBERED: usize = 10_000;
@@ -43,19 +44,45 @@ pub(crate) struct Known {
     pub(crate) connects: Used,
     pub(crate) guesses: Guesses,
     /// When it was last said that it is refused.
-    pub(crate) told: Option<Instant>,
+    pub(crate) told: Told,
+    /// When it was last said that somebody was not let in.
+    pub(crate) failed_told: Told,
     seen: Instant,
 }
 
 impl Known {
     fn new(now: Instant) -> Self {
         let (connects, guesses) = (Used::NOTHING, Guesses::default());
-        Self { open: 0, strangers: 0, connects, guesses, told: None, seen: now }
+        let (told, failed_told) = (Told::default(), Told::default());
+        Self { open: 0, strangers: 0, connects, guesses, told, failed_told, seen: now }
+    }
+
+    /// Counts a new connection.
+    pub(crate) fn connect(&mut self, rate: Rate, now: Instant) -> Result<(), Refused> {
+        self.connects.take(1.0, rate, now).map_err(|retry_after| Refused {
+            why: "too many new connections of this address",
+            retry_after,
+        })
     }
 
     /// Whether it is as one that nobody has heard of.
     fn is_blank(&self, now: Instant) -> bool {
         self.open == 0 && self.connects.is_nothing(now) && self.guesses.is_over(now)
+    }
+}
+
+/// When something was last written down of an address.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Told(Option<Instant>);
+
+impl Told {
+    /// Whether it may be again, which counts as done.
+    pub(crate) fn again(&mut self, now: Instant) -> bool {
+        let may = self.0.is_none_or(|told| now.saturating_duration_since(told) >= TELL);
+        if may {
+            self.0 = Some(now);
+        }
+        may
     }
 }
 
@@ -82,9 +109,9 @@ impl Addresses {
         self.open += 1;
     }
 
-    pub(crate) fn went(&mut self, address: Address, was_stranger: bool) {
+    pub(crate) fn went(&mut self, address: Option<Address>, was_stranger: bool) {
         self.open = self.open.saturating_sub(1);
-        if let Some(known) = self.known.get_mut(&address) {
+        if let Some(known) = address.and_then(|address| self.known.get_mut(&address)) {
             known.open = known.open.saturating_sub(1);
             known.strangers = known.strangers.saturating_sub(usize::from(was_stranger));
         }
@@ -136,7 +163,7 @@ mod tests {
 
         assert!(addresses.known.len() <= REMEMBERED + 1, "{}", addresses.known.len());
         assert_eq!(addresses.of(of(1), now).open, 1);
-        addresses.went(of(1), false);
+        addresses.went(Some(of(1)), false);
         assert_eq!(addresses.open(), 0);
     }
 }

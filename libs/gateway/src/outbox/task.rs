@@ -46,6 +46,19 @@ pub fn spawn(
     meters: Meters,
 ) -> (Outbox, tokio::task::JoinHandle<()>) {
     let (outbox, messages) = Outbox::channel();
+    let task = start(&outbox, messages, sink, envelope, history, meters);
+    (outbox, task)
+}
+
+/// Starts the task of an outbox that there is already. What was told before is written first.
+pub(crate) fn start(
+    outbox: &Outbox,
+    messages: mpsc::Receiver<Box<Message>>,
+    sink: impl Sink,
+    envelope: Envelope,
+    history: Arc<dyn History>,
+    meters: Meters,
+) -> tokio::task::JoinHandle<()> {
     let shared = Arc::clone(&outbox.shared);
     let writer = Writer { sink, envelope, shared, meters, told: 0 };
     let task = Task {
@@ -58,7 +71,7 @@ pub fn spawn(
         fetches: FuturesUnordered::new(),
         number: 0,
     };
-    (outbox, tokio::spawn(task.run()))
+    tokio::spawn(task.run())
 }
 
 type Fetched = (ConversationId, u64, Result<Page, WireError>);
