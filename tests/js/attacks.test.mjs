@@ -98,6 +98,34 @@ describe('who has no token', () => {
     })
   })
 
+  test('metrics are no way round', async () => {
+    const own = await up()
+    for (const base of [own.controller, own.info.manager]) {
+      const answers = []
+      for (let nth = 0; nth < 15; nth += 1) {
+        const headers = { authorization: `Bearer ls_guess_${nth}` }
+        answers.push((await ask(base, 'GET', '/metrics', { headers })).status)
+      }
+      assert.deepEqual([answers[0], answers.at(-1)], [401, 429], base)
+    }
+  })
+
+  test('who shares an address with a guesser can log in, whatever cookies are logged out there', async () => {
+    const own = await up()
+    const login = (token) => ask(own.controller, 'POST', '/api/session', { headers: { origin: own.controller }, body: { token } })
+    for (let nth = 0; nth < 30; nth += 1) assert.equal((await login('ls_forgotten')).status, 401)
+    assert.equal((await login(own.token)).status, 200)
+    const name = `longshore_${new URL(own.controller).port}`
+    for (let hundred = 0; hundred < 42; hundred += 1) {
+      const out = (nth) => ask(own.controller, 'DELETE', '/api/session', { headers: { cookie: `${name}=lss_${hundred}_${nth}` } })
+      for (const { status } of await Promise.all(Array.from({ length: 100 }, (_, nth) => out(nth)))) assert.equal(status, 204)
+    }
+    const answers = []
+    for (let nth = 0; nth < 15; nth += 1) answers.push((await login(`ls_guess_${nth}`)).status)
+    assert.equal(answers.at(-1), 429)
+    assert.equal((await login(own.token)).status, 200)
+  })
+
   test('the same wrong token for ever locks nobody out', () =>
     meanwhile(server, async () => {
       for (let nth = 0; nth < 50; nth += 1) {
