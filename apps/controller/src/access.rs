@@ -152,19 +152,18 @@ impl Server {
         known.or_else(|| secrets.first().copied())
     }
 
-    /// By what a request would come in, for those who count guesses: a token, or the cookie of a session. Of several cookies of
-    /// which none is known each is a guess; together with others, a right one is the same as alone.
+    /// By what a request would come in, for those who count guesses: a token, or the cookie of a session with its name, as a browser
+    /// that has no other shows it in a handshake, where the gateway counts. Of several cookies of which none is known each is a
+    /// guess; together with others, a right one is the same as alone.
     pub(crate) async fn shown<'a>(&self, headers: &'a HeaderMap) -> Option<Cow<'a, str>> {
         if let Some(token) = bearer(headers) {
             return Some(token.into());
         }
         let secrets = self.own_cookies(headers);
-        match (self.known_of(&secrets).await, secrets.as_slice()) {
-            (Some(known), _) => Some(known.into()),
-            (None, []) => None,
-            (None, [only]) => Some((*only).into()),
-            (None, all) => Some(all.join(";").into()),
-        }
+        let known = self.known_of(&secrets).await.map(ToOwned::to_owned);
+        let secret = known.unwrap_or_else(|| secrets.join(";"));
+        let name = cookie_name(headers).filter(|_| !secrets.is_empty())?;
+        Some(format!("{name}={secret}").into())
     }
 
     /// What cookies of the session's name have; none of a request of somebody else's page.
