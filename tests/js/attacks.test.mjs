@@ -98,6 +98,34 @@ describe('who has no token', () => {
     })
   })
 
+  test('metrics are no way round', async () => {
+    const own = await up()
+    for (const base of [own.controller, own.info.manager]) {
+      const answers = []
+      for (let nth = 0; nth < 15; nth += 1) {
+        const headers = { authorization: `Bearer ls_guess_${nth}` }
+        answers.push((await ask(base, 'GET', '/metrics', { headers })).status)
+      }
+      assert.deepEqual([answers[0], answers.at(-1)], [401, 429], base)
+    }
+  })
+
+  test('who shares an address with a guesser can log in, whatever cookies are logged out there', async () => {
+    const own = await up()
+    const login = (token) => ask(own.controller, 'POST', '/api/session', { headers: { origin: own.controller }, body: { token } })
+    for (let nth = 0; nth < 30; nth += 1) assert.equal((await login('ls_forgotten')).status, 401)
+    assert.equal((await login(own.token)).status, 200)
+    const name = `longshore_${new URL(own.controller).port}`
+    for (let hundred = 0; hundred < 42; hundred += 1) {
+      const out = (nth) => ask(own.controller, 'DELETE', '/api/session', { headers: { cookie: `${name}=lss_${hundred}_${nth}` } })
+      for (const { status } of await Promise.all(Array.from({ length: 100 }, (_, nth) => out(nth)))) assert.equal(status, 204)
+    }
+    const answers = []
+    for (let nth = 0; nth < 15; nth += 1) answers.push((await login(`ls_guess_${nth}`)).status)
+    assert.equal(answers.at(-1), 429)
+    assert.equal((await login(own.token)).status, 200)
+  })
+
   test('the same wrong token for ever locks nobody out', () =>
     meanwhile(server, async () => {
       for (let nth = 0; nth < 50; nth += 1) {
@@ -351,8 +379,13 @@ describe('injection', () => {
     meanwhile(server, async () => {
       const evil = 'x\nFAKE forged line\r\n\x1b[31mred\x1b[0m'
       await handshake({ token: evil, clientKey: evil })
-      const headers = { origin: 'http://evil.example/\x7f', host }
-      await ask(server.controller, 'POST', '/api/session', { headers, body: { token: evil } }).catch(() => {})
+      const body = JSON.stringify({ token: evil })
+      // Not by Node's own client, which sends no such header.
+      for (const origin of ['http://evil.example/\x7f', 'http://evil.example/\x1b[31mred', `http://${'x'.repeat(8_000)}`]) {
+        const head = ['POST /api/session HTTP/1.1', `host: ${host}`, `origin: ${origin}`, 'content-type: application/json']
+        await say(server.controller, lines(...head, `content-length: ${body.length}`, 'connection: close') + body)
+      }
+      assert.ok(!server.stderr.includes('x'.repeat(300)), 'headers are cut')
       await server.rest('POST', '/api/clients', { name: evil, endpoint: 'http://169.254.169.254', apiKey: evil })
       await server.rest('POST', '/api/clients', { name: 'x', endpoint: evil, apiKey: evil })
       await logged(/an endpoint was refused/)
@@ -363,7 +396,7 @@ describe('injection', () => {
     meanwhile(server, async () => {
       const headers = { authorization: `Bearer ${server.token}`, 'content-encoding': 'gzip', 'content-type': 'application/json' }
       const { gzipSync } = await import('node:zlib')
-      const bomb = gzipSync(Buffer.alloc(50 << 20, 0x20)).toString('latin1')
+      const bomb = gzipSync(Buffer.alloc(50 << 20, 0x20))
       const answer = await ask(server.controller, 'POST', '/api/clients', { headers, body: bomb })
       assert.equal(answer.status, 400)
     }))

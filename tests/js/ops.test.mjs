@@ -91,6 +91,10 @@ test('SIGHUP applies what may change, says what may not, and takes nothing of a 
   const { body } = await server.rest('GET', `/api/clients/${server.info.clientId}/agents`)
   const made = body.items.find(({ name }) => name === 'new')
   assert.ok(made)
+  await eventually(async () => {
+    const { items } = (await server.rest('GET', '/api/audit?limit=20')).body
+    assert.ok(items.some(({ action, target }) => action === 'server.reload' && target.includes('origin')))
+  })
   const v = new Viewer(server.controller, { token: server.token })
   await v.follow(server.info.clientId, made.agentId)
   await v.ended((await v.chat(made.agentId, 'hello')).runId)

@@ -1,5 +1,6 @@
 //! Who is let in: whoever shows an access token, or a browser with the cookie of a session. And what they may do.
 
+use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 use std::time::Duration;
@@ -146,19 +147,42 @@ impl Server {
 
     /// The cookie itself. Of several, which other servers of the host may have set, the first that names a session.
     pub(crate) async fn secret_of<'a>(&self, headers: &'a HeaderMap) -> Option<&'a str> {
-        if !is_own_page(headers, &self.origins()) {
+        let secrets = self.own_cookies(headers);
+        let known = self.known_of(&secrets).await;
+        known.or_else(|| secrets.first().copied())
+    }
+
+    /// By what a request would come in, for those who count guesses: a token, or the cookie of a session with its name, as a browser
+    /// that has no other shows it in a handshake, where the gateway counts. Of several cookies of which none is known each is a
+    /// guess; together with others, a right one is the same as alone.
+    pub(crate) async fn shown<'a>(&self, headers: &'a HeaderMap) -> Option<Cow<'a, str>> {
+        if let Some(token) = bearer(headers) {
+            return Some(token.into());
+        }
+        let secrets = self.own_cookies(headers);
+        let known = self.known_of(&secrets).await.map(ToOwned::to_owned);
+        let secret = known.unwrap_or_else(|| secrets.join(";"));
+        let name = cookie_name(headers).filter(|_| !secrets.is_empty())?;
+        Some(format!("{name}={secret}").into())
+    }
+
+    /// What cookies of the session's name have; none of a request of somebody else's page.
+    fn own_cookies<'a>(&self, headers: &'a HeaderMap) -> Vec<&'a str> {
+        if is_own_page(headers, &self.origins()) { cookies(headers) } else { Vec::new() }
+    }
+
+    /// Of several, the first that names a session. One alone is not looked up.
+    async fn known_of<'a>(&self, secrets: &[&'a str]) -> Option<&'a str> {
+        if secrets.len() < 2 {
             return None;
         }
-        let secrets = cookies(headers);
-        if secrets.len() > 1 {
-            for secret in &secrets {
-                // What cannot be looked up fails again when it is used, which is said then.
-                if self.db.has_session(AccessKey::of(secret)).await.unwrap_or_default() {
-                    return Some(secret);
-                }
+        for secret in secrets {
+            // What cannot be looked up fails again when it is used, which is said then.
+            if self.db.has_session(AccessKey::of(secret)).await.unwrap_or_default() {
+                return Some(secret);
             }
         }
-        secrets.first().copied()
+        None
     }
 }
 

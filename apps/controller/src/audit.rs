@@ -7,7 +7,8 @@ mod budget;
 mod event;
 
 use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use protocol::{ConnectionId, ErrorCode, Timestamp};
@@ -17,11 +18,11 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use self::budget::Budget;
+use self::budget::{Budgets, Kind, MINUTE, Of};
 pub(crate) use self::event::Event;
 use crate::access::Caller;
 
-/// Entries that may wait to be written. Full, one is lost, which the log says; all but changes are lost before it is.
+/// Entries that may wait to be written. Full, one is lost, and the log says how many were; all but changes are lost before it is.
 const WAITING: usize = 4_096;
 /// What of it is left to changes.
 const FOR_CHANGES: usize = 1_024;
@@ -29,7 +30,9 @@ const FOR_CHANGES: usize = 1_024;
 const AT_ONCE: usize = 256;
 /// How often what is too old or too much is removed.
 const PRUNE: Duration = Duration::from_hours(1);
-/// How often it is looked whether refusals were left out that nobody has told.
+/// Entries after which that is done, too: a twentieth of what is kept.
+const MANY: usize = 5_000;
+/// How often it is looked whether entries were left out or lost, which nobody has told.
 const LOOK: Duration = Duration::from_mins(1);
 
 /// An entry on its way, and where it is kept.
@@ -71,33 +74,52 @@ impl From<&Caller> for Actor {
 #[derive(Debug)]
 pub(crate) struct Audit {
     queue: mpsc::Sender<Filed>,
-    /// Of refusals, so that guessing fills nothing. Short and synchronous.
-    refusals: std::sync::Arc<Mutex<Budget>>,
+    counts: Arc<Counts>,
     stop: CancellationToken,
     tasks: TaskTracker,
+}
+
+/// What is counted instead of written.
+#[derive(Debug, Default)]
+struct Counts {
+    /// Of refusals and visits, so that neither guessing nor coming and going fills anything. Short and synchronous.
+    budgets: Mutex<Budgets>,
+    /// Entries for which there was no room.
+    lost: AtomicU64,
 }
 
 impl Audit {
     pub(crate) fn start(db: ControllerDb) -> Self {
         let (queue, waiting) = mpsc::channel(WAITING);
-        let refusals = std::sync::Arc::new(Mutex::new(Budget::new(Instant::now())));
+        let counts = Arc::<Counts>::default();
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
-        let writer = Writer { db, waiting, refusals: refusals.clone(), stop: stop.clone() };
+        let writer =
+            Writer { db, waiting, counts: Arc::clone(&counts), stop: stop.clone(), written: 0 };
         tasks.spawn(writer.run());
-        Self { queue, refusals, stop, tasks }
+        Self { queue, counts, stop, tasks }
     }
 
-    /// Writes down that somebody did something.
+    /// Writes down that somebody did something. Of many visits with the same token, some.
     pub(crate) fn note(&self, actor: impl Into<Actor>, event: &Event) {
-        self.file(actor.into(), event, "ok".to_owned(), event.shelf());
+        let (actor, shelf) = (actor.into(), event.shelf());
+        if shelf != AuditShelf::Visits || self.takes(Kind::Visits, &actor) {
+            self.file(actor, event, "ok".to_owned(), shelf);
+        }
     }
 
-    /// Writes down that somebody was not let in or not allowed. Of many, some.
-    pub(crate) fn refused(&self, actor: impl Into<Actor>, event: &Event, code: ErrorCode) {
-        let is_told = lock(&self.refusals).take(Instant::now());
+    /// Writes down that somebody was not let in or not allowed. Of many, some; says whether this is one of them.
+    pub(crate) fn refused(&self, actor: impl Into<Actor>, event: &Event, code: ErrorCode) -> bool {
+        let actor = actor.into();
+        let is_told = self.takes(Kind::Refusals, &actor);
         if is_told {
-            self.file(actor.into(), event, code_text(code), AuditShelf::Refusals);
+            self.file(actor, event, code_text(code), AuditShelf::Refusals);
         }
+        is_told
+    }
+
+    fn takes(&self, kind: Kind, actor: &Actor) -> bool {
+        let of = Of { kind, token: actor.token_id.clone() };
+        self.counts.lock().take(of, Instant::now())
     }
 
     /// Writes what waits, and ends.
@@ -122,7 +144,7 @@ impl Audit {
         tell(&entry);
         let is_full = shelf != AuditShelf::Changes && self.queue.capacity() < FOR_CHANGES;
         if is_full || self.queue.try_send((shelf, entry)).is_err() {
-            tracing::error!("an entry of the audit log is in this log only: too many at once");
+            self.counts.lost.fetch_add(1, Ordering::Relaxed);
         }
     }
 }
@@ -137,8 +159,10 @@ impl Drop for Audit {
 struct Writer {
     db: ControllerDb,
     waiting: mpsc::Receiver<Filed>,
-    refusals: std::sync::Arc<Mutex<Budget>>,
+    counts: Arc<Counts>,
     stop: CancellationToken,
+    /// Since it was pruned.
+    written: usize,
 }
 
 impl Writer {
@@ -151,12 +175,13 @@ impl Writer {
             tokio::select! {
                 _some = self.waiting.recv_many(&mut entries, AT_ONCE) => {}
                 _at = prune.tick() => self.prune().await,
-                _at = look.tick() => entries.extend(self.left_out()),
+                _at = look.tick() => entries.extend(self.left_out(Instant::now())),
                 () = self.stop.cancelled() => {
                     while let Ok(entry) = self.waiting.try_recv() {
                         entries.push(entry);
                     }
-                    entries.extend(self.left_out());
+                    // The minutes of all are over.
+                    entries.extend(self.left_out(Instant::now() + MINUTE));
                     return self.write(&mut entries).await;
                 }
             }
@@ -164,49 +189,72 @@ impl Writer {
         }
     }
 
-    async fn write(&self, entries: &mut Vec<Filed>) {
+    async fn write(&mut self, entries: &mut Vec<Filed>) {
         if !entries.is_empty()
             && let Err(error) = self.db.add_audit(entries).await
         {
             let count = entries.len();
             tracing::error!(%error, count, "entries of the audit log are in this log only");
         }
+        self.written += entries.len();
         entries.clear();
+        if self.written >= MANY {
+            self.prune().await;
+        }
     }
 
-    async fn prune(&self) {
+    async fn prune(&mut self) {
+        self.written = 0;
         if let Err(error) = self.db.prune_audit(Timestamp::now()).await {
             tracing::warn!(%error, "old entries of the audit log were not removed");
         }
     }
 
-    /// That refusals were left out, and how many.
-    fn left_out(&self) -> Option<Filed> {
-        let count = lock(&self.refusals).left_out(Instant::now())?;
-        let entry = AuditEntry {
-            id: 0,
-            time: Timestamp::now(),
-            user: None,
-            token_id: None,
-            address: None,
-            connection_id: None,
-            action: "refusals.left_out".to_owned(),
-            target: Some(count.to_string()),
-            outcome: "ok".to_owned(),
-        };
-        tell(&entry);
-        Some((AuditShelf::Refusals, entry))
+    /// That refusals or visits were left out, and how many of whose.
+    fn left_out(&self, now: Instant) -> Vec<Filed> {
+        let lost = self.counts.lost.swap(0, Ordering::Relaxed);
+        if lost > 0 {
+            tracing::error!(
+                lost,
+                "entries of the audit log are in this log only: too many at once"
+            );
+        }
+        let counted = self.counts.lock().left_out(now);
+        counted.into_iter().map(|(of, count)| counted_entry(of, count)).collect()
     }
+}
+
+impl Counts {
+    fn lock(&self) -> MutexGuard<'_, Budgets> {
+        self.budgets.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// In place of so many.
+fn counted_entry(of: Of, count: u64) -> Filed {
+    let shelf = match of.kind {
+        Kind::Refusals => AuditShelf::Refusals,
+        Kind::Visits => AuditShelf::Visits,
+    };
+    let entry = AuditEntry {
+        id: 0,
+        time: Timestamp::now(),
+        user: None,
+        token_id: of.token,
+        address: None,
+        connection_id: None,
+        action: of.kind.left_out().to_owned(),
+        target: Some(count.to_string()),
+        outcome: "ok".to_owned(),
+    };
+    tell(&entry);
+    (shelf, entry)
 }
 
 /// The entry as a line of the log.
 fn tell(entry: &AuditEntry) {
     let AuditEntry { user, token_id, address, connection_id, action, target, outcome, .. } = entry;
     tracing::info!(target: "audit", %action, user, token = token_id, address, conn = connection_id, what = target, %outcome, "audit");
-}
-
-fn lock(budget: &Mutex<Budget>) -> std::sync::MutexGuard<'_, Budget> {
-    budget.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn code_text(code: ErrorCode) -> String {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use axum::middleware::Next;
 use axum::response::Response;
 use protocol::agents::Origin;
@@ -53,7 +53,7 @@ pub(crate) async fn layer(
 ) -> Response {
     let began = Instant::now();
     let correlation = read(request.headers(), &CORRELATION).unwrap_or_else(CorrelationId::random);
-    let (method, route) = (request.method().to_string(), route(&request));
+    let (method, route) = (method(request.method()), route(&request));
     let parent = read(request.headers(), &TRACEPARENT);
     let mut span = server.tracer.begin(format!("{method} {route}"), Kind::Server, parent);
     span.set("longshore.tier", "controller");
@@ -85,6 +85,20 @@ pub(crate) fn trace_of(context: Option<TraceParent>) -> Option<String> {
     context.map(|context| format!("{:032x}", context.trace))
 }
 
+/// One of those that a route may have: any word is a method, and each would be counted on its own for good.
+fn method(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
+        _ => "other",
+    }
+}
+
 /// As the router has it: what others choose would have no bound.
 fn route(request: &Request) -> String {
     let matched = request.extensions().get::<MatchedPath>();
@@ -98,6 +112,14 @@ fn read<T: std::str::FromStr>(headers: &HeaderMap, name: &HeaderName) -> Option<
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_method_that_a_stranger_makes_up_is_no_label() {
+        assert_eq!(method(&Method::PATCH), "PATCH");
+        for made_up in ["X1", "get", "TRACE", "CONNECT"] {
+            assert_eq!(method(&made_up.parse().unwrap()), "other", "{made_up}");
+        }
+    }
 
     #[test]
     fn only_a_sound_id_is_taken() {

@@ -4,25 +4,28 @@
 
 use std::sync::Arc;
 
-use axum::extract::{ConnectInfo, Request, State};
-use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::extract::{ConnectInfo, MatchedPath, Request, State};
+use axum::http::{Extensions, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use gateway::Peer;
 use gateway::gate::Attempt;
 
-use crate::access::bearer;
 use crate::error::Error;
 use crate::rest::Failure;
 use crate::server::Server;
 
 /// Lets requests through that show nothing, or what may be right, and notes whether it was.
-pub(crate) async fn guard(State(_): State<Arc<Server>>, request: Request, next: Next) -> Response {
-    let peer = request.extensions().get::<ConnectInfo<Peer>>().map(|info| info.0.clone());
-    let attempt = match peer.and_then(|peer| attempt(&peer, &request)) {
-        None => None,
-        Some(Ok(attempt)) => Some(attempt),
-        Some(Err(refused)) => return Failure::from(refused).into_response(),
+pub(crate) async fn guard(
+    State(server): State<Arc<Server>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let shown = if is_own_affair(&request) { None } else { server.shown(request.headers()).await };
+    let attempt = shown.map(|secret| attempt(request.extensions(), &secret)).transpose();
+    let attempt = match attempt {
+        Ok(attempt) => attempt.flatten(),
+        Err(refused) => return Failure::from(refused).into_response(),
     };
     let response = next.run(request).await;
     if let Some(attempt) = attempt {
@@ -35,18 +38,24 @@ pub(crate) async fn guard(State(_): State<Arc<Server>>, request: Request, next: 
     response
 }
 
-/// One who logs in shows a token in the body, which nobody has read yet.
-fn attempt(peer: &Peer, request: &Request) -> Option<Result<Attempt, Error>> {
-    let is_login = request.method() == Method::POST && request.uri().path().ends_with("/session");
-    let attempt =
-        if is_login { peer.attempt_unseen() } else { peer.attempt(secret(request.headers())?) };
-    Some(attempt.map_err(|locked| {
-        tracing::debug!(peer = %peer.address, "a request was not looked at");
-        Error::Locked(locked)
-    }))
+/// Who logs in shows a token in the body, which is tried where that is read. Who logs out is told the same whatever is shown, so
+/// that nothing was right.
+fn is_own_affair(request: &Request) -> bool {
+    // By the route, as agents and actions can be called like that, too.
+    let route = request.extensions().get::<MatchedPath>();
+    route.is_some_and(|route| route.as_str() == "/api/session")
+        && [Method::POST, Method::DELETE].contains(request.method())
 }
 
-/// A token, or cookies that may have one.
-fn secret(headers: &HeaderMap) -> Option<&str> {
-    bearer(headers).or_else(|| headers.get(header::COOKIE)?.to_str().ok())
+/// Tries a secret that a request shows. What comes of it has to be said.
+///
+/// # Errors
+/// [`Error::Locked`]: too many were wrong that came from there.
+pub(crate) fn attempt(extensions: &Extensions, secret: &str) -> Result<Option<Attempt>, Error> {
+    let Some(ConnectInfo(peer)) = extensions.get::<ConnectInfo<Peer>>() else { return Ok(None) };
+    let attempt = peer.attempt(secret).map_err(|locked| {
+        tracing::debug!(peer = %peer.address, "a request was not looked at");
+        Error::Locked(locked)
+    })?;
+    Ok(Some(attempt))
 }

@@ -4,6 +4,7 @@ use std::sync::{Arc, PoisonError};
 
 use protocol::{AgentId, ClientId};
 
+use crate::audit::{Actor, Event};
 use crate::controller::Controller;
 use crate::server::Server;
 
@@ -25,6 +26,11 @@ impl Handle {
     /// Whose pages may talk to it from now on, besides its own. Connections that are open stay.
     pub fn set_origins(&self, origins: Vec<String>) {
         *self.server.origins.write().unwrap_or_else(PoisonError::into_inner) = origins.into();
+    }
+
+    /// Writes down that its settings were read again, and which of them are others now. Whoever did it is somebody on its machine.
+    pub fn reloaded(&self, changed: &str) {
+        self.server.audit.note(Actor::default(), &Event::Reload(changed.to_owned()));
     }
 
     /// Stores an agent's password, so that viewers are logged in with it.

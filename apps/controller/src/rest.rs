@@ -144,7 +144,10 @@ async fn authorized(
     let named = params.iter().filter(|(name, _)| *name == "client");
     // What is no id is told as that.
     for client in named.filter_map(|(_, text)| ClientId::new(text).ok()) {
-        caller.sees(&client)?;
+        caller.sees(&client).inspect_err(|_| {
+            let event = Event::Call(called(&request));
+            server.audit.refused(&caller, &event, ErrorCode::ClientNotFound);
+        })?;
     }
     let allowance = server.allowances.of(&caller.token_id, &server.gate);
     let bytes = length(request.headers());

@@ -107,10 +107,11 @@ impl Viewer {
         let conn = viewer.connection.clone();
         tracing::debug!(%conn, viewer = %viewer.identity.viewer, user = caller.user, "connected");
         viewer.server.audit.note(viewer.actor(), &Event::Connect);
-        // Whatever a command waits for: nothing of it is done after the end.
+        // Whatever a command waits for: nothing of it is done after the end, which is looked at first.
         let has_ended = tokio::select! {
-            () = viewer.run(&mut commands) => false,
+            biased;
             () = caller.ended() => true,
+            () = viewer.run(&mut commands) => false,
         };
         drop(viewer);
         if has_ended {
@@ -185,6 +186,8 @@ impl Viewer {
     /// Stops the controller, and what is in its process. What follows is the server's affair.
     fn shut_down(&self, command: Command) {
         if let Err(error) = self.identity.caller.admin() {
+            let event = Event::Command(command.name);
+            self.server.audit.refused(self.actor(), &event, ErrorCode::Forbidden);
             return command.reply.err(error.into());
         }
         let reply = command.reply.clone();
@@ -210,7 +213,10 @@ impl Viewer {
             }
         });
         let remote = wanted.and_then(|wanted| {
-            self.identity.caller.sees(&wanted.client_id)?;
+            self.identity.caller.sees(&wanted.client_id).inspect_err(|_| {
+                let event = Event::Command(format!("{SET_CLIENT} {}", wanted.client_id));
+                self.server.audit.refused(self.actor(), &event, ErrorCode::ClientNotFound);
+            })?;
             Ok((self.server.remotes.get(&wanted.client_id)?, wanted.client_id))
         });
         match remote {

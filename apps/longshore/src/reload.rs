@@ -28,11 +28,15 @@ type Prepare = Box<dyn Fn(&Invocation) -> anyhow::Result<Change> + Send + Sync>;
 
 /// What a server can change while it runs.
 #[derive(Default)]
-pub struct Parts(Vec<(&'static [&'static str], Prepare)>);
+pub struct Parts {
+    all: Vec<(&'static [&'static str], Prepare)>,
+    /// Whose audit log has it, if there is one.
+    controller: Option<controller::Handle>,
+}
 
 impl std::fmt::Debug for Parts {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_list().entries(self.0.iter().map(|(keys, _)| keys)).finish()
+        f.debug_list().entries(self.all.iter().map(|(keys, _)| keys)).finish()
     }
 }
 
@@ -53,13 +57,14 @@ impl Parts {
         keys: &'static [&'static str],
         prepare: impl Fn(&Invocation) -> anyhow::Result<Change> + Send + Sync + 'static,
     ) -> Self {
-        self.0.push((keys, Box::new(prepare)));
+        self.all.push((keys, Box::new(prepare)));
         self
     }
 
-    /// Whose pages may talk to the controller.
+    /// Whose pages may talk to the controller, which writes down what was changed.
     #[must_use]
-    pub fn origins(self, controller: controller::Handle) -> Self {
+    pub fn origins(mut self, controller: controller::Handle) -> Self {
+        self.controller = Some(controller.clone());
         self.and(&["origin"], move |new| {
             let origins = new.cli.command.pages().map(|pages| pages.origins.clone());
             let controller = controller.clone();
@@ -176,15 +181,19 @@ async fn again(old: &Source, parts: &Parts) -> anyhow::Result<Source> {
         Refused::File(error) => error,
     })?;
     let prepared: anyhow::Result<Vec<Change>> =
-        parts.0.iter().map(|(_, prepare)| prepare(&new)).collect();
+        parts.all.iter().map(|(_, prepare)| prepare(&new)).collect();
     for change in prepared? {
         change.await?;
     }
     let changed = old.differs(&new.source);
-    let can: BTreeSet<&str> = parts.0.iter().flat_map(|(keys, _)| keys.iter().copied()).collect();
+    let can: BTreeSet<&str> = parts.all.iter().flat_map(|(keys, _)| keys.iter().copied()).collect();
     let (done, later): (Vec<_>, Vec<_>) =
         changed.into_iter().partition(|key| can.contains(key.as_str()));
-    tracing::info!(changed = done.join(","), "settings reloaded");
+    let done = done.join(",");
+    tracing::info!(changed = done, "settings reloaded");
+    if let Some(controller) = &parts.controller {
+        controller.reloaded(&done);
+    }
     if !later.is_empty() {
         tracing::warn!(settings = later.join(","), "these settings count from the next start");
     }

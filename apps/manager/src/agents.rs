@@ -404,6 +404,8 @@ impl Agents {
         };
         let mut running = pin!(running);
         tokio::select! {
+            // Looked at first, as the deadline may be over already: conversations hear of the shutdown before the cut.
+            biased;
             () = &mut running => {}
             () = deadline => {
                 self.cut.cancel();

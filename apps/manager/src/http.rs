@@ -4,12 +4,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::extract::{ConnectInfo, State};
+use axum::http::{Extensions, HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use gateway::metrics;
+use gateway::gate::Locked;
 use gateway::ready::{self, Check};
+use gateway::{Peer, metrics};
 use prometheus_client::registry::Registry;
 use protocol::Timestamp;
 use protocol::agents::AgentState;
@@ -45,18 +46,59 @@ pub(crate) fn router(status: Status) -> Router {
 }
 
 /// For whoever shows the API key, unless it is for everybody: it has the names of agents.
-async fn metrics(State(status): State<Arc<Status>>, headers: HeaderMap) -> Response {
-    let shown = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let key = shown.and_then(|shown| shown.strip_prefix("Bearer "));
-    if !status.is_public && !key.is_some_and(|key| status.server.api_key.matches(key)) {
-        return (
-            StatusCode::UNAUTHORIZED,
-            "Unauthorized: metrics want the API key as bearer token\n",
-        )
-            .into_response();
+async fn metrics(
+    State(status): State<Arc<Status>>,
+    extensions: Extensions,
+    headers: HeaderMap,
+) -> Response {
+    if !status.is_public
+        && let Err(refused) = may_read(&status.server, &extensions, &headers)
+    {
+        return refused.into_response();
     }
     status.server.watch.meters.look(&status.server);
     metrics::page(&status.registry)
+}
+
+/// Why nobody is told what is counted.
+#[derive(Debug)]
+enum Refused {
+    Unauthorized,
+    Locked(Locked),
+}
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Unauthorized => {
+                let why = "Unauthorized: metrics want the API key as bearer token\n";
+                (StatusCode::UNAUTHORIZED, why).into_response()
+            }
+            Self::Locked(locked) => {
+                let seconds = HeaderValue::from(locked.0.as_secs() + 1);
+                let headers = [(header::RETRY_AFTER, seconds)];
+                (StatusCode::TOO_MANY_REQUESTS, headers, format!("{locked}\n")).into_response()
+            }
+        }
+    }
+}
+
+/// A key that is shown is counted as in a handshake, or it would be guessed here.
+fn may_read(server: &Server, extensions: &Extensions, headers: &HeaderMap) -> Result<(), Refused> {
+    let shown = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let key = shown.and_then(|shown| shown.strip_prefix("Bearer "));
+    let key = key.ok_or(Refused::Unauthorized)?;
+    let peer = extensions.get::<ConnectInfo<Peer>>().map(|info| &info.0);
+    let attempt = peer.map(|peer| peer.attempt(key)).transpose().map_err(Refused::Locked)?;
+    let is_right = server.api_key.matches(key);
+    if !is_right {
+        let peer = peer.map(|peer| peer.address);
+        tracing::warn!(target: "audit", ?peer, "wrong API key");
+    }
+    if let Some(attempt) = attempt {
+        if is_right { attempt.succeeded() } else { attempt.failed() }
+    }
+    is_right.then_some(()).ok_or(Refused::Unauthorized)
 }
 
 async fn ready(State(status): State<Arc<Status>>) -> Response {

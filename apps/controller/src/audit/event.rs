@@ -36,6 +36,8 @@ pub(crate) enum Event {
     Shutdown,
     /// Had it started anew.
     Restart,
+    /// Had its settings read again: those that are others now.
+    Reload(String),
     /// Made an access token.
     CreateToken(TokenId, String, Role),
     /// Revoked an access token.
@@ -61,6 +63,7 @@ impl Event {
             Self::ControlAgent(_, _, action) => action,
             Self::Shutdown => "server.stop",
             Self::Restart => "server.restart",
+            Self::Reload(_) => "server.reload",
             Self::CreateToken(..) => "token.create",
             Self::RevokeToken(..) => "token.revoke",
         }
@@ -74,7 +77,7 @@ impl Event {
             | Self::CloseSession
             | Self::Shutdown
             | Self::Restart => return None,
-            Self::Call(what) | Self::Command(what) => what.clone(),
+            Self::Call(what) | Self::Command(what) | Self::Reload(what) => what.clone(),
             Self::Answer { client, interaction } => format!("{client}/{interaction}"),
             Self::AddClient(client, name) | Self::ChangeClient(client, name) => {
                 format!("{client} {name}")

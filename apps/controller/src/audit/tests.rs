@@ -48,7 +48,37 @@ async fn guessing_does_not_fill_it() {
     }
     audit.close().await;
 
-    assert!(db.audit(AuditPage::After(0), 5_000).await.unwrap().len() <= 60);
+    let entries = db.audit(AuditPage::After(0), 5_000).await.unwrap();
+    let (count, told) = entries.split_last().unwrap();
+    assert_eq!(told.len(), 60);
+    assert_eq!(
+        (count.action.as_str(), count.target.as_deref()),
+        ("refusals.left_out", Some("4940"))
+    );
+}
+
+#[tokio::test]
+async fn coming_and_going_does_not_fill_it_and_changes_are_all_there() {
+    let (audit, db, _dir) = start().await;
+    let client = ClientId::new("cl_1").unwrap();
+
+    for _ in 0..500 {
+        audit.note(ann(), &Event::Connect);
+        audit.note(ann(), &Event::CloseSession);
+        audit.note(ann(), &Event::DeleteClient(client.clone()));
+    }
+    audit.close().await;
+
+    let entries = db.audit(AuditPage::After(0), 5_000).await.unwrap();
+    let count = |action: &str| entries.iter().filter(|entry| entry.action == action).count();
+    assert_eq!(count("connect") + count("session.close"), 60);
+    assert_eq!(count("client.delete"), 500);
+    let left_out = entries.last().unwrap();
+    assert_eq!(
+        (left_out.action.as_str(), left_out.target.as_deref()),
+        ("visits.left_out", Some("940"))
+    );
+    assert_eq!(left_out.token_id.as_deref(), Some("tk_1"));
 }
 
 #[tokio::test]

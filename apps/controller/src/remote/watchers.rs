@@ -19,6 +19,11 @@ use tokio::sync::Notify;
 use super::Remote;
 use super::status::Status;
 
+/// Notices of a manager that are kept for those who come later: the newest.
+const NOTICES: usize = 16;
+/// Bytes of a notice that is kept: texts for people are shorter.
+const NOTICE: usize = 8 << 10;
+
 /// Behind a lock that is held to tell outboxes, which never wait.
 #[derive(Debug)]
 pub(super) struct Watchers {
@@ -91,9 +96,14 @@ impl Watchers {
             outbox.send(Message::Relayed(SERVER_NOTICE.into(), Arc::clone(payload)));
         }
         inner.notices.retain(|(id, _)| *id != notice.id);
-        if !notice.dismiss {
-            inner.notices.push((notice.id, Arc::clone(payload)));
+        if notice.dismiss || payload.get().len() > NOTICE {
+            return;
         }
+        // A manager may not fill the memory with ever new ones.
+        if inner.notices.len() >= NOTICES {
+            inner.notices.remove(0);
+        }
+        inner.notices.push((notice.id, Arc::clone(payload)));
     }
 
     pub(super) fn status(&self) -> Status {
@@ -186,5 +196,31 @@ impl Inner {
         for outbox in self.connections.values() {
             outbox.event(event, payload);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::lifecycle::NoticeLevel;
+
+    use super::*;
+
+    #[test]
+    fn a_manager_does_not_fill_the_memory_with_notices() {
+        let watchers = Watchers::new(ClientId::new("cl_1").unwrap());
+        let tell = |id: &str, message: &str| {
+            let notice = ServerNotice::new(id, NoticeLevel::Info, "a", message);
+            let payload = Arc::from(gateway::raw(&notice));
+            watchers.notice(notice, &payload);
+        };
+
+        for nth in 0..1_000 {
+            tell(&format!("n{nth}"), "b");
+        }
+        tell("large", &"x".repeat(NOTICE));
+
+        let inner = watchers.lock();
+        let kept: Vec<_> = inner.notices.iter().map(|(id, _)| id.as_str()).collect();
+        assert_eq!((kept.len(), kept[0], kept[NOTICES - 1]), (NOTICES, "n984", "n999"));
     }
 }

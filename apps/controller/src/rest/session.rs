@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::{Extensions, HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{Extensions, HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use gateway::listen::peer_of;
 use protocol::{Clients, ErrorCode, Role, Timestamp, TokenId};
@@ -15,7 +15,11 @@ use super::answer::{Body, Failure};
 use crate::access::{Caller, bearer, cookie_name, is_own_page, is_secure};
 use crate::audit::{Actor, Event};
 use crate::error::Error;
+use crate::guesses;
 use crate::server::Server;
+
+/// Characters of a header that are logged: it may have thousands.
+const TOLD: usize = 200;
 
 /// An access token, which the page forgets then.
 #[derive(Deserialize)]
@@ -55,15 +59,23 @@ pub(super) async fn open(
 ) -> Result<Response, Failure> {
     // Nobody else's page logs a browser in, not even with a token of its own.
     let own = is_own_page(&headers, &server.origins()) && cookie_name(&headers).is_some();
+    let mut actor = Actor::stranger(peer_of(&extensions).map(|peer| peer.ip()));
     if !own {
-        let (origin, host) = (headers.get(header::ORIGIN), headers.get(header::HOST));
-        tracing::warn!(?origin, ?host, "a login was refused: its page is not of this host");
+        // Of many, some, as of all refusals.
+        if server.audit.refused(actor, &Event::OpenSession, ErrorCode::Forbidden) {
+            let [origin, host] = [header::ORIGIN, header::HOST].map(|name| told(&headers, &name));
+            tracing::warn!(origin, host, "a login was refused: its page is not of this host");
+        }
         return Err(Error::OtherOrigin.into());
     }
+    // As a token that is shown in a header: one that was right may be tried when others of the address were wrong.
+    let attempt = guesses::attempt(&extensions, &login.token)?;
     let secret = store::token("lss_");
     let key = AccessKey::of(&secret);
     let session = server.db.open_session(&login.token, key, Timestamp::now()).await?;
-    let mut actor = Actor::stranger(peer_of(&extensions).map(|peer| peer.ip()));
+    if let Some(attempt) = attempt {
+        if session.is_some() { attempt.succeeded() } else { attempt.failed() }
+    }
     let Some(session) = session else {
         server.audit.refused(actor, &Event::OpenSession, ErrorCode::Unauthorized);
         return Err(Error::Unauthorized.into());
@@ -97,7 +109,11 @@ pub(super) async fn close(
     if !is_own_page(&headers, &server.origins()) {
         return Err(Error::Unauthorized.into());
     }
-    if let Some(key) = server.session_of(&headers).await {
+    // Only who has one asks for a write.
+    let session = server.session_of(&headers).await;
+    if let Some(key) = session
+        && server.db.has_session(key).await?
+    {
         if let Ok(caller) = server.admit(None, &headers, peer_of(&extensions)).await {
             server.audit.note(&caller, &Event::CloseSession);
         }
@@ -105,6 +121,12 @@ pub(super) async fn close(
         server.seats.end(key);
     }
     Ok(answer(StatusCode::NO_CONTENT, cookie(&headers, "", 0)))
+}
+
+/// What a line of the log has of a header.
+fn told(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
+    let value = String::from_utf8_lossy(headers.get(name)?.as_bytes());
+    Some(value.chars().take(TOLD).flat_map(char::escape_debug).collect())
 }
 
 /// No script reads the cookie, and no link of another site brings it along.
@@ -124,4 +146,21 @@ fn answer(body: impl IntoResponse, cookie: Option<HeaderValue>) -> Response {
         headers.insert(header::SET_COOKIE, cookie);
     }
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_header_is_told_as_a_short_line() {
+        let long = format!("http://x\t{}", "y".repeat(10_000));
+        let headers =
+            HeaderMap::from_iter([(header::ORIGIN, HeaderValue::from_str(&long).unwrap())]);
+
+        let text = told(&headers, &header::ORIGIN).unwrap();
+
+        assert!(text.starts_with("http://x\\ty") && text.len() == TOLD + 1, "{text}");
+        assert_eq!(told(&headers, &header::HOST), None);
+    }
 }

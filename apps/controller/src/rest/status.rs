@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Request, State};
+use axum::extract::State;
+use axum::http::{Extensions, HeaderMap};
 use axum::response::Response;
 use gateway::listen::peer_of;
 use gateway::metrics as page;
@@ -13,6 +14,8 @@ use store::free_bytes;
 use super::answer::Failure;
 use crate::access;
 use crate::audit::{Actor, Event};
+use crate::error::Error;
+use crate::guesses;
 use crate::server::Server;
 
 /// With less on the disk it is about to be full.
@@ -53,18 +56,41 @@ pub(super) async fn ready(State(server): State<Arc<Server>>) -> Response {
 /// For whoever shows a token of all clients, unless it is for everybody: it tells how much goes on.
 pub(super) async fn metrics(
     State(server): State<Arc<Server>>,
-    request: Request,
+    extensions: Extensions,
+    headers: HeaderMap,
 ) -> Result<Response, Failure> {
     if !server.metrics_public {
-        let (headers, peer) = (request.headers(), peer_of(request.extensions()));
-        let admitted = server.admit(access::bearer(headers), headers, peer).await;
-        let caller = admitted.inspect_err(|_| {
-            let stranger = Actor::stranger(peer.map(|peer| peer.ip()));
-            let event = Event::Call("GET /metrics".to_owned());
-            server.audit.refused(stranger, &event, ErrorCode::Unauthorized);
-        })?;
-        caller.sees_all()?;
+        may_read(&server, &extensions, &headers).await?;
     }
     server.meters.look(&server);
     Ok(page::page(&server.registry))
+}
+
+/// What is shown is counted as anywhere else, or it would be guessed here.
+async fn may_read(
+    server: &Server,
+    extensions: &Extensions,
+    headers: &HeaderMap,
+) -> Result<(), Failure> {
+    let peer = peer_of(extensions);
+    let shown = server.shown(headers).await;
+    let attempt = shown.map(|secret| guesses::attempt(extensions, &secret));
+    let attempt = attempt.transpose()?.flatten();
+    let event = Event::Call("GET /metrics".to_owned());
+    let admitted = server.admit(access::bearer(headers), headers, peer).await;
+    if let Some(attempt) = attempt {
+        match &admitted {
+            Ok(_) => attempt.succeeded(),
+            Err(Error::Unauthorized) => attempt.failed(),
+            Err(_) => {}
+        }
+    }
+    let caller = admitted.inspect_err(|_| {
+        let stranger = Actor::stranger(peer.map(|peer| peer.ip()));
+        server.audit.refused(stranger, &event, ErrorCode::Unauthorized);
+    })?;
+    caller.sees_all().inspect_err(|_| {
+        server.audit.refused(&caller, &event, ErrorCode::Forbidden);
+    })?;
+    Ok(())
 }

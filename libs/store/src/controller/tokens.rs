@@ -24,6 +24,10 @@ const STALE: Duration = Duration::from_hours(30 * 24);
 pub(super) const COLUMNS: &str = "token_id, name, role, clients, access_tokens.created_at, access_tokens.expires_at, access_tokens.last_used_at,
     is_owner";
 
+/// Those that a start made before one was kept, which came with the fifth migration, and that have not been given an end since.
+const OF_A_START: &str = "name = ? AND role = 'admin' AND is_owner = 0 AND expires_at IS NULL AND created_at <
+    (SELECT 1000 * CAST(strftime('%s', installed_on) AS INTEGER) FROM _sqlx_migrations WHERE version = 5)";
+
 /// An access token, without its secret, which is nowhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccessToken {
@@ -133,7 +137,8 @@ impl ControllerDb {
     }
 
     /// Puts a new token in the place of the owner's, which is forgotten with its sessions. Before there was one, each start
-    /// made a token of this name: their sessions go on as the new one's, and they themselves end in 30 days.
+    /// made a token of this name: their sessions go on as the new one's, and they themselves end in 30 days. That is done once;
+    /// tokens of this name that administrators have made since then are theirs.
     ///
     /// # Errors
     /// The database cannot be written.
@@ -144,8 +149,7 @@ impl ControllerDb {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let mut changes = self.writer.begin().await?;
-        let forgotten = sqlx::query("DELETE FROM access_tokens WHERE is_owner = 1");
-        let is_first = forgotten.execute(&mut *changes).await?.rows_affected() == 0;
+        sqlx::query("DELETE FROM access_tokens WHERE is_owner = 1").execute(&mut *changes).await?;
         insert(&AccessToken::new(name, Role::Admin, Clients::All), secret)
             .execute(&mut *changes)
             .await?;
@@ -154,24 +158,20 @@ impl ControllerDb {
             .bind(hash.as_slice())
             .execute(&mut *changes)
             .await?;
-        if is_first {
-            sqlx::query(
-                "UPDATE sessions SET token_hash = ? WHERE token_hash IN
-                 (SELECT hash FROM access_tokens WHERE name = ? AND role = 'admin' AND is_owner = 0)",
-            )
+        let moved = format!(
+            "UPDATE sessions SET token_hash = ? WHERE token_hash IN (SELECT hash FROM access_tokens WHERE {OF_A_START})"
+        );
+        sqlx::query(sqlx::AssertSqlSafe(moved))
             .bind(hash.as_slice())
             .bind(name)
             .execute(&mut *changes)
             .await?;
-            sqlx::query(
-                "UPDATE access_tokens SET expires_at = ?
-                 WHERE name = ? AND role = 'admin' AND is_owner = 0 AND expires_at IS NULL",
-            )
+        let ended = format!("UPDATE access_tokens SET expires_at = ? WHERE {OF_A_START}");
+        sqlx::query(sqlx::AssertSqlSafe(ended))
             .bind(millis(after(now, STALE)))
             .bind(name)
             .execute(&mut *changes)
             .await?;
-        }
         changes.commit().await?;
         Ok(())
     }

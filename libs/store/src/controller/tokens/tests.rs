@@ -119,6 +119,8 @@ async fn a_session_may_what_its_token_may_and_ends_with_it() {
 async fn the_owners_token_takes_the_place_of_those_of_earlier_starts() {
     let (_directory, db) = open().await;
     db.accept_token("owner", "ls_old").await.unwrap();
+    let early = sqlx::query("UPDATE access_tokens SET created_at = 0 WHERE name = 'owner'");
+    early.execute(&db.writer).await.unwrap();
     db.add_token(&token("ann", Role::Admin, None), "ls_ann", 10).await.unwrap();
     let [old, ann, new] = ["old", "ann", "new"].map(AccessKey::of);
     db.open_session("ls_old", old, at(0)).await.unwrap().unwrap();
@@ -140,4 +142,24 @@ async fn the_owners_token_takes_the_place_of_those_of_earlier_starts() {
         assert_eq!(db.use_session(gone, at(40)).await.unwrap(), None);
     }
     assert!(db.use_token("ls_ann", at(40)).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_revoked_owners_token_leaves_those_of_its_name_to_themselves() {
+    let (_directory, db) = open().await;
+    db.replace_owner("owner", "ls_kept", at(0)).await.unwrap();
+    db.accept_token("other", "ls_other").await.unwrap();
+    let kept = db.use_token("ls_kept", at(0)).await.unwrap().unwrap();
+    db.revoke_token(&kept.token_id, at(0)).await.unwrap();
+    let theirs = AccessToken::new("owner", Role::Admin, Clients::All);
+    db.add_token(&theirs, "ls_theirs", 10).await.unwrap();
+    let session = AccessKey::of("lss_theirs");
+    db.open_session("ls_theirs", session, at(0)).await.unwrap().unwrap();
+
+    db.replace_owner("owner", "ls_next", at(0)).await.unwrap();
+
+    let theirs = db.use_token("ls_theirs", at(40)).await.unwrap().unwrap();
+    assert_eq!(theirs.expires_at, None);
+    let used = db.use_session(session, at(0)).await.unwrap().unwrap();
+    assert_eq!(used.token.token_id, theirs.token_id);
 }
