@@ -67,7 +67,7 @@ pub struct Global {
     /// Directory for databases and keys, and run files below it [default: $XDG_DATA_HOME/longshore]
     #[arg(long, global = true, env = "LONGSHORE_DATA_DIR", value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
-    /// What to log to stderr, such as `debug` or `warn,link=trace` [default: info for servers, warn otherwise]
+    /// What to log to stderr, such as `debug` or `warn,link=trace` [default: info for servers, warn otherwise and for up on a terminal]
     #[arg(long, global = true, env = "LONGSHORE_LOG", value_name = "FILTER")]
     pub log: Option<String>,
 }
