@@ -27,8 +27,8 @@ const REMOTE: [(u64, &str); 6] = [
 ];
 
 /// Files that only their owner may read, below the data directory.
-const SECRETS: [&str; 5] =
-    ["secret.key", "manager.key", "owner.token", "controller.db", "manager.db"];
+const SECRETS: [&str; 6] =
+    ["secret.key", "manager.key", "owner.token", "agent-passwords", "controller.db", "manager.db"];
 
 pub(super) fn configuration(subject: &Subject) -> Vec<Finding> {
     let name = "configuration";
