@@ -108,7 +108,7 @@ pub async fn controller(
             );
         }
     }
-    life.attend(source, Parts::new().origins(controller.handle()), &url)?;
+    life.attend(source, Parts::new().origins(controller.handle()), &url);
     let usage = controller.usage();
     let look = || Use { now: usage.viewers() > 0 || usage.is_at_work(), visits: usage.visits() };
     life.serve(controller.serve(listener, std::future::ready(())), look).await
@@ -208,7 +208,7 @@ pub async fn manager(
         let passwords = passwords.clone();
         Box::pin(async move { keep_password(&passwords, &name, &password) })
     });
-    life.attend(source, parts, &url)?;
+    life.attend(source, parts, &url);
     let usage = manager.usage();
     let look = || Use { now: usage.links() > 0 || usage.is_at_work(), visits: usage.visits() };
     life.serve(manager.serve(listener), look).await
