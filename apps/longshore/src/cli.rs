@@ -139,6 +139,17 @@ impl Command {
             _ => None,
         }
     }
+
+    /// Whether nothing can be done with a wrong configuration file: servers, what may start one, and what keeps the file.
+    #[must_use]
+    pub fn needs_file(&self) -> bool {
+        match self {
+            Self::Up(_) | Self::Controller(_) | Self::Manager(_) => true,
+            Self::Server(command) => matches!(command, ServerCommand::Start(_)),
+            Self::Connect(_) | Self::Run(_) | Self::Replay(_) | Self::Backup(_) => true,
+            _ => false,
+        }
+    }
 }
 
 /// Settings of every server.
@@ -377,6 +388,9 @@ pub struct Target {
     /// Access token [default: that of the controller on this machine]
     #[arg(long, env = "LONGSHORE_TOKEN", hide_env_values = true, value_name = "TOKEN")]
     pub token: Option<Secret>,
+    /// File that has this token
+    #[arg(long, env = "LONGSHORE_TOKEN_FILE", value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
     /// PEM file of the authorities, or the controller, to trust over https [default: those that browsers know]
     #[arg(long, env = "LONGSHORE_CA_FILE", value_name = "FILE")]
     pub ca_file: Option<PathBuf>,

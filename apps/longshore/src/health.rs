@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use crate::directories::Directories;
 use crate::https;
+use crate::out::say;
 use crate::run_file::RunFile;
 
 /// Longest wait for an answer, which takes one read of a database.
@@ -46,7 +47,7 @@ fn ready(url: &str, ca_file: Option<&Path>) -> anyhow::Result<()> {
     let told: Told = answer.body_mut().read_json().unwrap_or_default();
     let problems: Vec<String> = told.checks.iter().filter_map(Check::problem).collect();
     if status.is_success() {
-        problems.iter().for_each(|problem| println!("{problem}"));
+        problems.iter().for_each(|problem| say!("{problem}"));
         return Ok(());
     }
     let reasons =

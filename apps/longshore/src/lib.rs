@@ -87,6 +87,11 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 fn execute(invocation: Invocation) -> anyhow::Result<()> {
     let Invocation { cli, agents: specs, file, problem, source } = invocation;
+    if let Some(problem) = &problem
+        && !matches!(cli.command, Command::Doctor(_))
+    {
+        eprintln!("warning: settings of the file are left out: {problem:#}");
+    }
     let directories = directories::Directories::find(cli.global.data_dir.as_deref())?;
     match cli.command {
         Command::Up(up) => block_on(up::up(up, specs, directories, source))?.go(),

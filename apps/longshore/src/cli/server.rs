@@ -81,6 +81,9 @@ pub enum Server {
     Its working directory is /, so paths are given in full."
 )]
 pub struct Start {
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
     /// Further flags of `longshore up`
     #[arg(last = true, value_name = "FLAGS")]
     pub flags: Vec<String>,

@@ -163,7 +163,7 @@ mod tests {
 
     fn subject(data: &Path) -> Subject {
         let directories = Directories::find(Some(data)).unwrap();
-        let target = Target { url: None, token: None, ca_file: None };
+        let target = Target { url: None, token: None, token_file: None, ca_file: None };
         Subject { directories, file: None, problem: None, target, quick: true }
     }
 

@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::{NONE, ask};
 use crate::directories::Directories;
 use crate::hint::hinted;
+use crate::out::say;
 use crate::run_file::{Kind, RunFile};
 
 /// How long a server has before it is killed, with `--force`.
@@ -30,13 +31,21 @@ pub(super) async fn execute(
 ) -> anyhow::Result<()> {
     let servers = RunFile::all(&directories.run)?;
     if servers.is_empty() {
-        println!("{NONE}");
+        say!("{NONE}");
     }
-    // A manager first: viewers see how its runs end.
+    // A manager first: viewers see how its runs end. One that does not stop keeps the other from nothing.
+    let mut result = Ok(());
     for server in servers {
-        stop(&server, deadline, force, directories).await?;
+        let stopped = stop(&server, deadline, force, directories).await;
+        result = match (result, stopped) {
+            (Err(first), Err(error)) => {
+                eprintln!("error: {error:#}");
+                Err(first)
+            }
+            (first, stopped) => first.and(stopped),
+        };
     }
-    Ok(())
+    result
 }
 
 async fn stop(
@@ -53,7 +62,7 @@ async fn stop(
         begin.await? + ENDING
     };
     if timeout(patience, ended(server)).await.is_ok() {
-        println!("{} stopped.", name(server));
+        say!("{} stopped.", name(server));
         return Ok(());
     }
     if !force {
@@ -66,7 +75,7 @@ async fn stop(
     server.signal(&directories.run, Signal::KILL).context("kill the server")?;
     timeout(KILLED, ended(server)).await.context("the server was killed and is still there")?;
     server.clean(&directories.run);
-    println!("{} killed.", name(server));
+    say!("{} killed.", name(server));
     Ok(())
 }
 
@@ -121,7 +130,7 @@ pub(super) async fn restart(
             }
             sleep(LOOK).await;
         }
-        println!("{} restarted.", name(&server));
+        say!("{} restarted.", name(&server));
     }
     Ok(())
 }
