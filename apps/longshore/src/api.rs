@@ -49,7 +49,7 @@ impl Controller {
     /// # Errors
     /// Neither says where it is.
     pub fn find(target: &Target, directories: &Directories) -> anyhow::Result<Self> {
-        let here = RunFile::read(&directories.run)?;
+        let here = RunFile::here(&directories.run)?;
         let token = Secret::either(target.token.as_ref(), target.token_file.as_deref())?;
         match (&target.url, here) {
             (None, None) => Err(anyhow!("no controller runs here"))

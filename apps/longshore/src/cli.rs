@@ -115,6 +115,9 @@ pub enum Command {
         /// PEM file of the authorities, or the server, to trust over https
         #[arg(long, env = "LONGSHORE_CA_FILE", value_name = "FILE")]
         ca_file: Option<PathBuf>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
     },
     /// Look at everything that servers need, and say what to do
     Doctor(Doctor),

@@ -118,8 +118,8 @@ fn execute(invocation: Invocation) -> anyhow::Result<()> {
         Command::Conversations(command) => block_on(conversations::execute(command, directories)),
         Command::Token(command) => tokens::execute(command, &directories),
         Command::Audit(audit) => audit::execute(&audit, &directories),
-        Command::Health { url, ca_file } => {
-            health::execute(url.as_deref(), ca_file.as_deref(), &directories)
+        Command::Health { url, ca_file, json } => {
+            health::execute(url.as_deref(), ca_file.as_deref(), json, &directories)
         }
         Command::Doctor(args) => doctor::execute(args, file, problem, directories),
         Command::Backup(args) => block_on(backup::execute(args, file, directories)),

@@ -30,10 +30,12 @@ pub async fn execute(
     match command {
         ServerCommand::Start(args) => start(args, config, &directories).await,
         ServerCommand::Status { json } => status::execute(json, &directories).await,
-        ServerCommand::Stop { deadline, force } => {
-            stop::execute(deadline, force, &directories).await
+        ServerCommand::Stop { deadline, force, json } => {
+            stop::execute(deadline, force, json, &directories).await
         }
-        ServerCommand::Restart { deadline } => stop::restart(deadline, &directories).await,
+        ServerCommand::Restart { deadline, json } => {
+            stop::restart(deadline, json, &directories).await
+        }
         ServerCommand::Logs { follow, lines } => logs::execute(follow, lines, &directories).await,
     }
 }

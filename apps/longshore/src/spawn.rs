@@ -99,7 +99,7 @@ pub(crate) enum Found {
 async fn live(directories: &Directories, deadline: Instant) -> anyhow::Result<Option<RunFile>> {
     let patience = Instant::now() + 5 * ANSWER;
     loop {
-        let Some(here) = RunFile::read(&directories.run)?.filter(|here| !here.is_over()) else {
+        let Some(here) = RunFile::here(&directories.run)?.filter(|here| !here.is_over()) else {
             return Ok(None);
         };
         if !here.is_stopping() {
@@ -184,7 +184,7 @@ async fn ready(
 ) -> anyhow::Result<RunFile> {
     let mut pause = POLL.0;
     loop {
-        let here = RunFile::read(&directories.run)?.filter(|here| !here.is_over());
+        let here = RunFile::here(&directories.run)?.filter(|here| !here.is_over());
         if let Some(here) = here
             && !here.is_stopping()
             && answers(&here).await
