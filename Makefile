@@ -8,9 +8,9 @@ CONSOLE_SOURCES := $(shell find $(CONSOLE)/src $(CONSOLE)/public $(CONSOLE)/scri
 export RUSTDOCFLAGS := -D warnings
 
 # Debian packages that the tests use, with a command or a file that shows that each is there: the
-# programs that play agents, the browser, what libFuzzer is compiled with, and what the Rust
-# interoperability client links against.
-NEEDS := bc=bc busybox=busybox chromium=chromium g++=g++ patch=patch pkg-config=pkg-config
+# programs that play agents, the browser, what libFuzzer is compiled with, what checks the unit files,
+# and what the Rust interoperability client links against.
+NEEDS := bc=bc busybox=busybox chromium=chromium g++=g++ patch=patch pkg-config=pkg-config systemd=systemd-analyze
 
 .PHONY: run test contract bench deps packages rust console console-check console-test screenshots fmt clippy rust-test doc deny js docker-test python document fuzz chaos chaos-broken soak
 

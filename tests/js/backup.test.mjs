@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { copyFileSync, existsSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs'
+import { chownSync, copyFileSync, existsSync, lstatSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { test } from 'node:test'
 
@@ -145,6 +145,20 @@ test('a store that is in use or there already is not written over', async () => 
   assert.equal(conversations, 1)
   assert.equal(readFileSync(path.join(movedAside, 'secret.key'), 'utf8'), key)
   assert.ok(existsSync(path.join(movedAside, 'manager.db')))
+})
+
+test('what root restores is of the user who owns the data directory', { skip: process.getuid() !== 0 }, async () => {
+  const { server, file } = await backedUp()
+  await server.stop()
+  const dataDir = temporary()
+  chownSync(dataDir, 65534, 65534)
+
+  const owners = () => readdirSync(dataDir, { recursive: true }).filter((name) => lstatSync(path.join(dataDir, name)).uid !== 65534)
+  assert.equal((await restore(file, dataDir)).code, 0)
+  assert.deepEqual(owners(), [])
+  assert.equal((await restore(file, dataDir)).code, 1)
+  assert.equal((await restore(file, dataDir, '--force')).code, 0)
+  assert.deepEqual(owners(), [])
 })
 
 test('keys can be left out, and are needed again', async () => {

@@ -1,6 +1,8 @@
 // The manager alone, spoken to as a controller does.
 
 import assert from 'node:assert/strict'
+import { readFileSync, statSync } from 'node:fs'
+import path from 'node:path'
 import { before, test } from 'node:test'
 
 import { manager, script } from './lib/server.mjs'
@@ -70,6 +72,12 @@ test('an agent is created, stopped, started and deleted', async () => {
   assert.deepEqual([shown.name, shown.state, shown.clientCount], ['life', 'idle', 1])
   assert.equal((await v.refused('createAgent', { spec: echo('calc') })).code, 'NAME_TAKEN')
   assertRunsEnded(v, agentId)
+})
+
+test('passwords of agents that it makes are in a file for its owner, whoever started it', () => {
+  const file = path.join(server.dataDir, 'agent-passwords')
+  assert.match(readFileSync(file, 'utf8'), /^calc {2}\S+\n$/)
+  assert.equal(statSync(file).mode & 0o777, 0o600)
 })
 
 test('nothing but the key’s owner gets in, whatever is sent', async () => {

@@ -72,7 +72,7 @@ test('a second process on the same data is refused with one clear line', async (
 
   assert.equal(second.code, 1)
   assert.equal(second.stdout, '')
-  assert.match(second.stderr, /^error: .* in use: .*\nhint: .*\n$/)
+  assert.match(second.stderr, /^error: .* in use: .*\nhint: .*\n$/m)
 })
 
 test('what was said is there after kill -9 and a restart', async () => {

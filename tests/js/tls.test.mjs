@@ -63,8 +63,16 @@ test('up with a certificate: a viewer chats, a browser gets a secure cookie, com
 test('a certificate made at home, for another name: commands of this machine just work, others need it', async () => {
   const server = await up({ args: pair('home') })
 
-  const here = await cli(['client', 'list', '--data-dir', server.dataDir])
-  assert.equal(here.code, 0, here.stderr)
+  const port = new URL(server.controller).port
+  for (const command of [['client', 'list'], ['server', 'status'], ['server', 'restart'], ['health'], ['server', 'start']]) {
+    const here = await cli([...command, '--data-dir', server.dataDir])
+    assert.equal(here.code, 0, `${command}: ${here.stderr}`)
+  }
+  const doctor = await cli(['doctor', '--quick', '--json', '--data-dir', server.dataDir], { env: { LONGSHORE_CONTROLLER_PORT: port } })
+  const { checks } = JSON.parse(doctor.stdout)
+  for (const name of ['controller', 'token', `port ${port}`]) {
+    assert.equal(checks.find((check) => check.name === name)?.verdict, 'ok', JSON.stringify(checks))
+  }
 
   const elsewhere = ['client', 'list', '--url', server.controller, '--token', server.token, '--data-dir', temporary()]
   const stranger = await cli(elsewhere)

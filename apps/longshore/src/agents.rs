@@ -33,19 +33,20 @@ pub fn execute(command: Agent, directories: &Directories) -> anyhow::Result<()> 
             let (api, client) = connect(&of, directories)?;
             show(&one(&api, &client, &agent)?, json)
         }
-        Agent::Start { agent, of } => act("start", &agent, &of, directories),
-        Agent::Stop { agent, of } => act("stop", &agent, &of, directories),
-        Agent::Restart { agent, of } => act("restart", &agent, &of, directories),
+        Agent::Start { agent, json, of } => act("start", &agent, json, &of, directories),
+        Agent::Stop { agent, json, of } => act("stop", &agent, json, &of, directories),
+        Agent::Restart { agent, json, of } => act("restart", &agent, json, &of, directories),
         Agent::Doctor { agent, json, of } => {
             let (api, client) = connect(&of, directories)?;
             let found = one(&api, &client, &agent)?;
             let path = format!("/api/clients/{client}/agents/{}/check", found.agent_id);
             doctor(&found.name, &api.post(&path, &Nothing {})?, json)
         }
-        Agent::Remove { agent, of } => {
+        Agent::Remove { agent, json, of } => {
             let (api, client) = connect(&of, directories)?;
             let found = one(&api, &client, &agent)?;
-            api.delete(&format!("/api/clients/{client}/agents/{}", found.agent_id))
+            api.delete(&format!("/api/clients/{client}/agents/{}", found.agent_id))?;
+            done(&found, json)
         }
     }
 }
@@ -54,10 +55,22 @@ pub fn execute(command: Agent, directories: &Directories) -> anyhow::Result<()> 
 #[derive(Serialize)]
 struct Nothing {}
 
-fn act(what: &str, agent: &str, of: &OfClient, directories: &Directories) -> anyhow::Result<()> {
+fn act(
+    what: &str,
+    agent: &str,
+    json: bool,
+    of: &OfClient,
+    directories: &Directories,
+) -> anyhow::Result<()> {
     let (api, client) = connect(of, directories)?;
     let found = one(&api, &client, agent)?;
-    api.act(&format!("/api/clients/{client}/agents/{}/{what}", found.agent_id))
+    api.act(&format!("/api/clients/{client}/agents/{}/{what}", found.agent_id))?;
+    done(&found, json)
+}
+
+/// Scripts are told what it was done to; people, nothing.
+fn done(agent: &AgentInfo, json: bool) -> anyhow::Result<()> {
+    if json { out::json(agent) } else { Ok(()) }
 }
 
 fn one(api: &Api, client: &ClientId, wanted: &str) -> anyhow::Result<AgentInfo> {

@@ -16,6 +16,7 @@ use crate::directories::Directories;
 use crate::hint::{Advise, hinted};
 use crate::https;
 use crate::run_file::RunFile;
+use crate::secret::Secret;
 
 /// Longest wait for an answer. The slowest request, adding an agent, takes an argon2 hash at the manager.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -48,8 +49,8 @@ impl Controller {
     /// # Errors
     /// Neither says where it is.
     pub fn find(target: &Target, directories: &Directories) -> anyhow::Result<Self> {
-        let here = RunFile::read(&directories.run)?;
-        let token = target.token.clone().map(|secret| secret.0);
+        let here = RunFile::here(&directories.run)?;
+        let token = Secret::either(target.token.as_ref(), target.token_file.as_deref())?;
         match (&target.url, here) {
             (None, None) => Err(anyhow!("no controller runs here"))
                 .hint("start one with `longshore up`, or say which with --url and --token"),
@@ -69,7 +70,7 @@ impl Controller {
                     ca_file: target.ca_file.clone().or(ca_file),
                     token: token
                         .with_context(|| format!("{url} needs an access token"))
-                        .hint("give it with --token, or in LONGSHORE_TOKEN")?,
+                        .hint("give it with --token-file, or in LONGSHORE_TOKEN")?,
                     url,
                     local,
                 })
@@ -273,7 +274,9 @@ impl Api {
 /// What the controller said, which callers may look for, and what can be done about it.
 fn refusal(error: WireError) -> anyhow::Error {
     let hint = match error.code {
-        ErrorCode::Unauthorized => "the access token is not valid there: give another with --token",
+        ErrorCode::Unauthorized => {
+            "the access token is not valid there: give another with --token-file"
+        }
         ErrorCode::Forbidden => "this takes the access token of somebody who may",
         ErrorCode::RemoteUnavailable => "`longshore client list` says why the manager is away",
         ErrorCode::ServerStopping => "try again when it has started again",

@@ -11,6 +11,7 @@ use crate::cli::{Client, Target};
 use crate::directories::Directories;
 use crate::hint::Advise;
 use crate::out::{self, say};
+use crate::secret::Secret;
 use crate::table;
 
 /// Longest wait for a manager that was just made known: two attempts of the controller's to connect.
@@ -27,9 +28,10 @@ const ASK: Duration = Duration::from_millis(200);
 pub fn execute(command: Client, directories: &Directories) -> anyhow::Result<()> {
     let api = |target: &Target| Controller::find(target, directories).map(Api::new);
     match command {
-        Client::Add { name, endpoint, api_key, no_wait, json, target } => {
+        Client::Add { name, endpoint, api_key, api_key_file, no_wait, json, target } => {
+            let key = Secret::either(api_key.as_ref(), api_key_file.as_deref())?;
             let api = api(&target)?;
-            let body = json!({ "name": name, "endpoint": endpoint, "apiKey": api_key.0 });
+            let body = json!({ "name": name, "endpoint": endpoint, "apiKey": key });
             let added: ClientInfo = api.post("/api/clients", &body)?;
             let client = if no_wait { added } else { acquainted(&api, added, Duration::ZERO)? };
             if json {
@@ -41,28 +43,30 @@ pub fn execute(command: Client, directories: &Directories) -> anyhow::Result<()>
         }
         Client::List { json, target } => list(&api(&target)?.clients()?, json),
         Client::Show { client, json, target } => show(&api(&target)?.client(Some(&client))?, json),
-        Client::Change { client, name, endpoint, api_key, no_wait, target } => {
+        Client::Change { client, name, endpoint, api_key, api_key_file, no_wait, json, target } => {
+            let key = Secret::either(api_key.as_ref(), api_key_file.as_deref())?;
             let api = api(&target)?;
             let client = api.client(Some(&client))?;
-            let moved = endpoint.is_some() || api_key.is_some();
-            let changes =
-                [("name", name), ("endpoint", endpoint), ("apiKey", api_key.map(|key| key.0))];
+            let moved = endpoint.is_some() || key.is_some();
+            let changes = [("name", name), ("endpoint", endpoint), ("apiKey", key)];
             let changes: serde_json::Map<_, _> = changes
                 .into_iter()
                 .filter_map(|(key, value)| Some((key.to_owned(), value?.into())))
                 .collect();
             let changed: ClientInfo =
                 api.patch(&format!("/api/clients/{}", client.client_id), &changes)?;
-            if no_wait || !moved {
-                Ok(())
-            } else {
-                ensure_connected(&acquainted(&api, changed, STALE)?)
+            let waits = moved && !no_wait;
+            let changed = if waits { acquainted(&api, changed, STALE)? } else { changed };
+            if json {
+                out::json(&changed)?;
             }
+            if waits { ensure_connected(&changed) } else { Ok(()) }
         }
-        Client::Remove { client, target } => {
+        Client::Remove { client, json, target } => {
             let api = api(&target)?;
             let client = api.client(Some(&client))?;
-            api.delete(&format!("/api/clients/{}", client.client_id))
+            api.delete(&format!("/api/clients/{}", client.client_id))?;
+            if json { out::json(&client) } else { Ok(()) }
         }
     }
 }
@@ -87,7 +91,7 @@ fn ensure_connected(client: &ClientInfo) -> anyhow::Result<()> {
     let reason = client.last_error.as_deref().unwrap_or("it has not answered yet");
     let hint = if reason.contains("nauthorized") {
         format!(
-            "its key is in manager.key of its data directory: `longshore client change {} --api-key KEY`",
+            "its key is in manager.key of its data directory: `longshore client change {} --api-key-file FILE`",
             client.name
         )
     } else {

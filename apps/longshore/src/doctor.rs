@@ -228,7 +228,7 @@ mod tests {
     fn what_is_not_there_is_no_problem() {
         let dir = tempfile::tempdir().unwrap();
         let directories = Directories::find(Some(&dir.path().join("none"))).unwrap();
-        let target = cli::Target { url: None, token: None, ca_file: None };
+        let target = cli::Target { url: None, token: None, token_file: None, ca_file: None };
         let subject = Subject { directories, file: None, problem: None, target, quick: true };
 
         for check in

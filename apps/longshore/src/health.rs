@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use serde::Deserialize;
+use serde_json::json;
 
 use crate::directories::Directories;
 use crate::https;
+use crate::out::{self, say};
 use crate::run_file::RunFile;
 
 /// Longest wait for an answer, which takes one read of a database.
@@ -23,21 +25,51 @@ const USUAL: [&str; 2] = ["http://127.0.0.1:8081", "http://127.0.0.1:8080"];
 pub fn execute(
     url: Option<&str>,
     ca_file: Option<&Path>,
+    json: bool,
     directories: &Directories,
 ) -> anyhow::Result<()> {
+    let found = find(url, ca_file, directories);
+    if json {
+        let (url, problems) = found.as_ref().ok().map(|it| (&it.url, &it.problems)).unzip();
+        let reason = found.as_ref().err().map(|error| format!("{error:#}"));
+        out::json(
+            &json!({ "ok": found.is_ok(), "url": url, "problems": problems, "reason": reason }),
+        )?;
+    }
+    let Ready { problems, .. } = found?;
+    if !json {
+        problems.iter().for_each(|problem| say!("{problem}"));
+    }
+    Ok(())
+}
+
+/// A server that is ready, and what is not as it could be there.
+struct Ready {
+    url: String,
+    problems: Vec<String>,
+}
+
+fn find(
+    url: Option<&str>,
+    ca_file: Option<&Path>,
+    directories: &Directories,
+) -> anyhow::Result<Ready> {
     if let Some(url) = url {
         return ready(url, ca_file);
     }
     // One that cannot be read says nothing about whether somebody listens.
     let here = RunFile::read(&directories.run).ok().flatten();
-    if here.is_some_and(|here| ready(&here.url, ca_file.or(here.ca_file.as_deref())).is_ok()) {
-        return Ok(());
+    if let Some(here) = here
+        && let Ok(ready) = ready(&here.url, ca_file.or(here.ca_file.as_deref()))
+    {
+        return Ok(ready);
     }
-    USUAL.into_iter().map(|url| ready(url, ca_file)).reduce(Result::or).unwrap_or(Ok(()))
+    let [controller, manager] = USUAL;
+    ready(controller, ca_file).or_else(|_| ready(manager, ca_file))
 }
 
-/// Prints what is not as it could be; what keeps the server from serving is the error.
-fn ready(url: &str, ca_file: Option<&Path>) -> anyhow::Result<()> {
+/// What keeps the server from serving is the error.
+fn ready(url: &str, ca_file: Option<&Path>) -> anyhow::Result<Ready> {
     let agent = https::agent(ca_file, TIMEOUT);
     let place = format!("{}/ready", url.trim_end_matches('/'));
     let mut answer = agent.get(&place).call().with_context(|| format!("ask {place}"))?;
@@ -46,8 +78,7 @@ fn ready(url: &str, ca_file: Option<&Path>) -> anyhow::Result<()> {
     let told: Told = answer.body_mut().read_json().unwrap_or_default();
     let problems: Vec<String> = told.checks.iter().filter_map(Check::problem).collect();
     if status.is_success() {
-        problems.iter().for_each(|problem| println!("{problem}"));
-        return Ok(());
+        return Ok(Ready { url: url.to_owned(), problems });
     }
     let reasons =
         if problems.is_empty() { String::new() } else { format!(": {}", problems.join("; ")) };

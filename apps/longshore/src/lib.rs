@@ -6,6 +6,7 @@
 //! [`tokens`] and [`audit`] use its REST interface ([`api`]).
 
 use std::ffi::OsString;
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use tracing_subscriber::EnvFilter;
@@ -86,6 +87,11 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 fn execute(invocation: Invocation) -> anyhow::Result<()> {
     let Invocation { cli, agents: specs, file, problem, source } = invocation;
+    if let Some(problem) = &problem
+        && !matches!(cli.command, Command::Doctor(_))
+    {
+        eprintln!("warning: settings of the file are left out: {problem:#}");
+    }
     let directories = directories::Directories::find(cli.global.data_dir.as_deref())?;
     match cli.command {
         Command::Up(up) => block_on(up::up(up, specs, directories, source))?.go(),
@@ -112,8 +118,8 @@ fn execute(invocation: Invocation) -> anyhow::Result<()> {
         Command::Conversations(command) => block_on(conversations::execute(command, directories)),
         Command::Token(command) => tokens::execute(command, &directories),
         Command::Audit(audit) => audit::execute(&audit, &directories),
-        Command::Health { url, ca_file } => {
-            health::execute(url.as_deref(), ca_file.as_deref(), &directories)
+        Command::Health { url, ca_file, json } => {
+            health::execute(url.as_deref(), ca_file.as_deref(), json, &directories)
         }
         Command::Doctor(args) => doctor::execute(args, file, problem, directories),
         Command::Backup(args) => block_on(backup::execute(args, file, directories)),
@@ -149,13 +155,42 @@ fn log(cli: &cli::Cli) -> anyhow::Result<()> {
 
 /// What is logged, by the settings.
 fn log_filter(cli: &cli::Cli) -> anyhow::Result<EnvFilter> {
-    let servers = matches!(cli.command, Command::Controller(_) | Command::Manager(_));
-    let default = if servers || log_file(cli).is_some() { "info" } else { "warn" };
+    let default = default_filter(cli, std::io::stderr().is_terminal());
     Ok(EnvFilter::try_new(cli.global.log.as_deref().unwrap_or(default))?)
+}
+
+/// Servers tell what they do; to people who have just started one on their terminal that would only be noise.
+fn default_filter(cli: &cli::Cli, is_terminal: bool) -> &'static str {
+    match cli.command {
+        Command::Up(_) if is_terminal && log_file(cli).is_none() => "warn",
+        Command::Up(_) | Command::Controller(_) | Command::Manager(_) => "info",
+        _ => "warn",
+    }
 }
 
 /// Where it is logged, and whether what others write to stderr goes there, too.
 fn log_file(cli: &cli::Cli) -> Option<(&std::path::Path, bool)> {
     let life = cli.command.life()?;
     Some((life.log_file.as_deref()?, life.background))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[test]
+    fn servers_log_what_they_do_unless_people_look_on() {
+        let filter = |args: &[&str], is_terminal| {
+            let args = ["longshore"].iter().chain(args);
+            default_filter(&cli::Cli::parse_from(args), is_terminal)
+        };
+
+        assert_eq!(filter(&["up"], false), "info");
+        assert_eq!(filter(&["up"], true), "warn");
+        assert_eq!(filter(&["up", "--log-file=/tmp/x"], true), "info");
+        assert_eq!(filter(&["controller"], true), "info");
+        assert_eq!(filter(&["health"], false), "warn");
+    }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::Context;
 use gateway::Stop;
 use tokio::net::TcpListener;
+use tokio::signal::unix::Signal;
 
 use crate::cli;
 use crate::directories::Directories;
@@ -30,6 +31,8 @@ pub struct Life {
     /// For the one that may replace this one.
     kept: Ports,
     written: Option<Written>,
+    /// Until it is attended to.
+    hangup: Option<Signal>,
     attending: Option<Attending>,
 }
 
@@ -60,7 +63,7 @@ impl Life {
     /// Begins one that `stop` ends.
     ///
     /// # Errors
-    /// It should take over ports and cannot.
+    /// It should take over ports and cannot, or the signal cannot be caught.
     pub fn begin(args: &cli::Life, stop: Stop) -> anyhow::Result<Self> {
         if args.background {
             // Neither the terminal nor the shell it was started from reach it from here on. One that has done so before it
@@ -76,6 +79,7 @@ impl Life {
             inherited: Ports::inherited()?,
             kept: Ports::default(),
             written: None,
+            hangup: Some(reload::hangup()?),
             attending: None,
         })
     }
@@ -141,13 +145,10 @@ impl Life {
     }
 
     /// Says to systemd that it serves, and from now on reads its settings again when it is told to.
-    ///
-    /// # Errors
-    /// The signal cannot be caught.
-    pub(crate) fn attend(&mut self, source: Source, parts: Parts, url: &str) -> anyhow::Result<()> {
-        let status = format!("serving {url}");
-        self.attending = Some(reload::attend(source, parts, self.stop.clone(), status)?);
-        Ok(())
+    pub(crate) fn attend(&mut self, source: Source, parts: Parts, url: &str) {
+        let (stop, status) = (self.stop.clone(), format!("serving {url}"));
+        self.attending =
+            self.hangup.take().map(|hangup| reload::attend(hangup, source, parts, stop, status));
     }
 
     /// Goes on while `serving` does, and orders the stop when nobody uses it for too long, as `look` shows.

@@ -4,10 +4,19 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-/// A line, or several.
+/// A line, or several. What cannot be written where somebody may read it, on a full disk say, ends the command.
 pub(crate) fn line(text: &str) {
     let mut out = io::stdout().lock();
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.write_all(b"\n"));
+    let written = out
+        .write_all(text.as_bytes())
+        .and_then(|()| out.write_all(b"\n"))
+        .and_then(|()| out.flush());
+    if let Err(error) = written
+        && error.kind() != io::ErrorKind::BrokenPipe
+    {
+        eprintln!("error: write to stdout: {error}");
+        std::process::exit(1);
+    }
 }
 
 /// One JSON value on a line.

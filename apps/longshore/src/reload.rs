@@ -5,7 +5,6 @@
 //! process do not change, and go before the file as ever.
 
 use std::collections::BTreeSet;
-use std::io::{self, IsTerminal};
 use std::pin::Pin;
 use std::sync::OnceLock;
 
@@ -18,6 +17,7 @@ use tokio::task::JoinHandle;
 use tracing_subscriber::EnvFilter;
 
 use crate::cli::{Command, Pages};
+use crate::restart;
 use crate::settings::{self, Invocation, Refused, Source};
 use crate::systemd::{self, Watchdog};
 
@@ -127,19 +127,25 @@ impl Drop for Attending {
     }
 }
 
-/// Attends to a server that has begun to serve; `status` says where, for people.
+/// SIGHUP, from now on: it ends nothing any more while a server begins, and is attended to when it serves.
 ///
 /// # Errors
 /// The signal cannot be caught.
+pub fn hangup() -> anyhow::Result<Signal> {
+    signal(SignalKind::hangup()).context("catch SIGHUP")
+}
+
+/// Attends to a server that has begun to serve; `status` says where, for people.
+#[must_use]
 pub fn attend(
+    mut hangup: Signal,
     source: Source,
     parts: Parts,
     stop: Stop,
     status: String,
-) -> anyhow::Result<Attending> {
-    let mut hangup = signal(SignalKind::hangup()).context("catch SIGHUP")?;
+) -> Attending {
     // The terminal that it was started in is gone: nobody is there to see it, or to press Ctrl-C.
-    let is_interactive = io::stdin().is_terminal();
+    let is_interactive = restart::is_interactive();
     systemd::ready(&status);
     let task = tokio::spawn(async move {
         let mut source = source;
@@ -164,7 +170,7 @@ pub fn attend(
             _ => systemd::stopping(),
         }
     });
-    Ok(Attending { task, _watchdog: systemd::watchdog() })
+    Attending { task, _watchdog: systemd::watchdog() }
 }
 
 async fn next(hangup: &mut Signal, stop: &Stop) -> Option<()> {

@@ -2,7 +2,7 @@
 //! and working directory, and keeps its ports open meanwhile. Whoever connects in between waits for a moment.
 
 use std::env;
-use std::io::{self, IoSlice, IoSliceMut};
+use std::io::{self, IoSlice, IoSliceMut, IsTerminal};
 use std::mem::MaybeUninit;
 use std::net::TcpListener;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -19,6 +19,8 @@ use rustix::net::{
 
 /// Has the id of the process whose stdin has its ports. Of another process it is a leftover.
 const MARK: &str = "LONGSHORE_RESTARTED";
+/// Set next to it when the server was started on a terminal, which its stdin does not show any more.
+const TERMINAL: &str = "LONGSHORE_RESTARTED_TERMINAL";
 /// What the kernel adds to the name of a program's file that is gone.
 const DELETED: &str = " (deleted)";
 /// Ports that a process has.
@@ -34,8 +36,10 @@ impl Ports {
     /// # Errors
     /// They cannot be taken over.
     pub fn inherited() -> anyhow::Result<Option<Self>> {
-        let is_marked = env::var(MARK).is_ok_and(|pid| pid == std::process::id().to_string());
-        is_marked.then(|| receive(io::stdin().as_fd())).transpose().context("take over the ports")
+        is_restarted()
+            .then(|| receive(io::stdin().as_fd()))
+            .transpose()
+            .context("take over the ports")
     }
 
     /// Keeps a port open.
@@ -76,8 +80,23 @@ impl Ports {
             command.arg0(name);
         }
         command.args(arguments).env(MARK, std::process::id().to_string()).stdin(Stdio::from(stdin));
+        if is_interactive() {
+            command.env(TERMINAL, "1");
+        } else {
+            command.env_remove(TERMINAL);
+        }
         Err(command.exec()).with_context(|| format!("execute {}", program.display()))
     }
+}
+
+fn is_restarted() -> bool {
+    env::var(MARK).is_ok_and(|pid| pid == std::process::id().to_string())
+}
+
+/// Whether this process was started on a terminal, be it with another program.
+#[must_use]
+pub fn is_interactive() -> bool {
+    if is_restarted() { env::var_os(TERMINAL).is_some() } else { io::stdin().is_terminal() }
 }
 
 /// The file of this program. One that was replaced is taken as it is now.

@@ -1,7 +1,7 @@
 //! `longshore restore`: a backup becomes a data directory. Nothing is changed before all of it is known to be good.
 
 use std::fs;
-use std::os::unix::fs::{MetadataExt, chown};
+use std::os::unix::fs::{MetadataExt, chown, lchown};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow, ensure};
@@ -36,13 +36,31 @@ struct Restored {
 /// # Errors
 /// It is not whole, does not fit this program, or the data directory is in use or not empty.
 pub async fn execute(args: Restore, directories: Directories) -> anyhow::Result<()> {
-    let data = &directories.data;
     let manifest = archive::read(&args.file, None)?;
     for database in &manifest.databases {
         ensure_known(database.tier, database.facts.schema)?;
     }
+    let data = &directories.data;
+    let time = jiff::Timestamp::now().strftime("%Y%m%d-%H%M%S-%3f");
+    let aside = data.join(format!("before-restore-{time}"));
+    let made = not_there_yet(&manifest, &directories, &aside);
+    let restored = restore(&args, manifest, &directories, aside).await;
+    // What was refused has made some of it, too.
+    let given = made.iter().try_for_each(|path| give(path, data));
+    let restored = restored?;
+    given?;
+    tell(&restored, args.json)
+}
+
+async fn restore(
+    args: &Restore,
+    manifest: Manifest,
+    directories: &Directories,
+    aside: PathBuf,
+) -> anyhow::Result<Restored> {
+    let data = &directories.data;
     directories.create()?;
-    let locks: Vec<Lock> =
+    let _locks: Vec<Lock> =
         Tier::ALL.into_iter().map(|tier| lock(data, tier)).collect::<Result<_, _>>()?;
     let old = old_files(&manifest, data);
     let is_free = if old.is_empty() || args.force {
@@ -63,9 +81,9 @@ pub async fn execute(args: Restore, directories: Directories) -> anyhow::Result<
         conversations += database.tier.begin_anew(&path).await.with_context(place)?;
     }
     own(&manifest, staging.path(), data)?;
-    let moved_aside = swap(&manifest, &old, staging.path(), data)?;
-    drop(locks);
-    tell(&Restored { data_dir: data.clone(), moved_aside, conversations, manifest }, args.json)
+    swap(&manifest, &old, staging.path(), data, &aside)?;
+    let moved_aside = (!old.is_empty()).then_some(aside);
+    Ok(Restored { data_dir: data.clone(), moved_aside, conversations, manifest })
 }
 
 fn ensure_known(tier: Tier, schema: i64) -> anyhow::Result<()> {
@@ -115,15 +133,37 @@ fn own(manifest: &Manifest, staging: &Path, data: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// What the command may make in the data directory besides the files, as far as it is not there: directories and locks.
+fn not_there_yet(manifest: &Manifest, directories: &Directories, aside: &Path) -> Vec<PathBuf> {
+    let data = &directories.data;
+    let locks = Tier::ALL.into_iter().map(|tier| data.join(format!("{}.lock", tier.file_name())));
+    let parents = manifest.files.iter().flat_map(|file| {
+        let parents = Path::new(&file.name).ancestors().skip(1);
+        parents.flat_map(|parent| [data.join(parent), aside.join(parent)])
+    });
+    let all = locks.chain(parents).chain([directories.run.clone(), aside.to_owned()]);
+    let in_data = all.filter(|path| path.starts_with(data) && path != data);
+    in_data.filter(|path| path.symlink_metadata().is_err()).collect()
+}
+
+/// Without the lock files and the run directory a server could not start, as the user who owns the data.
+fn give(path: &Path, data: &Path) -> anyhow::Result<()> {
+    let (Ok(now), Ok(owner)) = (path.symlink_metadata(), data.metadata()) else { return Ok(()) };
+    if (now.uid(), now.gid()) == (owner.uid(), owner.gid()) {
+        return Ok(());
+    }
+    lchown(path, Some(owner.uid()), Some(owner.gid()))
+        .with_context(|| format!("give {} to the owner of {}", path.display(), data.display()))
+}
+
 /// Moves the old files aside and the new ones into place. When one cannot be moved, those that were go back.
 fn swap(
     manifest: &Manifest,
     old: &[PathBuf],
     staging: &Path,
     data: &Path,
-) -> anyhow::Result<Option<PathBuf>> {
-    let time = jiff::Timestamp::now().strftime("%Y%m%d-%H%M%S-%3f");
-    let aside = data.join(format!("before-restore-{time}"));
+    aside: &Path,
+) -> anyhow::Result<()> {
     let away = old.iter().map(|name| (data.join(name), aside.join(name)));
     let here = manifest.files.iter().map(|file| (staging.join(&file.name), data.join(&file.name)));
     let mut moved: Vec<(PathBuf, PathBuf)> = Vec::new();
@@ -140,7 +180,7 @@ fn swap(
         moved.push((from, to));
     }
     directories::sync(data)?;
-    Ok((!old.is_empty()).then_some(aside))
+    Ok(())
 }
 
 fn tell(restored: &Restored, json: bool) -> anyhow::Result<()> {

@@ -142,12 +142,20 @@ impl RunFile {
         get(&run.join(Kind::Controller.file()))
     }
 
-    /// Those of all servers that run here, a manager first.
+    /// As [`read`](Self::read), but one that is damaged counts as none: no server of ours has left it so.
     ///
     /// # Errors
-    /// One is there and cannot be read.
+    /// It is there and not for us to read.
+    pub fn here(run: &Path) -> anyhow::Result<Option<Self>> {
+        usable(&run.join(Kind::Controller.file()))
+    }
+
+    /// Those of all servers that run here, a manager first. One that is damaged counts as none.
+    ///
+    /// # Errors
+    /// One is there and not for us to read.
     pub fn all(run: &Path) -> anyhow::Result<Vec<Self>> {
-        let files = [Kind::Manager, Kind::Controller].map(|kind| get(&run.join(kind.file())));
+        let files = [Kind::Manager, Kind::Controller].map(|kind| usable(&run.join(kind.file())));
         let files: Vec<Option<Self>> = files.into_iter().collect::<anyhow::Result<_>>()?;
         Ok(files.into_iter().flatten().filter(|file| !file.is_over()).collect())
     }
@@ -222,6 +230,16 @@ fn get(path: &Path) -> anyhow::Result<Option<RunFile>> {
         )),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error).with_context(|| format!("read run file {}", path.display())),
+    }
+}
+
+fn usable(path: &Path) -> anyhow::Result<Option<RunFile>> {
+    match get(path) {
+        Err(error) if error.is::<serde_json::Error>() => {
+            tracing::warn!(error = format!("{error:#}"), "the run file counts as none");
+            Ok(None)
+        }
+        got => got,
     }
 }
 
@@ -344,6 +362,16 @@ mod tests {
         written.leave();
 
         assert!(RunFile::read(dir.path()).unwrap().is_some());
+    }
+
+    #[test]
+    fn a_damaged_file_is_none_to_whoever_does_not_look_for_damage() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("controller.json"), "{").unwrap();
+
+        assert!(RunFile::read(dir.path()).is_err());
+        assert_eq!(RunFile::here(dir.path()).unwrap(), None);
+        assert_eq!(RunFile::all(dir.path()).unwrap(), []);
     }
 
     #[test]

@@ -7,8 +7,11 @@ mod stop;
 
 use std::path::PathBuf;
 
+use serde_json::json;
+
 use crate::cli::{ServerCommand, Start};
 use crate::directories::Directories;
+use crate::out::{self, say};
 use crate::spawn::{self, Found};
 use crate::tiers;
 
@@ -27,10 +30,12 @@ pub async fn execute(
     match command {
         ServerCommand::Start(args) => start(args, config, &directories).await,
         ServerCommand::Status { json } => status::execute(json, &directories).await,
-        ServerCommand::Stop { deadline, force } => {
-            stop::execute(deadline, force, &directories).await
+        ServerCommand::Stop { deadline, force, json } => {
+            stop::execute(deadline, force, json, &directories).await
         }
-        ServerCommand::Restart { deadline } => stop::restart(deadline, &directories).await,
+        ServerCommand::Restart { deadline, json } => {
+            stop::restart(deadline, json, &directories).await
+        }
         ServerCommand::Logs { follow, lines } => logs::execute(follow, lines, &directories).await,
     }
 }
@@ -45,6 +50,13 @@ async fn start(
     if found == Found::Running {
         eprintln!("longshore is running already.");
     }
-    println!("{}", tiers::login_url(&here.url, &here.token));
+    let url = tiers::login_url(&here.url, &here.token);
+    if args.json {
+        let pid = here.running.as_ref().map(|running| running.process.pid);
+        let started = found == Found::Started;
+        let token = &here.token;
+        return out::json(&json!({ "url": url, "token": token, "pid": pid, "started": started }));
+    }
+    say!("{url}");
     Ok(())
 }

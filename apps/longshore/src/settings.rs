@@ -116,8 +116,8 @@ pub fn read(args: impl IntoIterator<Item = OsString>) -> Result<Invocation, Refu
     match with_file(&args, cli.global.config.as_deref()) {
         Ok(Some(invocation)) => Ok(invocation),
         Ok(None) => Ok(without_file(&args, &command, &matches, cli)),
-        // Whoever asks what is wrong is told with the rest.
-        Err(problem) if matches!(cli.command, cli::Command::Doctor(_)) => Ok(Invocation {
+        // Servers must not run with other settings than were meant; whoever stops one need not wait for the file to be right.
+        Err(problem) if !cli.command.needs_file() => Ok(Invocation {
             problem: Some(problem),
             ..without_file(&args, &command, &matches, cli)
         }),
@@ -238,7 +238,9 @@ fn hint(error: &toml::de::Error) -> String {
 fn with_defaults(command: Command, table: &Table) -> anyhow::Result<Command> {
     let mut command = command;
     for (key, value) in table {
-        let argument = command.get_arguments().find(|arg| arg.get_long() == Some(key));
+        // What has no variable of its own is no setting, be it called like one: which key a manager gets now, say.
+        let is_setting = |arg: &&clap::Arg| arg.get_long() == Some(key) && arg.get_env().is_some();
+        let argument = command.get_arguments().find(is_setting);
         let Some(id) = argument.map(|arg| arg.get_id().clone()) else { continue };
         let values = words(value).with_context(|| format!("key \"{key}\""))?;
         command = command.mut_arg(id, |arg| arg.default_values(values).required(false));
@@ -313,6 +315,19 @@ mod tests {
     }
 
     #[test]
+    fn a_key_file_of_the_servers_is_not_the_key_that_a_manager_is_given() {
+        let args = ["client", "change", "m", "--name", "n"];
+
+        let read = read_with("api-key-file = \"/k\"\n", &args).unwrap();
+
+        let cli::Command::Client(cli::Client::Change { api_key_file, .. }) = read.cli.command
+        else {
+            panic!("client change");
+        };
+        assert_eq!(api_key_file, None);
+    }
+
+    #[test]
     fn an_unknown_key_names_the_nearest_known_one() {
         let error = read_with("controler-port = 1\n", &["up"]).unwrap_err();
 
@@ -342,6 +357,19 @@ mod tests {
 
         assert!(error.contains("longshore.toml"), "{error}");
         assert!(error.contains("99999") && error.contains("--controller-port"), "{error}");
+    }
+
+    #[test]
+    fn a_wrong_file_keeps_nobody_from_what_does_not_need_it() {
+        let wrong = "controler-port = 1\n";
+
+        for args in [&["server", "stop"][..], &["health"], &["token", "list"], &["doctor"]] {
+            let read = read_with(wrong, args).unwrap();
+            assert!(read.problem.is_some(), "{args:?}");
+        }
+        for args in [&["up"][..], &["server", "start"], &["connect"], &["backup"], &["run", "x"]] {
+            assert!(read_with(wrong, args).is_err(), "{args:?}");
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
 use rustix::fs::{FlockOperation, flock};
+use store::{Lock, Tier};
 use tokio::time::{Instant, sleep};
 
 use crate::api::Controller;
@@ -98,7 +99,7 @@ pub(crate) enum Found {
 async fn live(directories: &Directories, deadline: Instant) -> anyhow::Result<Option<RunFile>> {
     let patience = Instant::now() + 5 * ANSWER;
     loop {
-        let Some(here) = RunFile::read(&directories.run)?.filter(|here| !here.is_over()) else {
+        let Some(here) = RunFile::here(&directories.run)?.filter(|here| !here.is_over()) else {
             return Ok(None);
         };
         if !here.is_stopping() {
@@ -170,6 +171,11 @@ fn launch(
         .with_context(|| format!("start {}", program.display()))
 }
 
+/// Whether a process has one of the databases.
+fn are_taken(data: &Path) -> bool {
+    Tier::ALL.into_iter().any(|tier| Lock::is_taken(&data.join(tier.file_name())).unwrap_or(false))
+}
+
 /// Waits until the server that was started is ready, or another one is.
 async fn ready(
     mut child: Child,
@@ -178,7 +184,7 @@ async fn ready(
 ) -> anyhow::Result<RunFile> {
     let mut pause = POLL.0;
     loop {
-        let here = RunFile::read(&directories.run)?.filter(|here| !here.is_over());
+        let here = RunFile::here(&directories.run)?.filter(|here| !here.is_over());
         if let Some(here) = here
             && !here.is_stopping()
             && answers(&here).await
@@ -187,6 +193,11 @@ async fn ready(
         }
         let ended = child.try_wait().context("look after the server")?;
         let why = match ended {
+            // It was refused the data: whoever has started another one by hand has that ready in a moment.
+            Some(_) if Instant::now() < deadline && are_taken(&directories.data) => {
+                sleep(pause).await;
+                continue;
+            }
             Some(status) => format!("it ended with {status}"),
             None if Instant::now() > deadline => {
                 format!("it is not ready after {} s", READY.as_secs())
@@ -205,5 +216,33 @@ async fn ready(
             anyhow!("longshore did not start: {why}; {}: {}", log.display(), last.join(" | ")),
             "longshore server logs",
         ));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_was_started_by_hand_meanwhile_is_waited_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let directories = Directories::find(Some(dir.path())).unwrap();
+        directories.create().unwrap();
+        let lock = Lock::take(&dir.path().join(Tier::Controller.file_name())).unwrap();
+        let refused = || {
+            let mut child = Command::new("false").spawn().unwrap();
+            child.wait().unwrap();
+            child
+        };
+
+        let soon = Instant::now() + Duration::from_secs(3);
+        let waited = ready(refused(), &directories, soon).await;
+        assert!(waited.is_err() && Instant::now() >= soon);
+
+        drop(lock);
+        let before = Instant::now();
+        let failed = ready(refused(), &directories, before + READY).await.unwrap_err();
+        assert!(failed.to_string().contains("it ended with"), "{failed}");
+        assert_eq!(Instant::now(), before, "nobody has the data, so nobody is waited for");
     }
 }

@@ -1,7 +1,9 @@
 //! The two tiers, each in a process of its own, and what starting either has in common with `up`.
 
+use std::fs::File;
 use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -17,6 +19,7 @@ use crate::directories::Directories;
 use crate::idle::Use;
 use crate::life::{Life, Next};
 use crate::otlp;
+use crate::out::say;
 use crate::reload::Parts;
 use crate::run_file::{self, Kind, RunFile};
 use crate::secret::Secret;
@@ -25,6 +28,9 @@ use crate::stop;
 
 /// Characters that a given token must have, as its hash is stored without anything that slows guessing down.
 const MIN_TOKEN: usize = 32;
+
+/// Where a manager alone keeps the passwords that it makes: a controller must be told them.
+const PASSWORDS: &str = "agent-passwords";
 
 /// An agent as the first line of a server shows it.
 #[derive(Clone, Serialize)]
@@ -93,16 +99,16 @@ pub async fn controller(
     } else {
         // A token that has a file of its own need not get into logs.
         match &args.token_file {
-            Some(path) => println!("controller  {url}\ntoken       {}", path.display()),
-            None => println!("controller  {}", login_url(&url, &token)),
+            Some(path) => say!("controller  {url}\ntoken       {}", path.display()),
+            None => say!("controller  {}", login_url(&url, &token)),
         }
         if args.manager.is_none() {
-            println!(
-                "add a manager with: longshore client add --name NAME --endpoint URL --api-key KEY"
+            say!(
+                "add a manager with: longshore client add --name NAME --endpoint URL --api-key-file FILE"
             );
         }
     }
-    life.attend(source, Parts::new().origins(controller.handle()), &url)?;
+    life.attend(source, Parts::new().origins(controller.handle()), &url);
     let usage = controller.usage();
     let look = || Use { now: usage.viewers() > 0 || usage.is_at_work(), visits: usage.visits() };
     life.serve(controller.serve(listener, std::future::ready(())), look).await
@@ -165,6 +171,12 @@ pub async fn manager(
     let opened = Manager::open(config).await;
     let manager = opened.map_err(|error| run_file::occupied(error, &directories))?;
     let agents = ensure(&manager, specs.into_iter().chain(given(&args.agents))).await?;
+    let passwords = directories.data.join(PASSWORDS);
+    for agent in &agents {
+        if let Some(password) = &agent.password {
+            keep_password(&passwords, &agent.name, password)?;
+        }
+    }
     let (listener, url) =
         life.listen(args.server.host, args.manager_port, args.certificate.scheme()).await?;
     let token = manager.api_key().to_owned();
@@ -176,31 +188,40 @@ pub async fn manager(
     } else if args.server.json {
         first_line(&First { manager: &url, api_key: manager.api_key(), agents: &agents })?;
     } else {
-        println!("manager  {url}");
+        say!("manager  {url}");
         if is_given {
-            println!("api key  as given");
+            say!("api key  as given");
         } else {
-            println!("api key  {}", directories.data.join("manager.key").display());
+            say!("api key  {}", directories.data.join("manager.key").display());
         }
         for agent in &agents {
-            let password =
-                agent.password.as_ref().map(|p| format!("  password, shown only now: {p}"));
-            println!("agent    {}{}", agent.name, password.unwrap_or_default());
+            let is_new = agent.password.is_some();
+            let place = if is_new {
+                format!("  password in {}", passwords.display())
+            } else {
+                String::new()
+            };
+            say!("agent    {}{place}", agent.name);
         }
     }
-    let quiet = args.server.json;
     let parts = Parts::new().agents(manager.handle(), move |name, _, password| {
-        Box::pin(async move {
-            if !quiet {
-                println!("agent    {name}  password, shown only now: {password}");
-            }
-            Ok(())
-        })
+        let passwords = passwords.clone();
+        Box::pin(async move { keep_password(&passwords, &name, &password) })
     });
-    life.attend(source, parts, &url)?;
+    life.attend(source, parts, &url);
     let usage = manager.usage();
     let look = || Use { now: usage.links() > 0 || usage.is_at_work(), visits: usage.visits() };
     life.serve(manager.serve(listener), look).await
+}
+
+/// Appends the password of an agent that was made just now. On stdout it would get into the journal.
+fn keep_password(path: &Path, name: &str, password: &str) -> anyhow::Result<()> {
+    let mut options = File::options();
+    options.append(true).create(true).mode(0o600);
+    options
+        .open(path)
+        .and_then(|mut file| file.write_all(format!("{name}  {password}\n").as_bytes()))
+        .with_context(|| format!("write the password of agent \"{name}\" to {}", path.display()))
 }
 
 /// What `up` and `controller` have in common.
@@ -342,6 +363,19 @@ pub(crate) fn first_line(value: &impl Serialize) -> anyhow::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn passwords_are_kept_for_their_owner_only() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(PASSWORDS);
+
+        keep_password(&path, "calc", "lsp_1").unwrap();
+        keep_password(&path, "py", "lsp_2").unwrap();
+
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "calc  lsp_1\npy  lsp_2\n");
+        assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    }
 
     #[test]
     fn a_server_on_every_address_is_reached_by_loopback() {

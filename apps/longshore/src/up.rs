@@ -120,7 +120,7 @@ pub async fn up(
     } else {
         print_for_people(&first);
     }
-    life.attend(source, parts, &first.controller)?;
+    life.attend(source, parts, &first.controller);
     life.serve(serving, look).await
 }
 

@@ -46,6 +46,9 @@ pub enum Agent {
     Start {
         /// Name or id
         agent: String,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
         /// Which manager.
         #[command(flatten)]
         of: OfClient,
@@ -54,6 +57,9 @@ pub enum Agent {
     Stop {
         /// Name or id
         agent: String,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
         /// Which manager.
         #[command(flatten)]
         of: OfClient,
@@ -62,6 +68,9 @@ pub enum Agent {
     Restart {
         /// Name or id
         agent: String,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
         /// Which manager.
         #[command(flatten)]
         of: OfClient,
@@ -70,6 +79,9 @@ pub enum Agent {
     Remove {
         /// Name or id
         agent: String,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
         /// Which manager.
         #[command(flatten)]
         of: OfClient,

@@ -1,5 +1,7 @@
 //! `longshore client`.
 
+use std::path::PathBuf;
+
 use clap::Subcommand;
 
 use super::Target;
@@ -17,8 +19,17 @@ pub enum Client {
         #[arg(long, value_name = "URL")]
         endpoint: String,
         /// The manager's API key; `longshore manager` says where it is
-        #[arg(long, env = "LONGSHORE_API_KEY", hide_env_values = true, value_name = "KEY")]
-        api_key: Secret,
+        #[arg(
+            long,
+            env = "LONGSHORE_API_KEY",
+            hide_env_values = true,
+            value_name = "KEY",
+            required_unless_present = "api_key_file"
+        )]
+        api_key: Option<Secret>,
+        /// File that has this key
+        #[arg(long, value_name = "FILE", conflicts_with = "api_key")]
+        api_key_file: Option<PathBuf>,
         /// Do not wait until they are connected
         #[arg(long)]
         no_wait: bool,
@@ -63,9 +74,15 @@ pub enum Client {
         /// Its API key now
         #[arg(long, value_name = "KEY", group = "change")]
         api_key: Option<Secret>,
+        /// File that has this key
+        #[arg(long, value_name = "FILE", group = "change", conflicts_with = "api_key")]
+        api_key_file: Option<PathBuf>,
         /// Do not wait until they are connected
         #[arg(long)]
         no_wait: bool,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
         /// Which controller.
         #[command(flatten)]
         target: Target,
@@ -74,6 +91,9 @@ pub enum Client {
     Remove {
         /// Name or id
         client: String,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
         /// Which controller.
         #[command(flatten)]
         target: Target,

@@ -56,12 +56,18 @@ pub enum Server {
         /// Kill it if it has not stopped after 5 s
         #[arg(long, short)]
         force: bool,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
     },
     /// Stop the server that runs here and start it again: the same process, the same ports, the same settings
     Restart {
         /// Seconds that open runs may go on [default: as the server was started with, 30]
         #[arg(long, value_name = "SECONDS", value_parser = drain)]
         deadline: Option<Duration>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
     },
     /// Show the log of a server that runs in the background
     Logs {
@@ -81,6 +87,9 @@ pub enum Server {
     Its working directory is /, so paths are given in full."
 )]
 pub struct Start {
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
     /// Further flags of `longshore up`
     #[arg(last = true, value_name = "FLAGS")]
     pub flags: Vec<String>,

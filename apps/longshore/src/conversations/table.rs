@@ -1,9 +1,9 @@
 //! Conversations on a terminal.
 
 use protocol::agents::{ConversationInfo, FoundConversation};
-use unicode_width::UnicodeWidthStr;
 
 use crate::paint::brief;
+pub(crate) use crate::table::columns;
 
 /// The longest name that is shown whole.
 const NAME: usize = 48;
@@ -41,21 +41,6 @@ pub(super) fn found(all: &[FoundConversation]) -> String {
         }
     }
     text
-}
-
-/// Rows whose columns begin below each other.
-pub(crate) fn columns<const N: usize>(rows: &[[String; N]]) -> String {
-    let width = |column: usize| rows.iter().map(|row| row[column].width()).max().unwrap_or(0);
-    let widths: [usize; N] = std::array::from_fn(width);
-    let line = |row: &[String; N]| {
-        let mut line = String::new();
-        for (cell, width) in row.iter().zip(widths) {
-            line.push_str(cell);
-            line.extend(std::iter::repeat_n(' ', width - cell.width() + 2));
-        }
-        line.trim_end().to_owned()
-    };
-    rows.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
 #[cfg(test)]

@@ -27,8 +27,8 @@ const REMOTE: [(u64, &str); 6] = [
 ];
 
 /// Files that only their owner may read, below the data directory.
-const SECRETS: [&str; 5] =
-    ["secret.key", "manager.key", "owner.token", "controller.db", "manager.db"];
+const SECRETS: [&str; 6] =
+    ["secret.key", "manager.key", "owner.token", "agent-passwords", "controller.db", "manager.db"];
 
 pub(super) fn configuration(subject: &Subject) -> Vec<Finding> {
     let name = "configuration";
@@ -163,7 +163,7 @@ mod tests {
 
     fn subject(data: &Path) -> Subject {
         let directories = Directories::find(Some(data)).unwrap();
-        let target = Target { url: None, token: None, ca_file: None };
+        let target = Target { url: None, token: None, token_file: None, ca_file: None };
         Subject { directories, file: None, problem: None, target, quick: true }
     }
 

@@ -7,6 +7,7 @@ use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::time::Duration;
 
 use super::{Finding, Subject};
+use crate::run_file::RunFile;
 use crate::settings;
 
 /// On this machine, an answer comes at once or not at all.
@@ -15,15 +16,16 @@ const WAIT: Duration = Duration::from_secs(2);
 pub(super) fn look(subject: &Subject) -> Vec<Finding> {
     let (host, ports) = settings::addresses(subject.file.as_deref());
     let flags = ["--controller-port", "--manager-port"];
+    let here = RunFile::all(&subject.directories.run).unwrap_or_default();
     ports
         .into_iter()
         .zip(flags)
         .filter(|(port, _)| *port != 0)
-        .map(|(port, flag)| one(host, port, flag))
+        .map(|(port, flag)| one(host, port, flag, &here))
         .collect()
 }
 
-fn one(host: IpAddr, port: u16, flag: &str) -> Finding {
+fn one(host: IpAddr, port: u16, flag: &str, here: &[RunFile]) -> Finding {
     let name = format!("port {port}");
     let ip = match host {
         IpAddr::V4(ip) if ip.is_unspecified() => std::net::Ipv4Addr::LOCALHOST.into(),
@@ -34,7 +36,7 @@ fn one(host: IpAddr, port: u16, flag: &str) -> Finding {
     let Ok(stream) = TcpStream::connect_timeout(&address, WAIT) else {
         return Finding::ok(name, "free");
     };
-    if is_ours(stream) {
+    if is_ours(stream) || is_here(port, here) {
         return Finding::ok(name, "a server of longshore");
     }
     let says = holder(port)
@@ -51,6 +53,12 @@ fn is_ours(mut stream: TcpStream) -> bool {
         .and_then(|()| stream.write_all(b"GET /health HTTP/1.0\r\nHost: localhost\r\n\r\n"))
         .and_then(|()| stream.take(4096).read_to_end(&mut answer));
     asked.is_ok() && String::from_utf8_lossy(&answer).contains("\"ok\":true")
+}
+
+/// Whether it is one that runs here, which may listen with a certificate.
+fn is_here(port: u16, here: &[RunFile]) -> bool {
+    let suffix = format!(":{port}");
+    here.iter().any(|server| server.url.ends_with(&suffix) && server.answers(WAIT))
 }
 
 /// The process that listens on a port, as far as this user may know.
@@ -99,12 +107,12 @@ mod tests {
         let other = listener.try_clone().unwrap();
         let taking = std::thread::spawn(move || drop(other.accept()));
 
-        let found = one(HERE, port, "--manager-port");
+        let found = one(HERE, port, "--manager-port", &[]);
 
         taking.join().unwrap();
         assert_eq!(found.verdict, Verdict::Warning);
         assert!(found.says.contains(&format!("process {}", std::process::id())), "{}", found.says);
         drop(listener);
-        assert_eq!(one(HERE, port, "--manager-port").says, "free");
+        assert_eq!(one(HERE, port, "--manager-port", &[]).says, "free");
     }
 }

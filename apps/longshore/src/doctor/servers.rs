@@ -104,13 +104,18 @@ pub(super) fn managers(subject: &Subject) -> Vec<Finding> {
             "longshore client add",
         )];
     }
-    clients.iter().flat_map(manager).collect()
+    let here = RunFile::all(&subject.directories.run).unwrap_or_default();
+    let authority = |client: &ClientInfo| {
+        let here = here.iter().find(|server| server.url == client.endpoint.trim_end_matches('/'));
+        here.map_or(subject.target.ca_file.clone(), |here| here.ca_file.clone())
+    };
+    clients.iter().flat_map(|client| manager(client, authority(client).as_deref())).collect()
 }
 
-fn manager(client: &ClientInfo) -> Vec<Finding> {
+fn manager(client: &ClientInfo, ca_file: Option<&Path>) -> Vec<Finding> {
     let name = format!("manager {}", client.name);
     // Where it can be reached from here, too, its clock can be seen.
-    let seen = date(&format!("{}/health", client.endpoint.trim_end_matches('/')), None);
+    let seen = date(&format!("{}/health", client.endpoint.trim_end_matches('/')), ca_file);
     if client.connected {
         let mut findings = vec![Finding::ok(&name, format!("connected, {}", client.endpoint))];
         findings.extend(seen.ok().and_then(|(_, clock)| skew(&name, clock)));
@@ -119,7 +124,10 @@ fn manager(client: &ClientInfo) -> Vec<Finding> {
     let reason = client.last_error.as_deref().unwrap_or("not reached yet");
     let fix = match seen {
         _ if reason.contains("nauthorized") => {
-            format!("its key is another: longshore client change {} --api-key KEY", client.name)
+            format!(
+                "its key is another: longshore client change {} --api-key-file FILE",
+                client.name
+            )
         }
         Ok(_) => "it answers from here: look at the way from the controller to it".to_owned(),
         Err(_) => {

@@ -50,8 +50,15 @@ pub(super) async fn execute(
 /// The log of the server that runs here, else that of the last one.
 fn path(directories: &Directories) -> anyhow::Result<PathBuf> {
     let servers = RunFile::all(&directories.run)?;
+    let runs = !servers.is_empty();
     let mut logs = servers.into_iter().filter_map(|server| server.running?.log);
-    Ok(logs.next_back().unwrap_or_else(|| directories.log()))
+    let log = logs.next_back();
+    if log.is_none() && runs {
+        eprintln!(
+            "note: the server that runs here logs to where it was started; this is of one before it"
+        );
+    }
+    Ok(log.unwrap_or_else(|| directories.log()))
 }
 
 /// Shows what is new, in this file and in another that has taken its place. Whether anybody reads on.

@@ -9,6 +9,7 @@ use super::NONE;
 use crate::api::{Api, Controller};
 use crate::directories::Directories;
 use crate::hint::Status as Exit;
+use crate::out::say;
 use crate::run_file::{Kind, RunFile};
 
 /// How long a server may take to say that it is there.
@@ -72,9 +73,9 @@ pub(super) async fn execute(json: bool, directories: &Directories) -> anyhow::Re
     let is_well = !all.is_empty() && all.iter().all(|status| status.answers);
     if json {
         let running = !all.is_empty();
-        println!("{}", serde_json::json!({ "running": running, "ok": is_well, "servers": all }));
+        say!("{}", serde_json::json!({ "running": running, "ok": is_well, "servers": all }));
     } else if all.is_empty() {
-        println!("{NONE}");
+        say!("{NONE}");
     } else {
         all.iter().for_each(show);
     }
@@ -118,8 +119,8 @@ fn show(status: &Status) {
         (true, false) => "is running",
         (false, false) => "is running and does not answer",
     };
-    println!("{what} {how}: {}", status.url);
-    let line = |name: &str, value: String| println!("  {name:<9} {value}");
+    say!("{what} {how}: {}", status.url);
+    let line = |name: &str, value: String| say!("  {name:<9} {value}");
     if let Some(about) = &status.process {
         line("pid", about.pid.to_string());
         line("version", about.version.clone());

@@ -6,11 +6,14 @@ use anyhow::{Context, anyhow, bail};
 use protocol::Timestamp;
 use protocol::lifecycle::Shutdown;
 use rustix::process::Signal;
+use serde::Serialize;
+use serde_json::json;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::{NONE, ask};
 use crate::directories::Directories;
 use crate::hint::hinted;
+use crate::out::{self, say};
 use crate::run_file::{Kind, RunFile};
 
 /// How long a server has before it is killed, with `--force`.
@@ -22,27 +25,61 @@ const KILLED: Duration = Duration::from_secs(10);
 /// How often it is looked.
 const LOOK: Duration = Duration::from_millis(50);
 
+/// What became of a server.
+#[derive(Clone, Copy, Serialize)]
+#[serde(rename_all = "camelCase")]
+enum Fate {
+    Stopped,
+    Killed,
+    Restarted,
+}
+
+/// Says so.
+fn tell(server: &RunFile, fate: Fate, json: bool) -> anyhow::Result<()> {
+    if json {
+        let pid = server.running.as_ref().map(|running| running.process.pid);
+        return out::json(&json!({ "kind": server.kind(), "pid": pid, "state": fate }));
+    }
+    let how = match fate {
+        Fate::Stopped => "stopped",
+        Fate::Killed => "killed",
+        Fate::Restarted => "restarted",
+    };
+    say!("{} {how}.", name(server));
+    Ok(())
+}
+
 /// Stops what runs here. That nothing does is no error: it is what was asked for.
 pub(super) async fn execute(
     deadline: Option<Duration>,
     force: bool,
+    json: bool,
     directories: &Directories,
 ) -> anyhow::Result<()> {
     let servers = RunFile::all(&directories.run)?;
-    if servers.is_empty() {
-        println!("{NONE}");
+    if servers.is_empty() && !json {
+        say!("{NONE}");
     }
-    // A manager first: viewers see how its runs end.
+    // A manager first: viewers see how its runs end. One that does not stop keeps the other from nothing.
+    let mut result = Ok(());
     for server in servers {
-        stop(&server, deadline, force, directories).await?;
+        let stopped = stop(&server, deadline, force, json, directories).await;
+        result = match (result, stopped) {
+            (Err(first), Err(error)) => {
+                eprintln!("error: {error:#}");
+                Err(first)
+            }
+            (first, stopped) => first.and(stopped),
+        };
     }
-    Ok(())
+    result
 }
 
 async fn stop(
     server: &RunFile,
     deadline: Option<Duration>,
     force: bool,
+    json: bool,
     directories: &Directories,
 ) -> anyhow::Result<()> {
     let begin = begin(server, deadline, false, directories);
@@ -53,8 +90,7 @@ async fn stop(
         begin.await? + ENDING
     };
     if timeout(patience, ended(server)).await.is_ok() {
-        println!("{} stopped.", name(server));
-        return Ok(());
+        return tell(server, Fate::Stopped, json);
     }
     if !force {
         let seconds = patience.as_secs();
@@ -66,8 +102,7 @@ async fn stop(
     server.signal(&directories.run, Signal::KILL).context("kill the server")?;
     timeout(KILLED, ended(server)).await.context("the server was killed and is still there")?;
     server.clean(&directories.run);
-    println!("{} killed.", name(server));
-    Ok(())
+    tell(server, Fate::Killed, json)
 }
 
 /// Tells it to stop; gives how long open runs may go on. One that does not listen gets the signal.
@@ -99,6 +134,7 @@ async fn ended(server: &RunFile) {
 /// Has what runs here start again, and waits until it is ready.
 pub(super) async fn restart(
     deadline: Option<Duration>,
+    json: bool,
     directories: &Directories,
 ) -> anyhow::Result<()> {
     let servers = RunFile::all(&directories.run)?;
@@ -121,7 +157,7 @@ pub(super) async fn restart(
             }
             sleep(LOOK).await;
         }
-        println!("{} restarted.", name(&server));
+        tell(&server, Fate::Restarted, json)?;
     }
     Ok(())
 }
