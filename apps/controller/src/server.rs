@@ -5,10 +5,11 @@ use std::sync::{Arc, Mutex, RwLock};
 
 use anyhow::Context;
 use gateway::{
-    Allowance, BoxFuture, Connection, Envelope, Gate, Handshake, Notices, Service, Stop, metrics,
+    Allowance, BoxFuture, Connection, Envelope, Gate, Handshake, Notices, Service, Stop, Unwelcome,
+    metrics,
 };
 use prometheus_client::registry::Registry;
-use protocol::{Timestamp, ViewerId, WireError};
+use protocol::{ErrorCode, Timestamp, ViewerId, WireError};
 use store::ControllerDb;
 use tokio_util::sync::CancellationToken;
 use trace::Tracer;
@@ -114,16 +115,21 @@ impl Service for Server {
     type Identity = Identity;
     const ENVELOPE: Envelope = Envelope::Forwarded;
 
-    fn authenticate(self: Arc<Self>, handshake: Handshake) -> BoxFuture<Result<Identity, String>> {
+    fn authenticate(
+        self: Arc<Self>,
+        handshake: Handshake,
+    ) -> BoxFuture<Result<Identity, Unwelcome>> {
         Box::pin(async move {
             let Handshake { headers, peer, .. } = &handshake;
             let admitted = self.admit(handshake.token(), headers, *peer).await;
             let caller = admitted.map_err(|error| {
-                let error = WireError::from(error);
+                let code = WireError::from(error).code;
                 let stranger = Actor::stranger(peer.map(|peer| peer.ip()));
-                self.audit.refused(stranger, &Event::Connect, error.code);
-                // Only whoever may not come in is told that; the others come again.
-                error.message
+                self.audit.refused(stranger, &Event::Connect, code);
+                match code {
+                    ErrorCode::Unauthorized => Unwelcome::Unauthorized,
+                    _ => Unwelcome::Passing,
+                }
             })?;
             let chosen = handshake.auth.get("clientKey").and_then(serde_json::Value::as_str);
             let viewer =

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use gateway::{
     BoxFuture, Connection, Envelope, Handshake, History, Meters, Notices, Reply, Service, Stop,
+    Unwelcome,
 };
 use protocol::AgentId;
 use store::ManagerDb;
@@ -51,12 +52,12 @@ impl Service for Server {
     type Identity = ();
     const ENVELOPE: Envelope = Envelope::Direct;
 
-    fn authenticate(self: Arc<Self>, handshake: Handshake) -> BoxFuture<Result<(), String>> {
+    fn authenticate(self: Arc<Self>, handshake: Handshake) -> BoxFuture<Result<(), Unwelcome>> {
         let known = handshake.token().is_some_and(|token| self.api_key.matches(token));
         if !known && handshake.tells() {
             tracing::warn!(target: "audit", peer = ?handshake.peer, "wrong API key");
         }
-        Box::pin(std::future::ready(known.then_some(()).ok_or_else(|| "Unauthorized".to_owned())))
+        Box::pin(std::future::ready(known.then_some(()).ok_or(Unwelcome::Unauthorized)))
     }
 
     fn serve(self: Arc<Self>, connection: Connection<()>) -> BoxFuture<()> {

@@ -19,6 +19,15 @@ const AUTH: usize = 16 << 10;
 /// What whoever may not come in is told.
 pub(crate) const UNAUTHORIZED: &str = "Unauthorized";
 
+/// Why a client was not let in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unwelcome {
+    /// What it has shown is not known: it is told so.
+    Unauthorized,
+    /// It could not be looked at, as when the database is away: it comes again.
+    Passing,
+}
+
 /// What a client says when it connects.
 pub struct Handshake {
     /// The CONNECT packet's payload; `null` without one.

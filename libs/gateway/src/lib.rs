@@ -31,7 +31,7 @@ pub mod tls;
 
 pub use feed::Feed;
 pub use gate::{Bounds, Gate};
-pub use handshake::Handshake;
+pub use handshake::{Handshake, Unwelcome};
 pub use history::{BoxFuture, History, NoHistory, Page};
 pub use inbox::{Command, Commands, Reply};
 pub use item::Item;

@@ -46,14 +46,6 @@ impl Peer {
         self.gate.attempt(self.address.ip(), self.gate.hash(secret))
     }
 
-    /// Tries a secret that is not known yet: each of them counts as another one.
-    ///
-    /// # Errors
-    /// Too many were wrong that came from there.
-    pub fn attempt_unseen(&self) -> Result<Attempt, Locked> {
-        self.gate.attempt(self.address.ip(), fastrand::u64(1..))
-    }
-
     /// Somebody was let in on the connection.
     pub(crate) fn let_in(&self) {
         if let Some(place) = &self.place {

@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use axum::extract::ConnectInfo;
 use protocol::ConnectionId;
@@ -15,13 +16,14 @@ use socketioxide_core::Value;
 use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 
-use crate::handshake::{Auth, Handshake, UNAUTHORIZED, attempt, reason};
+use crate::handshake::{Auth, Handshake, UNAUTHORIZED, Unwelcome, attempt, reason};
 use crate::history::{BoxFuture, History, NoHistory};
 use crate::inbox::{Commands, Inbox, Incoming};
 use crate::listen::{Blocked, Peer};
 use crate::meters::Meters;
 use crate::outbox::{self, Message, Outbox};
 use crate::rate::Allowance;
+use crate::server::CONNECT_TIMEOUT;
 use crate::sink::{Envelope, SocketSink};
 
 /// What an application does with a namespace.
@@ -31,11 +33,11 @@ pub trait Service: Send + Sync + 'static {
     /// How events of `/agents` are told.
     const ENVELOPE: Envelope;
 
-    /// Lets a client in, or says why not; that text is what its `connect_error` has.
+    /// Lets a client in, or says why not.
     fn authenticate(
         self: Arc<Self>,
         handshake: Handshake,
-    ) -> BoxFuture<Result<Self::Identity, String>>;
+    ) -> BoxFuture<Result<Self::Identity, Unwelcome>>;
 
     /// Serves one connection until its commands end.
     fn serve(self: Arc<Self>, connection: Connection<Self::Identity>) -> BoxFuture<()>;
@@ -67,6 +69,10 @@ pub struct Connection<I> {
     /// What it says.
     pub commands: Commands,
 }
+
+/// How long whoever could not be looked at is left without an answer: longer than a connection may have nobody let in, so that it
+/// ends instead. A refusal is final to the official clients, a connection that ends is made again by them.
+const PASSING: Duration = CONNECT_TIMEOUT.saturating_add(Duration::from_secs(5));
 
 /// Opens a namespace. The tasks of its connections are `tasks`', so that a server can wait for them.
 pub fn mount<S: Service>(io: &SocketIo, path: &'static str, service: Arc<S>, tasks: &TaskTracker) {
@@ -104,12 +110,22 @@ pub fn mount<S: Service>(io: &SocketIo, path: &'static str, service: Arc<S>, tas
             if let Some(attempt) = attempt {
                 match &identity {
                     Ok(_) => attempt.succeeded(),
-                    Err(told) if told == UNAUTHORIZED => attempt.failed(),
-                    // Nobody has looked at it, as when the database is away.
-                    Err(_) => drop(attempt),
+                    Err(Unwelcome::Unauthorized) => attempt.failed(),
+                    Err(Unwelcome::Passing) => drop(attempt),
                 }
             }
-            let identity = identity.inspect_err(|told| meters.refused(reason(told)))?;
+            let identity = match identity {
+                Ok(identity) => identity,
+                Err(Unwelcome::Unauthorized) => {
+                    meters.refused(reason(UNAUTHORIZED));
+                    return Err(UNAUTHORIZED.to_owned());
+                }
+                Err(Unwelcome::Passing) => {
+                    meters.refused("unavailable");
+                    tokio::time::sleep(PASSING).await;
+                    return Err("Come again".to_owned());
+                }
+            };
             if let Some(peer) = info {
                 peer.let_in();
             }
@@ -225,7 +241,7 @@ mod tests {
         type Identity = Arc<()>;
         const ENVELOPE: Envelope = Envelope::Direct;
 
-        fn authenticate(self: Arc<Self>, _: Handshake) -> BoxFuture<Result<Arc<()>, String>> {
+        fn authenticate(self: Arc<Self>, _: Handshake) -> BoxFuture<Result<Arc<()>, Unwelcome>> {
             Box::pin(async move {
                 let identity = Arc::clone(&self.identity);
                 self.asked.add_permits(1);

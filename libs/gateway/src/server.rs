@@ -42,6 +42,8 @@ const READ_BUFFER: usize = 1_024;
 const LAST_WORDS: Duration = Duration::from_millis(500);
 /// Binary payloads are refused, but by their event, which comes first: what belongs to it is thrown away.
 const ATTACHMENTS: usize = 16;
+/// How long a connection may have nobody let in.
+pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long the headers of a request may take, and how long a connection may have none. The slowest sound client sends them in
 /// one packet.
 const HEADERS: Duration = Duration::from_secs(10);
@@ -66,7 +68,7 @@ pub fn socket_io(buffer: usize) -> (SocketIoLayer, SocketIo) {
     SocketIo::builder()
         .ping_interval(Duration::from_secs(25))
         .ping_timeout(Duration::from_secs(20))
-        .connect_timeout(Duration::from_secs(10))
+        .connect_timeout(CONNECT_TIMEOUT)
         .max_buffer_size(buffer)
         .max_payload(MAX_FRAME as u64)
         .ws_max_message_size(MAX_FRAME)
