@@ -125,6 +125,23 @@ impl Blocked {
     }
 }
 
+/// Whether nothing is read any more, of all connections of a listener. The library forgets its namespaces when it is closed, and
+/// whoever connects to one in that moment is told that there is none: an end to the official clients, which come again after
+/// a connection that ended, and not after a refusal.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Deaf(Arc<AtomicBool>);
+
+impl Deaf {
+    /// From now on.
+    pub(crate) fn begin(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    fn get(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
 /// A TCP listener whose connections have a place each, and fail when their peer does not read.
 ///
 /// The library above never ends such a connection by itself: its writer waits for the socket for good, and closing waits
@@ -134,12 +151,13 @@ pub(crate) struct Listener {
     listener: TcpListener,
     gate: Gate,
     meters: Meters,
+    deaf: Deaf,
 }
 
 impl Listener {
     /// Takes over a bound listener.
-    pub(crate) fn new(listener: TcpListener, gate: Gate, meters: Meters) -> Self {
-        Self { listener, gate, meters }
+    pub(crate) fn new(listener: TcpListener, gate: Gate, meters: Meters, deaf: Deaf) -> Self {
+        Self { listener, gate, meters, deaf }
     }
 
     /// The next connection that has a place. One without is told so, as far as its buffer takes it, and closed.
@@ -183,8 +201,8 @@ impl Listener {
             gate: self.gate.clone(),
             place: place.clone(),
         };
-        let meters = self.meters.clone();
-        (StallStream { stream, stalled: None, blocked, meters, _place: place }, peer)
+        let (meters, deaf) = (self.meters.clone(), self.deaf.clone());
+        (StallStream { stream, stalled: None, blocked, meters, deaf, _place: place }, peer)
     }
 }
 
@@ -205,6 +223,7 @@ pub(crate) struct StallStream {
     stalled: Option<Pin<Box<Sleep>>>,
     blocked: Blocked,
     meters: Meters,
+    deaf: Deaf,
     /// Kept for as long as the connection is open.
     _place: Option<Arc<Place>>,
 }
@@ -256,6 +275,10 @@ impl AsyncRead for StallStream {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let (this, before) = (self.get_mut(), buf.filled().len());
+        if this.deaf.get() {
+            // Nobody has to be woken: who reads is going to be ended.
+            return Poll::Pending;
+        }
         let poll = Pin::new(&mut this.stream).poll_read(cx, buf);
         this.meters.received(buf.filled().len() - before);
         poll

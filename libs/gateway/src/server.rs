@@ -31,7 +31,7 @@ use tracing::Instrument;
 
 use crate::deadline;
 use crate::gate::{Gate, Refused};
-use crate::listen::{Listener, Peer, SOCKET_IO, StallStream, session};
+use crate::listen::{Deaf, Listener, Peer, SOCKET_IO, StallStream, session};
 use crate::meters::Meters;
 use crate::namespace;
 use crate::tls::Tls;
@@ -106,7 +106,8 @@ pub async fn serve(
     // Or every request would get layers of its own, and with them a Socket.IO server of its own.
     let router = router.with_state(());
     let router = router.layer(middleware::from_fn_with_state(io.clone(), strangers));
-    let accepting = accept(door, router, tasks.clone(), stop.clone());
+    let deaf = Deaf::default();
+    let accepting = accept(door, router, tasks.clone(), stop.clone(), deaf.clone());
     let server = tokio::spawn(accepting.in_current_span());
     stop.cancelled().await;
     server.abort();
@@ -115,6 +116,7 @@ pub async fn serve(
     // What was said last, such as the acknowledgement of the command that led here, goes out before.
     let flushed = join_all(sockets.iter().map(namespace::flushed));
     tokio::time::timeout(LAST_WORDS, flushed).await.ok();
+    deaf.begin();
     tokio::time::timeout(GOODBYE, io.close()).await.ok();
     sockets.iter().for_each(namespace::hang_up);
     drop(sockets);
@@ -126,9 +128,15 @@ pub async fn serve(
 }
 
 /// Accepts connections until it is dropped.
-async fn accept(door: Door, router: Router, tasks: TaskTracker, stop: CancellationToken) {
+async fn accept(
+    door: Door,
+    router: Router,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+    deaf: Deaf,
+) {
     let Door { listener, gate, tls, meters } = door;
-    let listener = Listener::new(listener, gate, meters);
+    let listener = Listener::new(listener, gate, meters, deaf);
     let certificate = async {
         match &tls {
             Some(tls) => tls.watch().await,
